@@ -1,0 +1,314 @@
+"""The typed tree of a job's settings: one YAML file = one job = one `Config`.
+
+Everything that can be set stands here once, with its type, range, default and meaning; `nmt config` prints this file's
+content and `nmt config --schema` its JSON schema. Reading YAML and wording the errors is config_file.py's work.
+Imports no TensorFlow, so that the command line can check a config at once.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A group of settings: immutable, and a key it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class TextPair(Section):
+    """Two aligned text files, plain or .gz: line n of one is the translation of line n of the other."""
+
+    source: str = Field(description="File with one source sentence a line (plain text or .gz, UTF-8).")
+    target: str = Field(description="File with the translations, line by line.")
+
+
+class Corpus(TextPair):
+    weight: float = Field(
+        1.0, gt=0.0, description="How often each pair is seen per epoch: 2 twice, 0.5 a random half anew each epoch."
+    )
+
+
+class DataConfig(Section):
+    train: list[Corpus] = Field(min_length=1, description="Training corpora, mixed by weight.")
+    validation: TextPair = Field(description="Held-out pairs that training decisions (best, stopping) are made on.")
+    test: dict[str, TextPair] = Field(
+        default_factory=dict, description="Named test sets for `nmt evaluate`; training never reads them."
+    )
+    max_length: Positive = Field(
+        100, description="Longest side of a training pair, in pieces; longer pairs are left out, counted and reported."
+    )
+    batch_tokens: Positive = Field(
+        1024, description="Token budget of a batch: rows x longest side (pieces, padding included)."
+    )
+    shuffle_window: Positive = Field(
+        500_000, description="Pairs held in memory for shuffling and sorting by length; a corpus may be larger."
+    )
+    prefetch: Positive = Field(8, description="Batches prepared ahead of the training step.")
+
+
+class TokenizerConfig(Section):
+    type: Literal["unigram", "bpe"] = Field("unigram", description="SentencePiece model type.")
+    joint: bool = Field(True, description="One vocabulary for both languages (needed to tie all embeddings).")
+    vocabulary_size: Annotated[int, Field(ge=16)] = Field(8000, description="Pieces (per language where not joint).")
+    hard_vocabulary_limit: bool = Field(
+        False, description="Fail where the text cannot fill the vocabulary, rather than make a smaller one."
+    )
+    character_coverage: Annotated[float, Field(gt=0.9, le=1.0)] = Field(
+        1.0, description="Share of the text's characters that get a piece; 0.9995 for Chinese and Japanese."
+    )
+    byte_fallback: bool = Field(False, description="Spell unknown characters as bytes, so that nothing is unknown.")
+    normalization: Literal["nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "identity"] = Field(
+        "nmt_nfkc", description="SentencePiece's Unicode normalization (_cf also lower-cases)."
+    )
+    user_defined_symbols: list[str] = Field(
+        default_factory=list, description="Strings that always stay one piece, such as <b> or placeholders."
+    )
+    max_sentences: Positive = Field(
+        2_000_000, description="At most so many sentences, spread over the corpora, train the tokenizer."
+    )
+    sampling_alpha: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
+        0.0,
+        description="Subword regularization in training (Kudo 2018; for bpe the merge dropout of Provilkov et al. 2020): "
+        "smoothing (unigram) or dropout rate (bpe), 0 = off.",
+    )
+
+
+class AttentionConfig(Section):
+    score: Literal["additive", "dot", "general", "scaled"] = Field(
+        "scaled",
+        description="additive (Bahdanau et al. 2015); dot, general (Luong et al. 2015); scaled = dot on projected "
+        "queries and keys / sqrt(units) (Vaswani et al. 2017).",
+    )
+    heads: Positive = Field(1, description="Independent heads; more than one projects values too.")
+
+
+class EncoderConfig(Section):
+    bidirectional_layers: Annotated[int, Field(ge=0)] = Field(1, description="First layers, read in both directions.")
+    layers: Annotated[int, Field(ge=0)] = Field(0, description="Unidirectional layers on top, residual.")
+
+    @model_validator(mode="after")
+    def _has_a_layer(self) -> EncoderConfig:
+        if self.bidirectional_layers + self.layers == 0:
+            raise ValueError("needs at least one layer: bidirectional_layers + layers >= 1")
+        return self
+
+
+class DecoderConfig(Section):
+    layers: Positive = Field(1, description="LSTM layers; the first one's output asks the attention, the rest see its answer.")
+    input_feeding: bool = Field(
+        False, description="Feed each step's attentional vector into the next (Luong et al. 2015, 3.3); slower to train."
+    )
+
+
+class DropoutConfig(Section):
+    embedding: Probability = Field(0.2, description="On the embedded tokens.")
+    layers: Probability = Field(0.2, description="Between recurrent layers.")
+    recurrent: Probability = Field(
+        0.0, description="On the hidden state inside the recurrence, one mask a sentence (Gal & Ghahramani 2016)."
+    )
+    output: Probability = Field(0.2, description="Before the output layer.")
+
+
+class ModelConfig(Section):
+    preset: Literal["luong", "gnmt", "rnmt_plus"] | None = Field(
+        None, description="Start from a published architecture (see `nmt config`); the other keys change it."
+    )
+    embedding_size: Positive = Field(256, description="Size of a token's vector.")
+    units: Positive = Field(512, description="Size of the LSTM's state; a bidirectional layer has half of it each way.")
+    encoder: EncoderConfig = Field(default_factory=EncoderConfig, description="The reader of the source.")
+    decoder: DecoderConfig = Field(default_factory=DecoderConfig, description="The writer of the target.")
+    attention: AttentionConfig = Field(default_factory=AttentionConfig, description="How the decoder reads the source.")
+    layer_normalization: bool = Field(False, description="Normalize gates and cell (Ba et al. 2016).")
+    tied_embeddings: Literal["none", "target", "all"] = Field(
+        "target",
+        description="Which embeddings are one matrix: target = target input and output (Press & Wolf 2017); "
+        "all = the source's too, needs a joint tokenizer.",
+    )
+    dropout: DropoutConfig = Field(default_factory=DropoutConfig, description="Dropout rates, in training only.")
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> ModelConfig:
+        if self.encoder.bidirectional_layers and self.units % 2:
+            raise ValueError(f"units must be even where the encoder has bidirectional layers, got {self.units}")
+        if self.units % self.attention.heads:
+            raise ValueError(f"units ({self.units}) must be a multiple of attention.heads ({self.attention.heads})")
+        return self
+
+
+class OptimizerConfig(Section):
+    name: Literal["adam", "adamw", "nadam", "adafactor", "rmsprop", "sgd", "lion"] = Field(
+        "adam", description="A Keras optimizer."
+    )
+    arguments: dict[str, float | bool] = Field(
+        default_factory=dict, description="Further arguments of that Keras class, such as beta_2: 0.98."
+    )
+    clip_norm: Annotated[float, Field(gt=0.0)] | None = Field(
+        1.0, description="Scale gradients down to this global norm; null = never."
+    )
+
+
+class ScheduleConfig(Section):
+    name: Literal["constant", "inverse_square_root", "cosine", "plateau"] = Field(
+        "inverse_square_root", description="How the learning rate moves after the warm-up."
+    )
+    learning_rate: Annotated[float, Field(gt=0.0)] = Field(1.0e-3, description="The peak, reached after the warm-up.")
+    warmup_steps: Annotated[int, Field(ge=0)] = Field(400, description="Steps of linear rise from 0.")
+    decay_steps: Positive | None = Field(None, description="cosine: steps until final_fraction; null = training.max_steps.")
+    final_fraction: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
+        0.0, description="cosine and plateau: the learning rate never goes below this share of the peak."
+    )
+    factor: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(0.5, description="plateau: multiply by this when stuck.")
+    patience: Positive = Field(2, description="plateau: validations without improvement before that.")
+
+
+class TrainingConfig(Section):
+    max_steps: Positive | None = Field(None, description="Stop after so many optimizer steps.")
+    max_epochs: Positive | None = Field(30, description="Stop after so many passes over the data.")
+    max_minutes: Annotated[float, Field(gt=0.0)] | None = Field(
+        None, description="Stop after so many minutes of training, earlier runs of a resumed job counted in."
+    )
+    optimizer: OptimizerConfig = Field(default_factory=OptimizerConfig, description="The update rule.")
+    schedule: ScheduleConfig = Field(default_factory=ScheduleConfig, description="The learning rate.")
+    label_smoothing: Probability = Field(0.1, description="Share of the target's probability spread over all pieces.")
+    accumulate_batches: Positive = Field(1, description="Batches whose gradients are summed into one step.")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="Of matrix products; weights and states stay float32. auto = measured at start-up."
+    )
+    strategy: Literal["default", "mirrored", "multi_worker"] = Field(
+        "default", description="tf.distribute: one device, all local devices, or TF_CONFIG's workers."
+    )
+    ema_decay: Probability = Field(
+        0.0, description="Exponential moving average of the weights, used to validate and translate; 0 = off."
+    )
+    average_checkpoints: Positive = Field(
+        1, description="At the end, average the weights of the last N validations; kept where it validates better."
+    )
+    validate_every: Positive | None = Field(None, description="Steps between validations; null = at each epoch's end.")
+    validation_beam_size: Positive = Field(1, description="Beam of the translations that validation scores.")
+    save_minutes: Annotated[float, Field(gt=0.0)] = Field(
+        5.0, description="Minutes between checkpoints, besides those at validations."
+    )
+    keep_checkpoints: Annotated[int, Field(ge=2)] = Field(2, description="Newest checkpoints kept, for resuming.")
+    metric: Literal["bleu", "chrf", "loss", "perplexity"] = Field(
+        "bleu", description="Validation metric that decides best, plateau and stopping."
+    )
+    patience: Positive | None = Field(
+        None, description="Stop after so many validations without improvement; null = never."
+    )
+    tensorboard: bool = Field(True, description="Write TensorBoard event files into the run.")
+
+    @model_validator(mode="after")
+    def _ends(self) -> TrainingConfig:
+        if not (self.max_steps or self.max_epochs or self.max_minutes):
+            raise ValueError("training never ends: set at least one of max_steps, max_epochs, max_minutes")
+        if self.schedule.name == "cosine" and not (self.schedule.decay_steps or self.max_steps):
+            raise ValueError("schedule cosine needs schedule.decay_steps or training.max_steps")
+        return self
+
+
+class SearchConfig(Section):
+    beam_size: Positive = Field(5, description="Hypotheses kept at each step; 1 = greedy.")
+    length_penalty: Annotated[float, Field(ge=0.0)] = Field(
+        1.0, description="alpha of Wu et al. 2016, eq. 14: 0 = plain log-probability, 1 favours longer output."
+    )
+    coverage_penalty: Annotated[float, Field(ge=0.0)] = Field(
+        0.0, description="beta of Wu et al. 2016, eq. 14: punishes source pieces that attention never read."
+    )
+    min_length_ratio: Annotated[float, Field(ge=0.0)] = Field(
+        0.0, description="Shortest output, in pieces per source piece."
+    )
+    max_length_ratio: Annotated[float, Field(gt=0.0)] = Field(
+        2.0, description="Longest output, in pieces per source piece ..."
+    )
+    max_length_extra: Positive = Field(10, description="... plus so many pieces.")
+    no_repeat_ngram: Annotated[int, Field(ge=0)] = Field(0, description="No n-gram of this size twice; 0 = off.")
+    repetition_penalty: Annotated[float, Field(ge=0.0)] = Field(
+        0.0, description="Taken off the ranking of a piece for each time it was already written; 0 = off."
+    )
+    sampling: bool = Field(False, description="Draw from the model instead of searching for the best.")
+    temperature: Annotated[float, Field(gt=0.0)] = Field(1.0, description="sampling: below 1 sharper, above 1 flatter.")
+    top_k: Annotated[int, Field(ge=0)] = Field(0, description="sampling: only from the k best pieces; 0 = all.")
+    top_p: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        1.0, description="sampling: only from the best pieces that together have this probability."
+    )
+    seed: int = Field(0, description="sampling: the same seed and line give the same translation.")
+    n_best: Positive = Field(1, description="Translations a sentence, best first.")
+    max_source_length: Positive = Field(
+        100, description="Longer lines are split at sentence ends or words into chunks of at most so many pieces."
+    )
+    batch_tokens: Positive = Field(4096, description="Token budget of a batch when translating (rows x longest source).")
+
+    @model_validator(mode="after")
+    def _n_best_fits(self) -> SearchConfig:
+        if not self.sampling and self.n_best > self.beam_size:
+            raise ValueError(f"n_best ({self.n_best}) cannot exceed beam_size ({self.beam_size})")
+        return self
+
+
+class ExportConfig(Section):
+    name: str = Field("translator", pattern=r"^[\w.-]+$", description="Model name in URLs and configs.")
+    n_best: Positive = Field(5, description="Translations of the n-best signature.")
+    max_line_pieces: Positive = Field(
+        20_000, description="What a line has beyond so many pieces is cut, and its `truncated` flag is set."
+    )
+    max_batch: Positive = Field(64, description="Largest batch in the batching config.")
+
+
+class Config(Section):
+    """One job."""
+
+    run: str = Field(description="Directory of the run: config, tokenizer, checkpoints, log; made by `nmt train`.")
+    source_language: str = Field(description='Code of the source language, quoted: "en".')
+    target_language: str = Field(description='Code of the target language, quoted: "de".')
+    seed: int = Field(1, ge=0, description="Of everything random: the same seed gives the same run.")
+    data: DataConfig = Field(description="The corpora.")
+    tokenizer: TokenizerConfig = Field(default_factory=TokenizerConfig, description="SentencePiece.")
+    model: ModelConfig = Field(default_factory=ModelConfig, description="The network.")
+    training: TrainingConfig = Field(default_factory=TrainingConfig, description="How it learns.")
+    search: SearchConfig = Field(default_factory=SearchConfig, description="How it translates.")
+    export: ExportConfig = Field(default_factory=ExportConfig, description="How it is served.")
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Config:
+        if self.model.tied_embeddings == "all" and not self.tokenizer.joint:
+            raise ValueError("model.tied_embeddings: all needs tokenizer.joint: true (one vocabulary, one matrix)")
+        return self
+
+
+# What a preset sets, below what the YAML file itself says. Sizes are the papers' own.
+PRESETS: dict[str, dict[str, Any]] = {
+    # Luong et al. 2015: 4 stacked layers of 1000, general score, input feeding.
+    "luong": {
+        "embedding_size": 1000,
+        "units": 1000,
+        "encoder": {"bidirectional_layers": 0, "layers": 4},
+        "decoder": {"layers": 4, "input_feeding": True},
+        "attention": {"score": "general"},
+        "tied_embeddings": "none",
+    },
+    # Wu et al. 2016: one bidirectional and 7 residual layers of 1024, 8 in the decoder, additive attention.
+    "gnmt": {
+        "embedding_size": 1024,
+        "units": 1024,
+        "encoder": {"bidirectional_layers": 1, "layers": 7},
+        "decoder": {"layers": 8},
+        "attention": {"score": "additive"},
+        "tied_embeddings": "none",
+    },
+    # Chen et al. 2018: 6 bidirectional and 8 decoder layers of 1024, layer normalization, 4 additive heads.
+    "rnmt_plus": {
+        "embedding_size": 1024,
+        "units": 1024,
+        "encoder": {"bidirectional_layers": 6, "layers": 0},
+        "decoder": {"layers": 8},
+        "attention": {"score": "additive", "heads": 4},
+        "layer_normalization": True,
+        "tied_embeddings": "none",
+    },
+}
