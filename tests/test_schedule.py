@@ -1,0 +1,53 @@
+import math
+
+import pytest
+
+from nmt.config import ScheduleConfig, TrainingConfig
+from nmt.schedule import learning_rate
+
+PEAK = 0.002
+
+
+def training(name, *, max_steps=1000, **schedule):
+    return TrainingConfig(max_steps=max_steps, schedule=ScheduleConfig(name=name, learning_rate=PEAK, **schedule))
+
+
+@pytest.mark.parametrize("name", ["constant", "inverse_square_root", "cosine", "plateau"])
+def test_the_warm_up_is_a_line_from_zero_to_the_peak(name):
+    rates = [learning_rate(training(name, warmup_steps=40), step) for step in range(1, 41)]
+    assert rates == pytest.approx([PEAK * step / 40 for step in range(1, 41)])
+
+
+@pytest.mark.parametrize("name", ["constant", "inverse_square_root", "cosine", "plateau"])
+def test_without_warm_up_the_first_step_has_the_peak(name):
+    assert learning_rate(training(name, warmup_steps=0), 1) == pytest.approx(PEAK, rel=1e-4)
+
+
+def test_four_times_the_steps_halve_the_inverse_square_root_rate():
+    settings = training("inverse_square_root", warmup_steps=100)
+    assert learning_rate(settings, 100) == pytest.approx(PEAK)
+    assert learning_rate(settings, 400) == pytest.approx(PEAK / 2)
+    assert learning_rate(settings, 1600) == pytest.approx(PEAK / 4)
+
+
+def test_cosine_falls_by_half_a_cosine_to_its_final_fraction_and_stays_there():
+    settings = training("cosine", warmup_steps=100, decay_steps=500, final_fraction=0.1)
+    assert learning_rate(settings, 300) == pytest.approx(PEAK * (0.1 + 0.9 / 2))
+    assert learning_rate(settings, 200) == pytest.approx(PEAK * (0.1 + 0.9 * (1 + math.sqrt(0.5)) / 2))
+    assert learning_rate(settings, 500) == learning_rate(settings, 9999) == pytest.approx(PEAK * 0.1)
+
+
+def test_cosine_ends_at_max_steps_where_it_has_no_decay_steps():
+    assert learning_rate(training("cosine", max_steps=777, warmup_steps=10), 777) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_plateau_follows_its_factor_down_to_the_final_fraction():
+    settings = training("plateau", warmup_steps=0, final_fraction=0.2)
+    assert [learning_rate(settings, 5, factor=factor) for factor in (1.0, 0.5, 0.25, 0.125)] == pytest.approx(
+        [PEAK, PEAK * 0.5, PEAK * 0.25, PEAK * 0.2]
+    )
+
+
+def test_the_factor_moves_no_other_schedule():
+    for name in ("constant", "inverse_square_root", "cosine"):
+        assert learning_rate(training(name), 600, factor=0.5) == learning_rate(training(name), 600)
