@@ -1,0 +1,137 @@
+"""How good translations are: BLEU, chrF and TER against references, always through sacrebleu.
+
+Every score carries sacrebleu's signature, which says how it was computed (Post 2018), so that a number can be compared
+with one from elsewhere. Imports no TensorFlow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from sacrebleu.metrics import BLEU, CHRF, TER
+from sacrebleu.significance import PairedTest, Result
+
+CHARACTER_LANGUAGES = ("ja", "ko", "th", "lo", "km", "my")
+CHARACTER_TOKENIZERS = ("zh", "char")
+
+
+class Score(NamedTuple):
+    """One metric over a whole test set; value in 0..100 (TER may exceed 100)."""
+
+    value: float
+    signature: str
+
+
+class Scores(NamedTuple):
+    """BLEU and chrF: higher is better; TER, the share of words to edit: lower is better, None where not asked for."""
+
+    bleu: Score
+    chrf: Score
+    ter: Score | None
+
+
+class SystemScore(NamedTuple):
+    """One metric of one system in a paired bootstrap.
+
+    `mean` +- `interval` holds the score of 95% of the resampled test sets. `p_value` is the probability of a difference
+    from the first system at least this large if the two were equally good; None for the first system itself.
+    """
+
+    system: str
+    metric: str
+    value: float
+    mean: float
+    interval: float
+    p_value: float | None
+    signature: str
+
+
+def default_tokenize(target_language: str) -> str:
+    """The sacrebleu tokenization for a language code: by character where the script puts no spaces between words."""
+    language = target_language.replace("_", "-").split("-")[0].lower()
+    if language == "zh":
+        return "zh"
+    return "char" if language in CHARACTER_LANGUAGES else "13a"
+
+
+def score(
+    hypotheses: Sequence[str],
+    references: Sequence[str],
+    *,
+    tokenize: str = "13a",
+    lowercase: bool = False,
+    with_ter: bool = True,
+) -> Scores:
+    """Scores a system's lines against the reference lines.
+
+    Args:
+        tokenize: sacrebleu's name of BLEU's tokenization; see `default_tokenize`.
+        lowercase: ignore case in BLEU and chrF (sacrebleu's TER always does).
+        with_ter: False leaves out TER, by far the slowest of the three.
+    Raises: ValueError where the line counts differ or there is no line.
+    """
+    _check_line_counts({"the hypotheses": hypotheses}, references)
+    values = {}
+    for name, metric in _metrics(tokenize, lowercase=lowercase, with_ter=with_ter).items():
+        value = metric.corpus_score(hypotheses, [references]).score
+        values[name] = Score(value, metric.get_signature().format())
+    return Scores(values["BLEU"], values["chrF2"], values.get("TER"))
+
+
+def paired_bootstrap(
+    references: Sequence[str],
+    systems: Mapping[str, Sequence[str]],
+    *,
+    tokenize: str = "13a",
+    lowercase: bool = False,
+    samples: int = 1000,
+) -> list[SystemScore]:
+    """Whether systems differ by more than chance: paired bootstrap resampling (Koehn 2004) through sacrebleu.
+
+    Every system is compared with the first. The seed is sacrebleu's own (12345, or SACREBLEU_SEED) and part of the
+    signature, so that `sacrebleu --paired-bs` gives the same numbers.
+
+    Args:
+        systems: name -> hypotheses, at least two.
+        samples: resampled test sets.
+    Returns: one entry per metric and system, systems in the given order.
+    Raises: ValueError where line counts differ or there are fewer than two systems.
+    """
+    if len(systems) < 2:
+        raise ValueError(f"a comparison needs at least two systems, got {len(systems)}: {', '.join(systems)}")
+    _check_line_counts(systems, references)
+    metrics = _metrics(tokenize, lowercase=lowercase, with_ter=True)
+    signatures, results = PairedTest(list(systems.items()), metrics, [references], "bs", n_samples=samples)()
+    table = []
+    for metric in metrics:
+        for system, result in zip(systems, results[metric], strict=True):
+            assert isinstance(result, Result)
+            value, mean, interval = (float(number or 0.0) for number in (result.score, result.mean, result.ci))
+            table.append(
+                SystemScore(system, metric, value, mean, interval, result.p_value, signatures[metric].format())
+            )
+    return table
+
+
+def _metrics(tokenize: str, *, lowercase: bool, with_ter: bool) -> dict[str, BLEU | CHRF | TER]:
+    """The metrics by the names that sacrebleu gives them."""
+    metrics: dict[str, BLEU | CHRF | TER] = {
+        "BLEU": BLEU(tokenize=tokenize, lowercase=lowercase),
+        "chrF2": CHRF(lowercase=lowercase),
+    }
+    if with_ter:
+        by_character = tokenize in CHARACTER_TOKENIZERS
+        metrics["TER"] = TER(normalized=by_character, asian_support=by_character)
+    return metrics
+
+
+def _check_line_counts(systems: Mapping[str, Sequence[str]], references: Sequence[str]) -> None:
+    if not references:
+        raise ValueError("there is nothing to score: the references have no line")
+    for name, hypotheses in systems.items():
+        if len(hypotheses) != len(references):
+            raise ValueError(
+                f"{name} has {len(hypotheses)} lines but the references have {len(references)}: "
+                "line n of one must translate line n of the other"
+            )
