@@ -1,0 +1,123 @@
+"""Aligned text files, plain or .gz: what can be wrong with them is said here, with file and line.
+
+A line ends at "\\n" and nowhere else (not at U+2028 or a lone "\\r", where other tools lose the alignment); the "\\r"
+of Windows line ends and a byte order mark at the start of a file are no part of the text.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import os
+import zlib
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO
+
+from nmt.config import TextPair
+
+_BLOCK_BYTES = 1 << 20
+
+
+def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
+    """Yields the lines of a text file, without their line ends; the whole file is never in memory.
+
+    Raises:
+        ValueError: if the file cannot be read, is a damaged .gz or is not UTF-8; names the file and the line.
+    """
+    number = 0
+    with _open(path) as file:
+        try:
+            for number, line in enumerate(file, start=1):
+                line = line.removesuffix(b"\n").removesuffix(b"\r")
+                yield (line.removeprefix(codecs.BOM_UTF8) if number == 1 else line).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise _not_utf8(path, number, error) from None
+        except (EOFError, OSError, zlib.error) as error:
+            raise _unreadable(path, number, error) from None
+
+
+def count_lines(path: str | os.PathLike[str]) -> int:
+    """Number of lines of a file, found by reading all of it once: afterwards it is known to be readable UTF-8.
+
+    A last line without a line end counts. Remembered for as long as the file's size and time of change stay.
+
+    Raises:
+        ValueError: as `read_lines`.
+    """
+    with _open(path) as file:
+        status = os.fstat(file.fileno())
+    return _count_lines(os.fspath(path), status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _count_lines(path: str, size: int, changed: int) -> int:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    lines, last = 0, b"\n"
+    with _open(path) as file:
+        try:
+            while block := file.read(_BLOCK_BYTES):
+                decoder.decode(block)
+                lines += block.count(b"\n")
+                last = block[-1:]
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError as error:
+            raise _not_utf8(path, lines + error.object[: error.start].count(b"\n") + 1, error) from None
+        except (EOFError, OSError, zlib.error) as error:
+            raise _unreadable(path, lines, error) from None
+    return lines + (last != b"\n")
+
+
+def count_pairs(pair: TextPair) -> int:
+    """Number of pairs of two aligned files.
+
+    Raises:
+        ValueError: if the files differ in their number of lines (names both), or as `read_lines`.
+    """
+    sources, targets = count_lines(pair.source), count_lines(pair.target)
+    if sources != targets:
+        raise ValueError(
+            f"{pair.source} has {sources:,} lines but {pair.target} has {targets:,}: line n of one must be the "
+            f"translation of line n of the other. Find where they part before training on them."
+        )
+    return sources
+
+
+def read_pairs(pair: TextPair) -> Iterator[tuple[str, str]]:
+    """Yields (source line, target line) of two aligned files.
+
+    Raises:
+        ValueError: as `count_pairs`, before the first pair.
+    """
+    count_pairs(pair)
+    yield from zip(read_lines(pair.source), read_lines(pair.target), strict=True)
+
+
+def _open(path: str | os.PathLike[str]) -> BinaryIO:
+    path = Path(path)
+    if path.is_dir():
+        raise ValueError(f"{path} is a directory: a text file is needed (plain, or gzip with a name ending in .gz)")
+    try:
+        return gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb")  # type: ignore[return-value]
+    except FileNotFoundError:
+        raise ValueError(f"{path}: no such file (looked from {Path.cwd()})") from None
+    except OSError as error:
+        raise ValueError(f"{path} cannot be opened: {error.strerror}") from None
+
+
+def _unreadable(path: str | os.PathLike[str], lines: int, error: Exception) -> ValueError:
+    return ValueError(
+        f"{path} cannot be read beyond line {lines:,}: {error}. Is it damaged, or not the kind it is named?"
+    )
+
+
+def _not_utf8(path: str | os.PathLike[str], number: int, error: UnicodeDecodeError) -> ValueError:
+    start = error.object[:4] if number == 1 else b""
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        hint = "It looks like UTF-16: convert it with `iconv -f UTF-16 -t UTF-8`."
+    elif start.startswith(b"\x1f\x8b"):
+        hint = "It looks like gzip: give it a name ending in .gz."
+    else:
+        hint = "Convert the file to UTF-8 (`iconv -f ENCODING -t UTF-8`), or correct or remove the line on both sides."
+    return ValueError(f"{path}:{number}: not UTF-8 (byte 0x{error.object[error.start]:02x}). {hint}")

@@ -1,0 +1,200 @@
+"""SentencePiece: trained from the config's corpora; text <-> token ids (Kudo & Richardson 2018)."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import sentencepiece
+
+from nmt.config import Config
+from nmt.corpus import count_lines, read_lines
+
+PAD, UNK, BOS, EOS = 0, 1, 2, 3
+SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>")
+
+# The trained model depends on how its sums are divided over threads: a constant gives one model on all machines.
+_TRAINING_THREADS = 4
+# SentencePiece has one random seed for the whole process.
+_sampling_lock = threading.Lock()
+
+
+class Tokenizer:
+    """Text <-> ids of one side. `model` is the serialized SentencePiece model."""
+
+    def __init__(self, model: bytes) -> None:
+        self.model = model
+        try:
+            self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+        except RuntimeError:
+            raise ValueError(f"not a SentencePiece model ({len(model):,} bytes)") from None
+        processor = self._processor
+        found = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())
+        if found != (PAD, UNK, BOS, EOS):
+            raise ValueError(
+                f"a SentencePiece model with pad, unk, bos, eos = {found}, expected {(PAD, UNK, BOS, EOS)}: train "
+                f"it with --pad_id=0 --unk_id=1 --bos_id=2 --eos_id=3"
+            )
+        self.vocabulary_size: int = processor.get_piece_size()
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Tokenizer:
+        """Reads a model file.
+
+        Raises:
+            ValueError: if the file is missing or is no SentencePiece model with this package's special ids.
+        """
+        try:
+            model = Path(path).read_bytes()
+        except OSError as error:
+            raise ValueError(f"{path}: cannot read the tokenizer: {error.strerror}") from None
+        try:
+            return cls(model)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+
+    def encode(self, lines: Sequence[str | bytes]) -> list[list[int]]:
+        """Ids of each line, without BOS and EOS; invalid UTF-8 counts as U+FFFD, as in TensorFlow Text."""
+        return self._processor.encode(_as_bytes(lines), num_threads=os.cpu_count() or 1)
+
+    def sample(self, lines: Sequence[str | bytes], *, alpha: float, seed: int) -> list[list[int]]:
+        """Ids of each line in a random segmentation: subword regularization, a pure function of the arguments.
+
+        Args:
+            alpha: unigram: smoothing exponent of Kudo 2018, section 3.2, over all segmentations (l = infinity): 0 is
+                uniform, large is the best one. bpe: dropout probability of Provilkov et al. 2020: 0 is `encode`.
+            seed: 0 <= seed < 2**32.
+        """
+        with _sampling_lock:
+            sentencepiece.set_random_generator_seed(seed)
+            # One thread: each thread has its own generator, and which line goes to which thread is chance.
+            return self._processor.encode(
+                _as_bytes(lines), enable_sampling=True, nbest_size=-1, alpha=alpha, num_threads=1
+            )
+
+    def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
+        """Text of each row of ids; PAD, BOS and EOS are passed over wherever they stand.
+
+        Raises:
+            ValueError: for an id outside the vocabulary.
+        """
+        try:
+            return self._processor.decode([[int(id_) for id_ in row] for row in ids], num_threads=os.cpu_count() or 1)
+        except IndexError:
+            raise ValueError(f"an id outside the vocabulary of {self.vocabulary_size} pieces") from None
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """The piece of each id, with "▁" for the space before a word."""
+        return [self._processor.id_to_piece(int(id_)) for id_ in ids]
+
+
+class Tokenizers(NamedTuple):
+    """Both sides; a joint tokenizer is the same object twice."""
+
+    source: Tokenizer
+    target: Tokenizer
+
+    def save(self, directory: str | os.PathLike[str]) -> None:
+        """Writes source.model and target.model."""
+        for name, tokenizer in self._asdict().items():
+            (Path(directory) / f"{name}.model").write_bytes(tokenizer.model)
+
+    @classmethod
+    def load(cls, directory: str | os.PathLike[str]) -> Tokenizers:
+        """Reads source.model and target.model.
+
+        Raises:
+            ValueError: as `Tokenizer.load`.
+        """
+        source, target = (Tokenizer.load(Path(directory) / f"{name}.model") for name in cls._fields)
+        return cls(source, source if source.model == target.model else target)
+
+
+def train_tokenizers(config: Config) -> Tokenizers:
+    """Trains the tokenizers of a job from its training corpora: the same files and settings give the same bytes.
+
+    Lines over 4,192 bytes (SentencePiece's own limit) take no part.
+
+    Raises:
+        ValueError: if a file cannot be read, or the text does not allow such a vocabulary; says what it does allow.
+    """
+    sources = [corpus.source for corpus in config.data.train]
+    targets = [corpus.target for corpus in config.data.train]
+    if config.tokenizer.joint:
+        joint = _train(config, [*sources, *targets], "source and target")
+        return Tokenizers(joint, joint)
+    return Tokenizers(_train(config, sources, "source"), _train(config, targets, "target"))
+
+
+def _train(config: Config, paths: list[str], side: str) -> Tokenizer:
+    settings = config.tokenizer
+    if reserved := set(settings.user_defined_symbols) & set(SPECIAL_PIECES):
+        raise ValueError(
+            f"tokenizer.user_defined_symbols: {', '.join(sorted(reserved))} is the name of a special token: a line "
+            f"that contains it would end or begin a sentence; use another spelling"
+        )
+    model = io.BytesIO()
+    # Counting reads every file to its end: an error in one is said by its own name, not from inside the trainer.
+    lines = _evenly(paths, lines=sum(map(count_lines, paths)), keep=settings.max_sentences)
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=lines,
+            model_writer=model,
+            model_type=settings.type,
+            vocab_size=settings.vocabulary_size,
+            hard_vocab_limit=settings.hard_vocabulary_limit,
+            character_coverage=settings.character_coverage,
+            byte_fallback=settings.byte_fallback,
+            normalization_rule_name=settings.normalization,
+            user_defined_symbols=settings.user_defined_symbols,
+            # Where spaces are kept, this version and the one inside TensorFlow Text decode differently.
+            remove_extra_whitespaces=True,
+            shuffle_input_sentence=False,
+            num_threads=_TRAINING_THREADS,
+            minloglevel=3,
+            pad_id=PAD,
+            unk_id=UNK,
+            bos_id=BOS,
+            eos_id=EOS,
+        )
+    except RuntimeError as error:
+        raise ValueError(_explained(str(error), config, side)) from None
+    return Tokenizer(model.getvalue())
+
+
+def _evenly(paths: list[str], *, lines: int, keep: int) -> Iterator[str]:
+    """At most `keep` of the `lines` lines of the files, at equal distances over all of them."""
+    position = 0
+    for path in paths:
+        for line in read_lines(path):
+            if lines <= keep or (position + 1) * keep // lines > position * keep // lines:
+                yield line
+            position += 1
+
+
+def _explained(error: str, config: Config, side: str) -> str:
+    """What to do about an error of SentencePiece's trainer."""
+    wanted = config.tokenizer.vocabulary_size
+    if match := re.search(r"set it to a value <= (\d+)", error):
+        return (
+            f"tokenizer.vocabulary_size: {wanted}, but the {side} text has only {match[1]} different pieces: set at "
+            f"most that, or hard_vocabulary_limit: false"
+        )
+    if match := re.search(r"smaller than required_chars\. \d+ vs (\d+)", error):
+        return (
+            f"tokenizer.vocabulary_size: {wanted}, but the characters of the {side} text and the special symbols alone "
+            f"need {match[1]}: set more than that, or lower tokenizer.character_coverage"
+        )
+    if "sentences_.empty()" in error or "all_chars_count" in error:
+        return f"data.train: the {side} text is empty: there is nothing to train a tokenizer on"
+    return f"tokenizer: SentencePiece cannot train on the {side} text: {error}"
+
+
+def _as_bytes(lines: Sequence[str | bytes]) -> list[bytes]:
+    # A lone surrogate, which JSON can carry, has no UTF-8: it passes as invalid bytes like any others.
+    return [line.encode("utf-8", "surrogatepass") if isinstance(line, str) else line for line in lines]
