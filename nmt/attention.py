@@ -1,0 +1,120 @@
+"""Attention: where the decoder reads the source.
+
+All time steps ask at once: nothing here depends on the attention of an earlier step (see docs/architecture.md).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from nmt.lstm import product
+
+MASKED = -1e9  # a score that softmax turns into an exact 0
+
+
+class Memory(NamedTuple):
+    """The source as the decoder sees it: only read while decoding, so it is repeated per beam once, never reordered."""
+
+    values: tf.Tensor  # float32 [batch, heads, source_time, size]
+    keys: tf.Tensor  # float32 [batch, heads, source_time, units / heads]
+    mask: tf.Tensor  # bool [batch, source_time], True = real
+
+
+class Score(NamedTuple):
+    """Which sides of a score function are projected before they meet."""
+
+    projects_queries: bool
+    projects_keys: bool
+
+
+SCORES = {
+    "dot": Score(projects_queries=False, projects_keys=False),  # Luong et al. 2015, eq. 8: q . v
+    "general": Score(projects_queries=False, projects_keys=True),  # Luong et al. 2015, eq. 8: q . W v
+    "scaled": Score(projects_queries=True, projects_keys=True),  # Vaswani et al. 2017, eq. 1: U q . W v / sqrt(depth)
+    "additive": Score(projects_queries=True, projects_keys=True),  # Bahdanau et al. 2015, A.1.2: w . tanh(U q + W v)
+}
+
+
+@keras.saving.register_keras_serializable("nmt")
+class Attention(keras.layers.Layer):
+    """Reads a memory with queries.
+
+    Args:
+        units: size of queries, and of all heads' keys together.
+        score: a name in SCORES.
+        heads: independent heads (Vaswani et al. 2017, 3.2.2), a divisor of units. With more than one, values are
+            projected to `units` and each head reads its share.
+
+    `memorize(values, mask)` prepares a source once; then call with queries [rows, time, units] and that Memory.
+    Returns context float32 [rows, time, size] and weights float32 [rows, time, source_time], the heads' mean, which sum
+    to 1 over real positions and are 0 on padding.
+    """
+
+    def __init__(self, units, *, score="scaled", heads=1, **options):
+        super().__init__(autocast=False, **options)
+        if score not in SCORES:
+            raise ValueError(f"Unknown attention score {score!r}; expected one of {', '.join(SCORES)}.")
+        if units % heads:
+            raise ValueError(f"Attention units must be a multiple of heads; got {units} units, {heads} heads.")
+        self.units = units
+        self.score = score
+        self.heads = heads
+        self.depth = units // heads
+
+    def build(self, values_size):
+        """`values_size`: the last dimension of what `memorize` will be given."""
+        if self.score == "dot" and values_size != self.units:
+            raise ValueError(f"Attention score dot needs queries and values of one size; got {self.units}, {values_size}.")
+        kind = SCORES[self.score]
+        if kind.projects_queries:
+            self.query_kernel = self.add_weight((self.units, self.units), name="query_kernel")
+        if kind.projects_keys:
+            self.key_kernel = self.add_weight((values_size, self.units), name="key_kernel")
+        if self.heads > 1:
+            self.value_kernel = self.add_weight((values_size, self.units), name="value_kernel")
+        if self.score == "additive":
+            self.bias = self.add_weight((self.units,), initializer="zeros", name="bias")
+            self.score_kernel = self.add_weight((self.heads, self.depth), name="score_kernel")
+        self.context_size = self.units if self.heads > 1 else values_size
+        self.built = True
+
+    def memorize(self, values, mask) -> Memory:
+        """values float [batch, source_time, size], mask bool [batch, source_time], True = real."""
+        keys = self._product(values, self.key_kernel) if SCORES[self.score].projects_keys else values
+        values = self._product(values, self.value_kernel) if self.heads > 1 else values
+        return Memory(self._by_head(values), self._by_head(keys), mask)
+
+    def call(self, queries, memory):
+        scores = self._scores(queries, Memory(*memory))  # [rows, heads, time, source_time]
+        masked = tf.where(memory.mask[:, tf.newaxis, tf.newaxis, :], scores, MASKED)
+        weights = tf.nn.softmax(masked, axis=-1)
+        context = self._product(weights, memory.values)  # [rows, heads, time, depth]
+        context = tf.transpose(context, [0, 2, 1, 3])  # [rows, time, heads, depth]
+        rows, time = tf.shape(queries)[0], tf.shape(queries)[1]
+        return tf.reshape(context, [rows, time, self.context_size]), tf.reduce_mean(weights, axis=1)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "units": self.units, "score": self.score, "heads": self.heads}
+
+    def _product(self, left, right, **options):
+        return product(left, right, tf.as_dtype(self.compute_dtype), **options)
+
+    def _by_head(self, values):
+        """[batch, time, size] -> [batch, heads, time, size / heads]."""
+        batch, time, size = tf.shape(values)[0], tf.shape(values)[1], values.shape[-1]
+        split = tf.reshape(values, [batch, time, self.heads, size // self.heads])
+        return tf.transpose(split, [0, 2, 1, 3])
+
+    def _scores(self, queries, memory: Memory):
+        """How well each query matches each key: [rows, heads, time, source_time]."""
+        if SCORES[self.score].projects_queries:
+            queries = self._product(queries, self.query_kernel)
+        if self.score == "additive":
+            summed = self._by_head(queries + self.bias)[..., tf.newaxis, :] + memory.keys[:, :, tf.newaxis]
+            # [rows, heads, time, source_time, depth] . [heads, depth]
+            return tf.einsum("bhtsd,hd->bhts", tf.tanh(summed), tf.convert_to_tensor(self.score_kernel))
+        scores = self._product(self._by_head(queries), memory.keys, transpose_b=True)
+        return scores * self.depth**-0.5 if self.score == "scaled" else scores

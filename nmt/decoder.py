@@ -1,0 +1,148 @@
+"""The decoder: writes the target, reading the source through attention.
+
+The first layer's output asks the attention; its answer, the context, goes to the layers above and to the output (the
+shape of GNMT, Wu et al. 2016, with the context of the same step instead of the last one's). So nothing at time t needs the
+attention of t-1, and one function serves whole sequences (training) and single steps (search).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from nmt.attention import Attention, Memory
+from nmt.config import ModelConfig
+from nmt.lstm import LSTM, LSTMState, StackedLSTM, product
+
+
+class DecoderState(NamedTuple):
+    """What each step changes: the only thing search reorders."""
+
+    layers: tuple[LSTMState, ...]
+    feed: tf.Tensor  # the last attentional vector, float32 [rows, size]; size 0 without input feeding
+
+
+class Decoder(keras.layers.Layer):
+    """Embeddings, first layer, attention, upper layers, attentional vector, output.
+
+    Args:
+        config: the model's settings.
+        vocabulary: number of target tokens.
+        embedding: of the target; with tied embeddings its matrix is the output's too (Press & Wolf 2017).
+
+    `start(outputs, mask, final_state)` turns what the encoder returns into a Memory and the first DecoderState; then call
+    with tokens int32 [rows, time], that state and that memory.
+    Returns logits float32 [rows, time, vocab], the next DecoderState, and attention weights [rows, time, source_time].
+    """
+
+    def __init__(self, config: ModelConfig, vocabulary: int, embedding: keras.layers.Embedding, **options):
+        super().__init__(autocast=False, **options)
+        self.tied = config.tied_embeddings != "none"
+        self.input_feeding = config.decoder.input_feeding
+        self.embedding = embedding
+        policy = self.dtype_policy
+        recurrent = {
+            "layer_normalization": config.layer_normalization,
+            "recurrent_dropout": config.dropout.recurrent,
+            "dtype": policy,
+        }
+        self.first = LSTM(config.units, name="first", **recurrent)
+        self.upper = StackedLSTM(
+            config.units, layers=config.decoder.layers - 1, dropout=config.dropout.layers, name="upper", **recurrent
+        )
+        self.attention = Attention(
+            config.units, score=config.attention.score, heads=config.attention.heads, dtype=policy, name="attention"
+        )
+        self.bridge = keras.layers.Dense(2 * config.units * config.decoder.layers, dtype=policy, name="bridge")
+        self.readout = keras.layers.Dense(
+            config.embedding_size if self.tied else config.units, activation="tanh", dtype=policy, name="readout"
+        )
+        self.embedding_dropout = keras.layers.Dropout(config.dropout.embedding, dtype="float32")
+        self.layer_dropout = keras.layers.Dropout(config.dropout.layers, dtype="float32")
+        self.output_dropout = keras.layers.Dropout(config.dropout.output, dtype="float32")
+        self.vocabulary = vocabulary
+
+    def build(self, encoder_size: int):
+        """`encoder_size`: the last dimension of the encoder's outputs."""
+        units, readout_size = self.first.units, self.readout.units
+        feed_size = readout_size if self.input_feeding else 0
+        self.first.build((None, None, self.embedding.output_dim + feed_size))
+        self.attention.build(encoder_size)
+        context_size = self.attention.context_size
+        self.upper.build((None, None, units), (None, None, context_size))
+        self.bridge.build((None, 2 * encoder_size))
+        self.readout.build((None, None, units + context_size))
+        if not self.tied:
+            self.output_kernel = self.add_weight((self.vocabulary, readout_size), name="output_kernel")
+        self.output_bias = self.add_weight((self.vocabulary,), initializer="zeros", name="output_bias")
+        self.built = True
+
+    def start(self, outputs, mask, final_state: LSTMState) -> tuple[Memory, DecoderState]:
+        """The memory of a source, and the state before the first token, made from the encoder's last state."""
+        bridged = tf.cast(self.bridge(tf.concat(final_state, axis=-1)), tf.float32)
+        parts = tf.split(bridged, 2 * len(self._layers_of_state()), axis=-1)
+        layers = tuple(
+            LSTMState(tf.tanh(hidden), cell) for hidden, cell in zip(parts[::2], parts[1::2], strict=True)
+        )
+        feed_size = self.readout.units if self.input_feeding else 0
+        return self.attention.memorize(outputs, mask), DecoderState(layers, tf.zeros([tf.shape(mask)[0], feed_size]))
+
+    def call(self, tokens, state, memory, training=False):
+        embedded = self.embedding_dropout(self.embedding(tokens), training=training)  # [rows, time, embedding_size]
+        steps = self._fed_steps if self.input_feeding and tokens.shape[1] != 1 else self._steps
+        readouts, state, weights = steps(embedded, DecoderState(*state), Memory(*memory), training)
+        return self._logits(self.output_dropout(readouts, training=training)), state, weights
+
+    def _layers_of_state(self):
+        return [self.first, *self.upper.layers]
+
+    def _steps(self, embedded, state: DecoderState, memory: Memory, training):
+        """All given steps at once: attentional vectors [rows, time, size], state, weights [rows, time, source_time].
+
+        The state's feed enters at each step, so with input feeding there may be one only.
+        """
+        time = tf.shape(embedded)[1]
+        feed = tf.tile(state.feed[:, tf.newaxis], [1, time, 1])  # [rows, time, feed_size]
+        hidden, first_state = self.first(
+            tf.concat([embedded, feed], axis=-1), initial_state=state.layers[0], training=training
+        )
+        context, weights = self.attention(hidden, memory)
+        hidden, upper_states = self.upper(
+            self.layer_dropout(hidden, training=training),
+            initial_state=state.layers[1:],
+            beside=context,
+            training=training,
+        )
+        readouts = tf.cast(self.readout(tf.concat([hidden, context], axis=-1)), tf.float32)  # Luong et al. 2015, eq. 5
+        feed = readouts[:, -1] if self.input_feeding else state.feed
+        return readouts, DecoderState((first_state, *upper_states), feed), weights
+
+    def _fed_steps(self, embedded, state: DecoderState, memory: Memory, training):
+        """As `_steps`, one step after the other, for input feeding (Luong et al. 2015, 3.3)."""
+        time = tf.shape(embedded)[1]
+        rows, source_time = embedded.shape[0], memory.mask.shape[1]
+        inputs = tf.TensorArray(tf.float32, time).unstack(tf.transpose(embedded, [1, 0, 2]))
+        results = (
+            tf.TensorArray(tf.float32, time, element_shape=[rows, self.readout.units]),
+            tf.TensorArray(tf.float32, time, element_shape=[rows, source_time]),
+        )
+
+        def condition(step, state, results):
+            return step < time
+
+        def body(step, state, results):
+            readout, state, weights = self._steps(inputs.read(step)[:, tf.newaxis], state, memory, training)
+            return step + 1, state, (results[0].write(step, readout[:, 0]), results[1].write(step, weights[:, 0]))
+
+        _, state, results = tf.while_loop(condition, body, (tf.constant(0), state, results))
+        readouts, weights = (tf.transpose(result.stack(), [1, 0, 2]) for result in results)
+        return readouts, state, weights
+
+    def _logits(self, readouts):
+        kernel = self.embedding.embeddings if self.tied else self.output_kernel
+        flat = tf.reshape(readouts, [-1, self.readout.units])
+        dtype = tf.as_dtype(self.compute_dtype)
+        logits = product(flat, kernel, dtype, transpose_b=True) + self.output_bias
+        return tf.reshape(logits, [tf.shape(readouts)[0], tf.shape(readouts)[1], self.vocabulary])

@@ -1,0 +1,40 @@
+"""The encoder: source tokens -> one vector a token, and the state after the last."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+from nmt.config import ModelConfig
+from nmt.lstm import StackedLSTM
+from nmt.tokenizer import PAD
+
+
+class Encoder(keras.layers.Layer):
+    """Embeddings, then the recurrent stack.
+
+    Call with source int32 [batch, source_time] padded with PAD.
+    Returns outputs float32 [batch, source_time, units], mask bool [batch, source_time] (True = real) and the final
+    LSTMState of the last layer.
+    """
+
+    def __init__(self, config: ModelConfig, embedding: keras.layers.Embedding, **options):
+        super().__init__(autocast=False, **options)
+        self.embedding = embedding
+        self.dropout = keras.layers.Dropout(config.dropout.embedding, dtype="float32")
+        self.stack = StackedLSTM(
+            config.units,
+            bidirectional_layers=config.encoder.bidirectional_layers,
+            layers=config.encoder.layers,
+            dropout=config.dropout.layers,
+            layer_normalization=config.layer_normalization,
+            recurrent_dropout=config.dropout.recurrent,
+            dtype=self.dtype_policy,
+            name="stack",
+        )
+
+    def call(self, source, training=False):
+        mask = tf.not_equal(source, PAD)
+        embedded = self.dropout(self.embedding(source), training=training)  # [batch, source_time, embedding_size]
+        outputs, states = self.stack(embedded, mask=mask, training=training)
+        return outputs, mask, states[-1]

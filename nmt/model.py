@@ -1,0 +1,71 @@
+"""The model: encoder and decoder as one `keras.Model`.
+
+The shape words of this package, in every `# [...]` comment:
+    batch         sentence pairs; rows where a beam may be folded in (batch x beam)
+    time          positions of the target; source_time those of the source
+    units         the LSTM's hidden state and cell; size any other last dimension
+    vocab         the tokens the output layer chooses from
+"""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+from nmt.attention import Memory
+from nmt.config import Config, ModelConfig
+from nmt.decoder import Decoder, DecoderState
+from nmt.encoder import Encoder
+
+POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+
+
+class Seq2Seq(keras.Model):
+    """Encoder-decoder with attention.
+
+    Call with source int32 [batch, source_time] and target_in int32 [batch, time], padded with PAD.
+    Returns logits float32 [batch, time, vocab] for the token after each of target_in's.
+    """
+
+    def __init__(self, config: ModelConfig, source_vocabulary: int, target_vocabulary: int, **options):
+        super().__init__(autocast=False, **options)
+        source_embedding = _embedding(source_vocabulary, config.embedding_size, "source_embedding")
+        if config.tied_embeddings == "all":
+            target_embedding = source_embedding
+        else:
+            target_embedding = _embedding(target_vocabulary, config.embedding_size, "target_embedding")
+        policy = self.dtype_policy
+        self.encoder = Encoder(config, source_embedding, dtype=policy, name="encoder")
+        self.decoder = Decoder(config, target_vocabulary, target_embedding, dtype=policy, name="decoder")
+        self.decoder.build(config.units)
+
+    def encode(self, source, training=False) -> tuple[Memory, DecoderState]:
+        """What decoding starts from."""
+        return self.decoder.start(*self.encoder(source, training=training))
+
+    def call(self, source, target_in, training=False):
+        memory, state = self.encode(source, training)
+        logits, _, _ = self.decoder(target_in, state, memory, training=training)
+        return logits
+
+
+def _embedding(vocabulary: int, size: int, name: str) -> keras.layers.Embedding:
+    # float32 whatever the policy: the matrix products downstream cast what they need
+    return keras.layers.Embedding(
+        vocabulary, size, embeddings_initializer=keras.initializers.RandomUniform(-0.1, 0.1), dtype="float32", name=name
+    )
+
+
+def build_model(
+    config: Config, *, source_vocabulary: int, target_vocabulary: int, precision: str = "float32"
+) -> Seq2Seq:
+    """A model with its weights, initialized as config.seed says.
+
+    Args: precision: "float32" or "bfloat16" (of the matrix products; weights, states and softmax stay float32).
+    """
+    keras.utils.set_random_seed(config.seed)
+    policy = keras.DTypePolicy(POLICIES[precision])
+    model = Seq2Seq(config.model, source_vocabulary, target_vocabulary, dtype=policy, name="model")
+    tokens = tf.ones([1, 2], tf.int32)
+    model(tokens, tokens)  # creates the weights
+    return model
