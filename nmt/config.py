@@ -13,24 +13,27 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[int, Field(ge=1)]
+Text = Annotated[str, Field(min_length=1)]
 
 
 class Section(BaseModel):
-    """A group of settings: immutable, and a key it does not know is an error."""
+    """A group of settings: immutable; a key it does not know, and a value that only resembles the type, is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=())
 
 
 class TextPair(Section):
     """Two aligned text files, plain or .gz: line n of one is the translation of line n of the other."""
 
-    source: str = Field(description="File with one source sentence a line (plain text or .gz, UTF-8).")
-    target: str = Field(description="File with the translations, line by line.")
+    source: Text = Field(description="File with one source sentence a line (plain text or .gz, UTF-8).")
+    target: Text = Field(description="File with the translations, line by line.")
 
 
 class Corpus(TextPair):
     weight: float = Field(
-        1.0, gt=0.0, description="How often each pair is seen per epoch: 2 twice, 0.5 a random half anew each epoch."
+        default=1.0,
+        gt=0.0,
+        description="How often each pair is seen per epoch: 2 twice, 0.5 a random half anew each epoch.",
     )
 
 
@@ -41,56 +44,63 @@ class DataConfig(Section):
         default_factory=dict, description="Named test sets for `nmt evaluate`; training never reads them."
     )
     max_length: Positive = Field(
-        100, description="Longest side of a training pair, in pieces; longer pairs are left out, counted and reported."
+        default=100,
+        description="Longest side of a training pair, in pieces; longer pairs are left out, counted and reported.",
     )
     batch_tokens: Positive = Field(
-        1024, description="Token budget of a batch: rows x longest side (pieces, padding included)."
+        default=1024, description="Token budget of a batch: rows x longest side (pieces, padding included)."
     )
     shuffle_window: Positive = Field(
-        500_000, description="Pairs held in memory for shuffling and sorting by length; a corpus may be larger."
+        default=500_000, description="Pairs held in memory for shuffling and sorting by length; a corpus may be larger."
     )
-    prefetch: Positive = Field(8, description="Batches prepared ahead of the training step.")
+    prefetch: Positive = Field(default=8, description="Batches prepared ahead of the training step.")
 
 
 class TokenizerConfig(Section):
-    type: Literal["unigram", "bpe"] = Field("unigram", description="SentencePiece model type.")
-    joint: bool = Field(True, description="One vocabulary for both languages (needed to tie all embeddings).")
-    vocabulary_size: Annotated[int, Field(ge=16)] = Field(8000, description="Pieces (per language where not joint).")
+    type: Literal["unigram", "bpe"] = Field(default="unigram", description="SentencePiece model type.")
+    joint: bool = Field(default=True, description="One vocabulary for both languages (needed to tie all embeddings).")
+    vocabulary_size: Annotated[int, Field(ge=16)] = Field(
+        default=8000, description="Pieces (per language where not joint)."
+    )
     hard_vocabulary_limit: bool = Field(
-        False, description="Fail where the text cannot fill the vocabulary, rather than make a smaller one."
+        default=False, description="Fail where the text cannot fill the vocabulary, rather than make a smaller one."
     )
     character_coverage: Annotated[float, Field(gt=0.9, le=1.0)] = Field(
-        1.0, description="Share of the text's characters that get a piece; 0.9995 for Chinese and Japanese."
+        default=1.0, description="Share of the text's characters that get a piece; 0.9995 for Chinese and Japanese."
     )
-    byte_fallback: bool = Field(False, description="Spell unknown characters as bytes, so that nothing is unknown.")
+    byte_fallback: bool = Field(
+        default=False, description="Spell unknown characters as bytes, so that nothing is unknown."
+    )
     normalization: Literal["nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "identity"] = Field(
-        "nmt_nfkc", description="SentencePiece's Unicode normalization (_cf also lower-cases)."
+        default="nmt_nfkc", description="SentencePiece's Unicode normalization (_cf also lower-cases)."
     )
-    user_defined_symbols: list[str] = Field(
+    user_defined_symbols: list[Text] = Field(
         default_factory=list, description="Strings that always stay one piece, such as <b> or placeholders."
     )
     max_sentences: Positive = Field(
-        2_000_000, description="At most so many sentences, spread over the corpora, train the tokenizer."
+        default=2_000_000, description="At most so many sentences, spread over the corpora, train the tokenizer."
     )
     sampling_alpha: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
-        0.0,
-        description="Subword regularization in training (Kudo 2018; for bpe the merge dropout of Provilkov et al. 2020): "
-        "smoothing (unigram) or dropout rate (bpe), 0 = off.",
+        default=0.0,
+        description="Subword regularization in training (Kudo 2018; for bpe the merge dropout of Provilkov et al. "
+        "2020): smoothing (unigram) or dropout rate (bpe), 0 = off.",
     )
 
 
 class AttentionConfig(Section):
     score: Literal["additive", "dot", "general", "scaled"] = Field(
-        "scaled",
+        default="scaled",
         description="additive (Bahdanau et al. 2015); dot, general (Luong et al. 2015); scaled = dot on projected "
         "queries and keys / sqrt(units) (Vaswani et al. 2017).",
     )
-    heads: Positive = Field(1, description="Independent heads; more than one projects values too.")
+    heads: Positive = Field(default=1, description="Independent heads; more than one projects values too.")
 
 
 class EncoderConfig(Section):
-    bidirectional_layers: Annotated[int, Field(ge=0)] = Field(1, description="First layers, read in both directions.")
-    layers: Annotated[int, Field(ge=0)] = Field(0, description="Unidirectional layers on top, residual.")
+    bidirectional_layers: Annotated[int, Field(ge=0)] = Field(
+        default=1, description="First layers, read in both directions."
+    )
+    layers: Annotated[int, Field(ge=0)] = Field(default=0, description="Unidirectional layers on top, residual.")
 
     @model_validator(mode="after")
     def _has_a_layer(self) -> EncoderConfig:
@@ -100,37 +110,49 @@ class EncoderConfig(Section):
 
 
 class DecoderConfig(Section):
-    layers: Positive = Field(1, description="LSTM layers; the first one's output asks the attention, the rest see its answer.")
+    layers: Positive = Field(
+        default=1, description="LSTM layers; the first one's output asks the attention, the rest see its answer."
+    )
     input_feeding: bool = Field(
-        False, description="Feed each step's attentional vector into the next (Luong et al. 2015, 3.3); slower to train."
+        default=False,
+        description="Feed each step's attentional vector into the next (Luong et al. 2015, 3.3); slower to train.",
     )
 
 
 class DropoutConfig(Section):
-    embedding: Probability = Field(0.2, description="On the embedded tokens.")
-    layers: Probability = Field(0.2, description="Between recurrent layers.")
+    embedding: Probability = Field(default=0.2, description="On the embedded tokens.")
+    layers: Probability = Field(default=0.2, description="Between recurrent layers.")
     recurrent: Probability = Field(
-        0.0, description="On the hidden state inside the recurrence, one mask a sentence (Gal & Ghahramani 2016)."
+        default=0.0,
+        description="On the hidden state inside the recurrence, one mask a sentence (Gal & Ghahramani 2016).",
     )
-    output: Probability = Field(0.2, description="Before the output layer.")
+    output: Probability = Field(default=0.2, description="Before the output layer.")
 
 
 class ModelConfig(Section):
     preset: Literal["luong", "gnmt", "rnmt_plus"] | None = Field(
-        None, description="Start from a published architecture (see `nmt config`); the other keys change it."
+        default=None, description="Start from a published architecture (see `nmt config`); the other keys change it."
     )
-    embedding_size: Positive = Field(256, description="Size of a token's vector.")
-    units: Positive = Field(512, description="Size of the LSTM's state; a bidirectional layer has half of it each way.")
+    embedding_size: Positive = Field(default=256, description="Size of a token's vector.")
+    units: Positive = Field(
+        default=512, description="Size of the LSTM's state; a bidirectional layer has half of it each way."
+    )
     encoder: EncoderConfig = Field(default_factory=EncoderConfig, description="The reader of the source.")
     decoder: DecoderConfig = Field(default_factory=DecoderConfig, description="The writer of the target.")
     attention: AttentionConfig = Field(default_factory=AttentionConfig, description="How the decoder reads the source.")
-    layer_normalization: bool = Field(False, description="Normalize gates and cell (Ba et al. 2016).")
+    layer_normalization: bool = Field(default=False, description="Normalize gates and cell (Ba et al. 2016).")
     tied_embeddings: Literal["none", "target", "all"] = Field(
-        "target",
+        default="target",
         description="Which embeddings are one matrix: target = target input and output (Press & Wolf 2017); "
         "all = the source's too, needs a joint tokenizer.",
     )
     dropout: DropoutConfig = Field(default_factory=DropoutConfig, description="Dropout rates, in training only.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _start_from_preset(cls, settings: Any) -> Any:
+        preset = settings.get("preset") if isinstance(settings, dict) else None
+        return _merge(PRESETS[preset], settings) if isinstance(preset, str) and preset in PRESETS else settings
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> ModelConfig:
@@ -143,106 +165,126 @@ class ModelConfig(Section):
 
 class OptimizerConfig(Section):
     name: Literal["adam", "adamw", "nadam", "adafactor", "rmsprop", "sgd", "lion"] = Field(
-        "adam", description="A Keras optimizer."
+        default="adam", description="A Keras optimizer."
     )
     arguments: dict[str, float | bool] = Field(
         default_factory=dict, description="Further arguments of that Keras class, such as beta_2: 0.98."
     )
     clip_norm: Annotated[float, Field(gt=0.0)] | None = Field(
-        1.0, description="Scale gradients down to this global norm; null = never."
+        default=1.0, description="Scale gradients down to this global norm; null = never."
     )
 
 
 class ScheduleConfig(Section):
     name: Literal["constant", "inverse_square_root", "cosine", "plateau"] = Field(
-        "inverse_square_root", description="How the learning rate moves after the warm-up."
+        default="inverse_square_root", description="How the learning rate moves after the warm-up."
     )
-    learning_rate: Annotated[float, Field(gt=0.0)] = Field(1.0e-3, description="The peak, reached after the warm-up.")
-    warmup_steps: Annotated[int, Field(ge=0)] = Field(400, description="Steps of linear rise from 0.")
-    decay_steps: Positive | None = Field(None, description="cosine: steps until final_fraction; null = training.max_steps.")
+    learning_rate: Annotated[float, Field(gt=0.0)] = Field(
+        default=1.0e-3, description="The peak, reached after the warm-up."
+    )
+    warmup_steps: Annotated[int, Field(ge=0)] = Field(default=400, description="Steps of linear rise from 0.")
+    decay_steps: Positive | None = Field(
+        default=None, description="cosine: steps until final_fraction; null = training.max_steps."
+    )
     final_fraction: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
-        0.0, description="cosine and plateau: the learning rate never goes below this share of the peak."
+        default=0.0, description="cosine and plateau: the learning rate never goes below this share of the peak."
     )
-    factor: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(0.5, description="plateau: multiply by this when stuck.")
-    patience: Positive = Field(2, description="plateau: validations without improvement before that.")
+    factor: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
+        default=0.5, description="plateau: multiply by this when stuck."
+    )
+    patience: Positive = Field(default=2, description="plateau: validations without improvement before that.")
 
 
 class TrainingConfig(Section):
-    max_steps: Positive | None = Field(None, description="Stop after so many optimizer steps.")
-    max_epochs: Positive | None = Field(30, description="Stop after so many passes over the data.")
+    max_steps: Positive | None = Field(default=None, description="Stop after so many optimizer steps.")
+    max_epochs: Positive | None = Field(default=30, description="Stop after so many passes over the data.")
     max_minutes: Annotated[float, Field(gt=0.0)] | None = Field(
-        None, description="Stop after so many minutes of training, earlier runs of a resumed job counted in."
+        default=None, description="Stop after so many minutes of training, earlier runs of a resumed job counted in."
     )
     optimizer: OptimizerConfig = Field(default_factory=OptimizerConfig, description="The update rule.")
     schedule: ScheduleConfig = Field(default_factory=ScheduleConfig, description="The learning rate.")
-    label_smoothing: Probability = Field(0.1, description="Share of the target's probability spread over all pieces.")
-    accumulate_batches: Positive = Field(1, description="Batches whose gradients are summed into one step.")
+    label_smoothing: Probability = Field(
+        default=0.1, description="Share of the target's probability spread over all pieces."
+    )
+    accumulate_batches: Positive = Field(default=1, description="Batches whose gradients are summed into one step.")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="Of matrix products; weights and states stay float32. auto = measured at start-up."
+        default="auto", description="Of matrix products; weights and states stay float32. auto = measured at start-up."
     )
     strategy: Literal["default", "mirrored", "multi_worker"] = Field(
-        "default", description="tf.distribute: one device, all local devices, or TF_CONFIG's workers."
+        default="default", description="tf.distribute: one device, all local devices, or TF_CONFIG's workers."
     )
     ema_decay: Probability = Field(
-        0.0, description="Exponential moving average of the weights, used to validate and translate; 0 = off."
+        default=0.0, description="Exponential moving average of the weights, used to validate and translate; 0 = off."
     )
     average_checkpoints: Positive = Field(
-        1, description="At the end, average the weights of the last N validations; kept where it validates better."
+        default=1,
+        description="At the end, average the weights of the last N validations; kept where it validates better.",
     )
-    validate_every: Positive | None = Field(None, description="Steps between validations; null = at each epoch's end.")
-    validation_beam_size: Positive = Field(1, description="Beam of the translations that validation scores.")
+    validate_every: Positive | None = Field(
+        default=None, description="Steps between validations; null = at each epoch's end."
+    )
+    validation_beam_size: Positive = Field(default=1, description="Beam of the translations that validation scores.")
     save_minutes: Annotated[float, Field(gt=0.0)] = Field(
-        5.0, description="Minutes between checkpoints, besides those at validations."
+        default=5.0, description="Minutes between checkpoints, besides those at validations."
     )
-    keep_checkpoints: Annotated[int, Field(ge=2)] = Field(2, description="Newest checkpoints kept, for resuming.")
+    keep_checkpoints: Annotated[int, Field(ge=2)] = Field(
+        default=2, description="Newest checkpoints kept, for resuming."
+    )
     metric: Literal["bleu", "chrf", "loss", "perplexity"] = Field(
-        "bleu", description="Validation metric that decides best, plateau and stopping."
+        default="bleu", description="Validation metric that decides best, plateau and stopping."
     )
     patience: Positive | None = Field(
-        None, description="Stop after so many validations without improvement; null = never."
+        default=None, description="Stop after so many validations without improvement; null = never."
     )
-    tensorboard: bool = Field(True, description="Write TensorBoard event files into the run.")
+    tensorboard: bool = Field(default=True, description="Write TensorBoard event files into the run.")
 
     @model_validator(mode="after")
     def _ends(self) -> TrainingConfig:
         if not (self.max_steps or self.max_epochs or self.max_minutes):
-            raise ValueError("training never ends: set at least one of max_steps, max_epochs, max_minutes")
+            raise ValueError("never ends: set at least one of max_steps, max_epochs, max_minutes")
         if self.schedule.name == "cosine" and not (self.schedule.decay_steps or self.max_steps):
-            raise ValueError("schedule cosine needs schedule.decay_steps or training.max_steps")
+            raise ValueError("schedule.name: cosine needs schedule.decay_steps or max_steps")
         return self
 
 
 class SearchConfig(Section):
-    beam_size: Positive = Field(5, description="Hypotheses kept at each step; 1 = greedy.")
+    beam_size: Positive = Field(default=5, description="Hypotheses kept at each step; 1 = greedy.")
     length_penalty: Annotated[float, Field(ge=0.0)] = Field(
-        1.0, description="alpha of Wu et al. 2016, eq. 14: 0 = plain log-probability, 1 favours longer output."
+        default=1.0, description="alpha of Wu et al. 2016, eq. 14: 0 = plain log-probability, 1 favours longer output."
     )
     coverage_penalty: Annotated[float, Field(ge=0.0)] = Field(
-        0.0, description="beta of Wu et al. 2016, eq. 14: punishes source pieces that attention never read."
+        default=0.0, description="beta of Wu et al. 2016, eq. 14: punishes source pieces that attention never read."
     )
     min_length_ratio: Annotated[float, Field(ge=0.0)] = Field(
-        0.0, description="Shortest output, in pieces per source piece."
+        default=0.0, description="Shortest output, in pieces per source piece."
     )
     max_length_ratio: Annotated[float, Field(gt=0.0)] = Field(
-        2.0, description="Longest output, in pieces per source piece ..."
+        default=2.0, description="Longest output, in pieces per source piece ..."
     )
-    max_length_extra: Positive = Field(10, description="... plus so many pieces.")
-    no_repeat_ngram: Annotated[int, Field(ge=0)] = Field(0, description="No n-gram of this size twice; 0 = off.")
+    max_length_extra: Positive = Field(default=10, description="... plus so many pieces.")
+    no_repeat_ngram: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="No n-gram of this size twice; 0 = off."
+    )
     repetition_penalty: Annotated[float, Field(ge=0.0)] = Field(
-        0.0, description="Taken off the ranking of a piece for each time it was already written; 0 = off."
+        default=0.0, description="Taken off the ranking of a piece for each time it was already written; 0 = off."
     )
-    sampling: bool = Field(False, description="Draw from the model instead of searching for the best.")
-    temperature: Annotated[float, Field(gt=0.0)] = Field(1.0, description="sampling: below 1 sharper, above 1 flatter.")
-    top_k: Annotated[int, Field(ge=0)] = Field(0, description="sampling: only from the k best pieces; 0 = all.")
+    sampling: bool = Field(default=False, description="Draw from the model instead of searching for the best.")
+    temperature: Annotated[float, Field(gt=0.0)] = Field(
+        default=1.0, description="sampling: below 1 sharper, above 1 flatter."
+    )
+    top_k: Annotated[int, Field(ge=0)] = Field(default=0, description="sampling: only from the k best pieces; 0 = all.")
     top_p: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
-        1.0, description="sampling: only from the best pieces that together have this probability."
+        default=1.0, description="sampling: only from the best pieces that together have this probability."
     )
-    seed: int = Field(0, description="sampling: the same seed and line give the same translation.")
-    n_best: Positive = Field(1, description="Translations a sentence, best first.")
+    seed: int = Field(default=0, description="sampling: the same seed and line give the same translation.")
+    n_best: Positive = Field(default=1, description="Translations a sentence, best first.")
     max_source_length: Positive = Field(
-        100, description="Longer lines are split at sentence ends or words into chunks of at most so many pieces."
+        default=100,
+        description="Longer lines are split at sentence ends or words into chunks of at most so many pieces.",
     )
-    batch_tokens: Positive = Field(4096, description="Token budget of a batch when translating (rows x longest source).")
+    batch_tokens: Positive = Field(
+        default=4096, description="Token budget of a batch when translating (rows x longest source)."
+    )
 
     @model_validator(mode="after")
     def _n_best_fits(self) -> SearchConfig:
@@ -252,21 +294,21 @@ class SearchConfig(Section):
 
 
 class ExportConfig(Section):
-    name: str = Field("translator", pattern=r"^[\w.-]+$", description="Model name in URLs and configs.")
-    n_best: Positive = Field(5, description="Translations of the n-best signature.")
+    name: str = Field(default="translator", pattern=r"^[\w.-]+$", description="Model name in URLs and configs.")
+    n_best: Positive = Field(default=5, description="Translations of the n-best signature.")
     max_line_pieces: Positive = Field(
-        20_000, description="What a line has beyond so many pieces is cut, and its `truncated` flag is set."
+        default=20_000, description="What a line has beyond so many pieces is cut, and its `truncated` flag is set."
     )
-    max_batch: Positive = Field(64, description="Largest batch in the batching config.")
+    max_batch: Positive = Field(default=64, description="Largest batch in the batching config.")
 
 
 class Config(Section):
     """One job."""
 
-    run: str = Field(description="Directory of the run: config, tokenizer, checkpoints, log; made by `nmt train`.")
-    source_language: str = Field(description='Code of the source language, quoted: "en".')
-    target_language: str = Field(description='Code of the target language, quoted: "de".')
-    seed: int = Field(1, ge=0, description="Of everything random: the same seed gives the same run.")
+    run: Text = Field(description="Directory of the run: config, tokenizer, checkpoints, log; made by `nmt train`.")
+    source_language: Text = Field(description='Code of the source language, quoted: "en".')
+    target_language: Text = Field(description='Code of the target language, quoted: "de".')
+    seed: int = Field(default=1, ge=0, description="Of everything random: the same seed gives the same run.")
     data: DataConfig = Field(description="The corpora.")
     tokenizer: TokenizerConfig = Field(default_factory=TokenizerConfig, description="SentencePiece.")
     model: ModelConfig = Field(default_factory=ModelConfig, description="The network.")
@@ -312,3 +354,12 @@ PRESETS: dict[str, dict[str, Any]] = {
         "tied_embeddings": "none",
     },
 }
+
+
+def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Both nested dictionaries in one; where they disagree, `above` has it."""
+    merged = {**below, **above}
+    for key in below.keys() & above.keys():
+        if isinstance(below[key], dict) and isinstance(above[key], dict):
+            merged[key] = _merge(below[key], above[key])
+    return merged
