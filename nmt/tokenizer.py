@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import sentencepiece
+from sentencepiece import sentencepiece_model_pb2
 
 from nmt.config import Config
 from nmt.corpus import count_lines, read_lines
@@ -113,6 +114,30 @@ class Tokenizers(NamedTuple):
         """
         source, target = (Tokenizer.load(Path(directory) / f"{name}.model") for name in cls._fields)
         return cls(source, source if source.model == target.model else target)
+
+    def differences(self, config: Config) -> list[str]:
+        """How these tokenizers were trained otherwise than the config says; empty where they agree."""
+        settings = config.tokenizer
+        found = []
+        if settings.joint != (self.source is self.target):
+            found.append(f"joint is {not settings.joint}, the config says {settings.joint}")
+        sides = {"joint": self.source} if self.source is self.target else self._asdict()
+        for side, tokenizer in sides.items():
+            proto = sentencepiece_model_pb2.ModelProto.FromString(  # type: ignore[attr-defined]
+                tokenizer.model
+            )
+            trainer = proto.trainer_spec
+            for name, trained, wanted in (
+                ("type", trainer.ModelType.Name(trainer.model_type).lower(), settings.type),
+                ("vocabulary_size", trainer.vocab_size, settings.vocabulary_size),
+                ("byte_fallback", trainer.byte_fallback, settings.byte_fallback),
+                ("character_coverage", round(trainer.character_coverage, 6), round(settings.character_coverage, 6)),
+                ("normalization", proto.normalizer_spec.name, settings.normalization),
+                ("user_defined_symbols", list(trainer.user_defined_symbols), settings.user_defined_symbols),
+            ):
+                if trained != wanted:
+                    found.append(f"{side} {name} is {trained}, the config says {wanted}")
+        return found
 
 
 def train_tokenizers(config: Config) -> Tokenizers:

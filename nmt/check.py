@@ -1,0 +1,292 @@
+"""What is wrong or suspicious in a job's files, said before hours are spent on them.
+
+Each corpus is read once (twice with the counting of lines), in memory that grows by 24 bytes a pair: hashes and lengths
+are kept, never lines.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from nmt.config import Config, TextPair
+from nmt.corpus import count_pairs, read_pairs
+from nmt.corpus_statistics import PAIR_CHECKS, length_outliers, profile, script, similarity, suspicious_blocks
+from nmt.data import check_budget
+from nmt.tokenizer import UNK, Tokenizers, train_tokenizers
+
+_EXAMPLES = 5
+_CHUNK_PAIRS = 10_000
+_PROFILE_PAIRS = 2_000
+# Enough to know whether the settings can work; the tokenizer of the run itself sees tokenizer.max_sentences.
+_TOKENIZER_SENTENCES = 100_000
+
+
+@dataclass
+class Finding:
+    """One thing found: what it is, how often, and the first lines of the file where it is."""
+
+    text: str
+    file: str = ""
+    count: int = 0
+    lines: list[int] = field(default_factory=list)
+
+    def add(self, line: int) -> None:
+        self.count += 1
+        if len(self.lines) < _EXAMPLES:
+            self.lines.append(line)
+
+    def __str__(self) -> str:
+        if not self.count:
+            return self.text
+        more = ", ..." if self.count > len(self.lines) else ""
+        return f"{self.text}: {self.count:,}\n      {self.file}:{', '.join(map(str, self.lines))}{more}"
+
+
+@dataclass
+class Report:
+    """Errors stop a training, warnings should be looked at, notes are for information. str() is a readable page."""
+
+    errors: list[Finding] = field(default_factory=list)
+    warnings: list[Finding] = field(default_factory=list)
+    notes: list[Finding] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        parts = []
+        for title, findings in (("Errors", self.errors), ("Warnings", self.warnings), ("Notes", self.notes)):
+            if findings:
+                parts.append("\n".join([title, *(f"  - {finding}" for finding in findings)]))
+        return "\n\n".join(parts) if parts else "Nothing to report."
+
+
+class _Scan:
+    """Reads one corpus and keeps what the checks of the whole need."""
+
+    def __init__(self, name: str, pair: TextPair) -> None:
+        self.name, self.pair = name, pair
+        self.source_hashes, self.pair_hashes = array("q"), array("q")
+        self.source_lengths, self.target_lengths = array("f"), array("f")
+        self.profiles: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
+        self.scripts: tuple[dict[str, Finding], dict[str, Finding]] = ({}, {})
+        self.of_pairs = [self.finding(text) for _, text, _ in PAIR_CHECKS]
+        self.too_long = self.finding("pairs longer than data.max_length pieces")
+        self.unknown = self.finding("pairs with characters that the tokenizer does not know")
+        self.pieces = [0, 0]
+
+    def __len__(self) -> int:
+        return len(self.pair_hashes)
+
+    def finding(self, text: str, indices: np.ndarray | None = None) -> Finding:
+        """A finding about this corpus, and in it about the pairs of these indices."""
+        found = Finding(f"{text} in {self.name}", self.pair.source)
+        for index in indices if indices is not None else ():
+            found.add(int(index) + 1)
+        return found
+
+    def read(self, tokenizers: Tokenizers | None, max_length: int) -> None:
+        pairs = read_pairs(self.pair)
+        while chunk := list(islice(pairs, _CHUNK_PAIRS)):
+            if not len(self):
+                sources, targets = zip(*chunk[:_PROFILE_PAIRS], strict=True)
+                self.profiles = (profile(sources), profile(targets))
+            if tokenizers:
+                self._add_pieces(chunk, tokenizers, max_length)
+            for source, target in chunk:
+                self._add(source, target)
+
+    def _add(self, source: str, target: str) -> None:
+        line_number = len(self) + 1
+        for finding, (_, _, holds) in zip(self.of_pairs, PAIR_CHECKS, strict=True):
+            if holds(source, target):
+                finding.add(line_number)
+        for scripts, line, path in zip(
+            self.scripts, (source, target), (self.pair.source, self.pair.target), strict=True
+        ):
+            if letters := script(line):
+                scripts.setdefault(letters, Finding(letters, path)).add(line_number)
+        self.source_hashes.append(hash(source))
+        self.pair_hashes.append(hash((source, target)))
+        self.source_lengths.append(len(source))
+        self.target_lengths.append(len(target))
+
+    def _add_pieces(self, chunk: Sequence[tuple[str, str]], tokenizers: Tokenizers, max_length: int) -> None:
+        sources, targets = (
+            tokenizer.encode(lines) for tokenizer, lines in zip(tokenizers, zip(*chunk, strict=True), strict=True)
+        )
+        for line_number, (source, target) in enumerate(zip(sources, targets, strict=True), start=len(self) + 1):
+            self.pieces[0] += len(source)
+            self.pieces[1] += len(target)
+            if max(len(source), len(target)) > max_length:
+                self.too_long.add(line_number)
+            if UNK in source or UNK in target:
+                self.unknown.add(line_number)
+
+
+def quick_check(config: Config) -> Report:
+    """The checks that cost one reading of the files; training runs them itself before it begins."""
+    report = Report()
+    try:
+        check_budget(config)
+    except ValueError as error:
+        report.errors.append(Finding(str(error)))
+    used: dict[str, str] = {}
+    for name, pair in _corpora(config):
+        try:
+            if count_pairs(pair) == 0:
+                report.errors.append(Finding(f"{name}: {pair.source} and {pair.target} are empty"))
+        except ValueError as error:
+            report.errors.append(Finding(f"{name}: {error}"))
+        for side, path in (("source", pair.source), ("target", pair.target)):
+            if earlier := used.get(os.path.realpath(path)):
+                report.warnings.append(Finding(f"{name}.{side} is the same file as {earlier}: {path}"))
+            used[os.path.realpath(path)] = f"{name}.{side}"
+    return report
+
+
+def check(config: Config) -> Report:
+    """All that can be known of a job before it is trained. Changes nothing.
+
+    Uses the tokenizers of the job's run, where there is one, else some trained for this on part of the text.
+    """
+    report = quick_check(config)
+    if report.errors:
+        return report
+    tokenizers = _run_tokenizers(config, report) or _trial_tokenizers(config, report)
+    scans = [_Scan(name, pair) for name, pair in _corpora(config)]
+    training, held_out = scans[: len(config.data.train)], scans[len(config.data.train) :]
+    for scan in scans:
+        scan.read(tokenizers, config.data.max_length)
+        _report_pairs(scan, report)
+        _check_alignment(scan, report)
+        _check_duplicates(scan, report)
+        _check_scripts(scan, report)
+    for scan in scans:
+        _check_languages(scan, held_out[0], report)
+    for scan in held_out:
+        _check_overlap(scan, training, "the training data", report)
+    for scan in held_out[1:]:
+        _check_overlap(scan, held_out[:1], "the validation data", report)
+    return report
+
+
+def _corpora(config: Config) -> Iterator[tuple[str, TextPair]]:
+    for number, corpus in enumerate(config.data.train):
+        yield f"data.train[{number}]", corpus
+    yield "data.validation", config.data.validation
+    for name, pair in config.data.test.items():
+        yield f"data.test.{name}", pair
+
+
+def _run_tokenizers(config: Config, report: Report) -> Tokenizers | None:
+    directory = Path(config.run) / "tokenizer"
+    if not directory.is_dir():
+        return None
+    try:
+        tokenizers = Tokenizers.load(directory)
+    except ValueError as error:
+        report.errors.append(Finding(str(error)))
+        return None
+    if differences := tokenizers.differences(config):
+        text = f"{directory} was made with other settings: {'; '.join(differences)}"
+        report.errors.append(Finding(f"{text}. Set them back, or choose another directory with run:"))
+    return tokenizers
+
+
+def _trial_tokenizers(config: Config, report: Report) -> Tokenizers | None:
+    settings = config.tokenizer
+    sentences = min(settings.max_sentences, _TOKENIZER_SENTENCES)
+    trial = settings.model_copy(update={"max_sentences": sentences, "hard_vocabulary_limit": False})
+    try:
+        tokenizers = train_tokenizers(config.model_copy(update={"tokenizer": trial}))
+    except ValueError as error:
+        report.errors.append(Finding(str(error)))
+        return None
+    for side, tokenizer in tokenizers._asdict().items():
+        if tokenizer.vocabulary_size < settings.vocabulary_size:
+            text = (
+                f"tokenizer.vocabulary_size: {settings.vocabulary_size:,}, but {side} text (of at most {sentences:,} "
+                f"lines) has only {tokenizer.vocabulary_size:,} different pieces"
+            )
+            # A part of the text may have fewer pieces than all of it.
+            certain = settings.hard_vocabulary_limit and sentences == settings.max_sentences
+            (report.errors if certain else report.warnings).append(Finding(text))
+    return tokenizers
+
+
+def _report_pairs(scan: _Scan, report: Report) -> None:
+    for finding, (severity, _, _) in zip(scan.of_pairs, PAIR_CHECKS, strict=True):
+        if finding.count:
+            getattr(report, severity).append(finding)
+    report.warnings += [finding for finding in (scan.too_long, scan.unknown) if finding.count]
+    characters = f"{sum(scan.source_lengths):,.0f} and {sum(scan.target_lengths):,.0f} characters"
+    pieces = f", {scan.pieces[0]:,} and {scan.pieces[1]:,} pieces" if scan.pieces[0] else ""
+    report.notes.append(Finding(f"{scan.name}: {len(scan):,} pairs, {characters}{pieces}"))
+
+
+def _check_alignment(scan: _Scan, report: Report) -> None:
+    outliers = length_outliers(scan.source_lengths, scan.target_lengths)
+    if len(outliers):
+        report.warnings.append(scan.finding("pairs of extreme length ratio (are they translations?)", outliers))
+    for start, stop, shift in suspicious_blocks(scan.source_lengths, scan.target_lengths):
+        lines = f"{scan.name}: lines {start + 1:,} to {stop:,} of {scan.pair.source} and {scan.pair.target}"
+        if shift:
+            text = f"{lines} look shifted: source line n fits target line n{shift:+d}"
+        else:
+            text = f"{lines} do not look like translations of each other (their lengths have nothing in common)"
+        report.warnings.append(Finding(text))
+
+
+def _check_duplicates(scan: _Scan, report: Report) -> None:
+    again = _repeated(np.asarray(scan.pair_hashes))
+    if len(again):
+        severity = report.warnings if len(again) > len(scan) / 10 else report.notes
+        severity.append(scan.finding("pairs that came before", again))
+    other = np.setdiff1d(_repeated(np.asarray(scan.source_hashes)), again)
+    if len(other):
+        report.notes.append(scan.finding("sources that came before with another target", other))
+
+
+def _repeated(hashes: np.ndarray) -> np.ndarray:
+    """Indices of all but the first of each value, in order."""
+    _, first = np.unique(hashes, return_index=True)
+    return np.setdiff1d(np.arange(len(hashes)), first)
+
+
+def _check_scripts(scan: _Scan, report: Report) -> None:
+    for side, scripts in zip(("source", "target"), scan.scripts, strict=True):
+        most = max(scripts.values(), key=lambda finding: finding.count, default=None)
+        for name, finding in scripts.items():
+            if most is not None and finding is not most:
+                text = f"lines in {name} letters in {scan.name}.{side}, most are {most.text}: another language?"
+                report.warnings.append(replace(finding, text=text))
+
+
+def _check_languages(scan: _Scan, validation: _Scan, report: Report) -> None:
+    source, target = scan.profiles
+    if similarity(source, target) > 0.95:
+        report.warnings.append(Finding(f"{scan.name}: source and target look like the same language"))
+    expected_source, expected_target = validation.profiles
+    straight = similarity(source, expected_source) + similarity(target, expected_target)
+    crossed = similarity(source, expected_target) + similarity(target, expected_source)
+    if crossed > straight + 0.1:
+        text = f"{scan.name}: source and target look exchanged, compared with data.validation"
+        report.warnings.append(Finding(f"{text} ({scan.pair.source}, {scan.pair.target})"))
+
+
+def _check_overlap(scan: _Scan, others: Sequence[_Scan], where: str, report: Report) -> None:
+    def shared(mine: array[int], theirs: Sequence[array[int]]) -> np.ndarray:
+        return np.flatnonzero(np.isin(np.asarray(mine), np.concatenate([np.asarray(hashes) for hashes in theirs])))
+
+    pairs = shared(scan.pair_hashes, [other.pair_hashes for other in others])
+    if len(pairs):
+        report.warnings.append(scan.finding(f"pairs of {where} (scores will be too good)", pairs))
+    sources = np.setdiff1d(shared(scan.source_hashes, [other.source_hashes for other in others]), pairs)
+    if len(sources):
+        report.notes.append(scan.finding(f"sources of {where} with another target", sources))
