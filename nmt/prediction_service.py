@@ -1,0 +1,90 @@
+"""What the endpoint answers, whichever way it was asked: predictions, the state of models, their signatures.
+
+REST and gRPC both call this and only translate; so the same inputs give the same outputs, errors and metrics.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
+from grpc import StatusCode
+from tensorflow_serving.apis.get_model_metadata_pb2 import SignatureDefMap
+from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusResponse
+from tensorflow_serving.apis.model_pb2 import ModelSpec
+
+from nmt.monitoring import REQUEST_COUNT, REQUEST_LATENCY, RUNTIME_LATENCY, Metrics
+from nmt.saved_model import Signature
+from nmt.served_models import ServedModels, Version
+from nmt.serving_error import ServingError, from_exception
+
+
+class PredictionService:
+    def __init__(self, models: ServedModels) -> None:
+        self.models = models
+        self.metrics = Metrics()
+
+    @contextmanager
+    def measured(self, name: str, *, entrypoint: str) -> Iterator[None]:
+        """Counts and times a predict request; every exception leaves as a ServingError."""
+        # A client may ask for any name: only those served become labels, or the page would grow without end.
+        name = name if name in self.models.names else "unknown"
+        started, code = time.perf_counter(), StatusCode.OK
+        try:
+            yield
+        except Exception as error:
+            failure = from_exception(error)
+            code = failure.code
+            raise failure from error
+        finally:
+            self.metrics.count(REQUEST_COUNT, model_name=name, status=code.name)
+            labels = {"model_name": name, "API": "Predict", "entrypoint": entrypoint}
+            self.metrics.observe(REQUEST_LATENCY, _microseconds(started), **labels)
+
+    def predict(
+        self, version: Version, signature: str, inputs: Mapping[str, np.ndarray], *, timeout: float | None
+    ) -> dict[str, np.ndarray]:
+        """Runs a signature of a version in use; raises as SavedModel.run does."""
+        assert version.model is not None
+        started = time.perf_counter()
+        outputs = version.model.run(signature, inputs, timeout=timeout)
+        labels = {"model_name": version.name, "API": "Predict", "runtime": "TF1"}
+        self.metrics.observe(RUNTIME_LATENCY, _microseconds(started), **labels)
+        return outputs
+
+    def status(self, name: str, number: int | None) -> GetModelStatusResponse:
+        """The states of all versions, newest first, or of one; NOT_FOUND where there is none."""
+        versions = self.models.versions(name)
+        if not versions:
+            raise ServingError(StatusCode.NOT_FOUND, f"Could not find any versions of model {name}")
+        if number is not None:
+            versions = [version for version in versions if version[0] == number]
+        if not versions:
+            raise ServingError(StatusCode.NOT_FOUND, f"Could not find version {number} of model {name}")
+        response = GetModelStatusResponse()
+        for each, state, error in versions:
+            added = response.model_version_status.add(version=each, state=int(state))
+            if error:
+                added.status.error_code, added.status.error_message = error.code.value[0], error.message
+            else:
+                added.status.SetInParent()
+        return response
+
+    def signatures(self, name: str, number: int | None, label: str | None) -> tuple[ModelSpec, SignatureDefMap]:
+        """The resolved version and its signatures."""
+        with self.models.use(name, number=number, label=label) as version:
+            definitions = {key: each.definition for key, each in signatures_of(version).items()}
+        spec = ModelSpec(name=name)
+        spec.version.value = version.number
+        return spec, SignatureDefMap(signature_def=definitions)
+
+
+def signatures_of(version: Version) -> dict[str, Signature]:
+    assert version.model is not None
+    return version.model.signatures
+
+
+def _microseconds(started: float) -> int:
+    return int((time.perf_counter() - started) * 1e6)

@@ -1,0 +1,368 @@
+"""TensorFlow Serving's JSON <-> tensors, rule by rule as its REST API document and its server have them.
+
+A request holds its tensors by row, `{"instances": [...]}`, one item a sentence, or by column, `{"inputs": ...}`, one
+tensor an input; the answer comes in the same order, under `predictions` or `outputs`. Strings are arrays of dtype
+object that hold bytes. Imports no TensorFlow.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from grpc import StatusCode
+
+from nmt.serving_error import ServingError, invalid_argument
+
+BYTES_SUFFIX = "_bytes"  # of an output's name: its strings are written as base64
+SHOWN = 256  # characters of a wrong value that an error message shows
+_CPP_NAMES = {"float32": "float", "float64": "double", "float16": "half"}  # what the server calls them in messages
+_INTEGER_TYPES = {"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}
+_PARSE_ERRORS = {  # Python's wording -> the server's
+    "Expecting value": "Invalid value.",
+    "Unterminated string starting at": "Missing a closing quotation mark in string.",
+    "Expecting property name enclosed in double quotes": "Missing a name for object member.",
+    "Expecting ':' delimiter": "Missing a colon after a name of object member.",
+    "Expecting ',' delimiter": "Missing a comma or a closing bracket after an element.",
+    "Invalid \\escape": "Invalid escape character in string.",
+    "Invalid \\uXXXX escape": "Incorrect hex digit after \\u escape in string.",
+    "Invalid control character at": "Invalid encoding in string.",
+}
+
+
+class PredictRequest(NamedTuple):
+    signature: str
+    by_row: bool
+    inputs: dict[str, np.ndarray]
+
+
+def read_request(body: bytes, input_types: Callable[[str], Mapping[str, str]]) -> PredictRequest:
+    """Reads the body of a `:predict` request.
+
+    Args: body: the JSON; input_types: signature name ("" = not named) -> dtype of each input by name, such as
+        {"text": "string"}; raises ServingError for a signature that is not there.
+    Raises: ServingError, INVALID_ARGUMENT or UNIMPLEMENTED, with the server's message.
+    """
+    try:
+        return _read_request(_parse(body), input_types)
+    except RecursionError:
+        raise invalid_argument("JSON Parse error: nested too deeply") from None
+
+
+def write_response(outputs: Mapping[str, np.ndarray], *, by_row: bool) -> bytes:
+    """Writes the answer to a `:predict` request, by row (needs the same first dimension everywhere) or by column."""
+    if not outputs:
+        raise invalid_argument("Cannot convert empty tensor map to JSON")
+    if by_row:
+        _check_batch_sizes(outputs)
+    columns = {name: _write_tensor(name, value) for name, value in sorted(outputs.items())}
+    if by_row and len(columns) > 1:
+        rows = (zip(columns, row, strict=True) for row in zip(*columns.values(), strict=True))
+        text = _write_list(_write_object(row) for row in rows)
+    else:
+        whole = {name: _write_list(items) if outputs[name].ndim else items[0] for name, items in columns.items()}
+        text = _write_object(whole.items()) if len(whole) > 1 else whole.popitem()[1]
+    key = "predictions" if by_row else "outputs"
+    return f'{{\n    "{key}": {text}\n}}\n'.encode()
+
+
+def write_error(message: str) -> bytes:
+    return json.dumps({"error": message}, ensure_ascii=False).encode(errors="replace")
+
+
+# --- reading ---
+
+
+def _parse(body: bytes) -> dict[str, Any]:
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise invalid_argument(
+            f'JSON Parse error: Invalid encoding in string. at offset: {error.start} (send bytes as {{"b64": "..."}})'
+        ) from None
+    start = len(text) - len(text.lstrip(" \t\r\n"))
+    if start == len(text):
+        raise invalid_argument(f"JSON Parse error: The document is empty. at offset: {start}")
+    try:
+        root, _ = _DECODER.raw_decode(text, start)  # what follows the root is ignored, as the server does
+    except json.JSONDecodeError as error:
+        offset = len(text[: error.pos].encode())
+        raise invalid_argument(
+            f"JSON Parse error: {_PARSE_ERRORS.get(error.msg, error.msg)} at offset: {offset}"
+        ) from None
+    if not isinstance(root, dict):
+        raise invalid_argument(f"JSON Value: {_show(root)} Is not object")
+    return root
+
+
+def _first_wins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return dict(reversed(pairs))
+
+
+def _parse_float(token: str) -> float:
+    number = float(token)
+    if np.isinf(number):
+        raise invalid_argument("JSON Parse error: Number too big to be stored in double.")
+    return number
+
+
+def _parse_int(token: str) -> int | float:
+    # Integers beyond 64 bits are read as decimals; Python's int would also refuse thousands of digits.
+    number = int(token) if len(token) <= 20 else None
+    return number if number is not None and -(2**63) <= number < 2**64 else _parse_float(token)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_first_wins, parse_int=_parse_int, parse_float=_parse_float)
+
+
+def _read_request(root: dict[str, Any], input_types: Callable[[str], Mapping[str, str]]) -> PredictRequest:
+    signature = root.get("signature_name", "")
+    if not isinstance(signature, str):
+        raise invalid_argument(
+            f"JSON Value: {_show(root)} not formatted correctly. 'signature_name' key must be a string value."
+        )
+    types = input_types(signature)
+    if not types:
+        raise invalid_argument(f"Failed to get input map for signature: {signature or 'DEFAULT'}")
+    if "instances" in root and "inputs" in root:
+        raise invalid_argument(
+            f"JSON Value: {_show(root)} Not formatted correctly expecting only one of 'inputs' or 'instances' keys "
+            "to exist "
+        )
+    if "inputs" in root:
+        return PredictRequest(signature, False, _read_columns(root["inputs"], types))
+    if "instances" not in root:
+        raise invalid_argument("Missing 'inputs' or 'instances' key")
+    instances = root["instances"]
+    if not isinstance(instances, list):
+        raise invalid_argument(f"JSON Value: {_show(root)} Expecting 'instances' to be an list/array")
+    if not instances:
+        raise invalid_argument(f"JSON Value: {_show(root)} No values in 'instances' array")
+    return PredictRequest(signature, True, _read_rows(instances, types))
+
+
+def _read_columns(inputs: Any, types: Mapping[str, str]) -> dict[str, np.ndarray]:
+    if not _is_named(inputs):
+        if len(types) > 1:
+            raise invalid_argument(
+                "inputs is a plain value/list, but expecting an object as multiple input tensors required as per "
+                "tensorinfo_map"
+            )
+        return {name: _read_tensor(inputs, dtype) for name, dtype in types.items()}
+    for name in types:
+        if name not in inputs:
+            raise invalid_argument(f"Missing named input: {name} in 'inputs' object.")
+    return {name: _read_tensor(inputs[name], dtype) for name, dtype in types.items()}
+
+
+def _read_rows(instances: list[Any], types: Mapping[str, str]) -> dict[str, np.ndarray]:
+    named = _is_named(instances[0])
+    if not named and len(types) > 1:
+        raise invalid_argument(
+            "instances is a plain list, but expecting list of objects as multiple input tensors required as per "
+            "tensorinfo_map"
+        )
+    rows: dict[str, list[np.ndarray]] = {name: [] for name in types}
+    for index, item in enumerate(instances):
+        if named != _is_named(item):
+            expected, got = ("object", "list") if named else ("value/list", "object")
+            raise invalid_argument(f"Expecting {expected} but got {got} at item {index} of input list")
+        for name, value in item.items() if named else [(next(iter(types)), item)]:
+            try:
+                _add_row(rows, name, value, types)
+            except ServingError as error:
+                key = f" key: {name}" if named else ""
+                raise invalid_argument(
+                    f"Failed to process element: {index}{key} of 'instances' list. "
+                    f"Error: {error.code.name}: {error.message}"
+                ) from None
+        if named and item.keys() != types.keys():
+            raise invalid_argument(
+                f"Failed to process element: {index} of 'instances' list. JSON object: {_show(item)} "
+                f"must only have keys: {','.join(sorted(types))}"
+            )
+    return {name: np.stack(values) for name, values in rows.items()}
+
+
+def _add_row(rows: dict[str, list[np.ndarray]], name: str, value: Any, types: Mapping[str, str]) -> None:
+    if name not in types:
+        raise invalid_argument(f"JSON object: does not have named input: {name}")
+    tensor = _read_tensor(value, types[name])
+    expected = rows[name][0] if rows[name] else tensor
+    if tensor.size != expected.size:
+        raise invalid_argument(f"Expecting tensor size: {expected.size} but got: {tensor.size}")
+    if tensor.shape != expected.shape:
+        shapes = [f"[{','.join(map(str, shape))}]" for shape in (expected.shape, tensor.shape)]
+        raise invalid_argument(f"Expecting shape {shapes[0]} but got: {shapes[1]}")
+    rows[name].append(tensor)
+
+
+def _read_tensor(value: Any, dtype: str) -> np.ndarray:
+    shape, first = [], value
+    while isinstance(first, list):
+        shape.append(len(first))
+        first = first[0] if first else None
+    leaves: list[Any] = []
+    _collect(value, 0, shape, dtype, leaves)
+    with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite
+        return np.array(leaves, dtype=object if dtype == "string" else dtype).reshape(shape)
+
+
+def _collect(value: Any, level: int, shape: Sequence[int], dtype: str, leaves: list[Any]) -> None:
+    """Appends the values of a nested list to `leaves`, in order, and checks that it has `shape` throughout."""
+    if not isinstance(value, list):
+        if level != len(shape):
+            raise invalid_argument(
+                f"JSON Value: {_show(value)} found at incorrect level: {level + 1} in the JSON DOM. "
+                f"Expected at level: {len(shape)}"
+            )
+        leaves.append(_read_value(value, dtype))
+        return
+    if level >= len(shape):
+        raise invalid_argument(f"Encountered list at unexpected level: {level} expected < {len(shape)}")
+    if len(value) != shape[level]:
+        raise invalid_argument(
+            f"Encountered list at unexpected size: {len(value)} at level: {level} expected size: {shape[level]}"
+        )
+    for item in value:
+        _collect(item, level + 1, shape, dtype, leaves)
+
+
+def _read_value(value: Any, dtype: str) -> Any:
+    if dtype == "string" and isinstance(value, dict):
+        return _read_base64(value)
+    if dtype == "string":
+        fits = isinstance(value, str)
+    elif dtype == "bool":
+        fits = isinstance(value, bool)
+    elif isinstance(value, bool):  # which Python counts as an integer
+        fits = False
+    elif dtype in ("float32", "float64"):
+        fits = isinstance(value, int | float)
+    elif dtype in _INTEGER_TYPES:
+        fits = isinstance(value, int) and np.iinfo(dtype).min <= value <= np.iinfo(dtype).max
+    else:
+        raise ServingError(
+            StatusCode.UNIMPLEMENTED, f"Conversion of JSON Value: {_show(value)} to type: {_cpp_name(dtype)}"
+        )
+    if not fits:
+        raise invalid_argument(
+            f"JSON Value: {_show(value)} Type: {_type_name(value)} is not of expected type: {_cpp_name(dtype)}"
+        )
+    return _encode(value) if dtype == "string" else value
+
+
+def _encode(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise invalid_argument("JSON Parse error: The surrogate pair in string is invalid.") from None
+
+
+def _is_base64(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() == {"b64"} and isinstance(value["b64"], str)
+
+
+def _is_named(value: Any) -> bool:
+    return isinstance(value, dict) and not _is_base64(value)
+
+
+def _read_base64(value: dict[str, Any]) -> bytes:
+    if not _is_base64(value):
+        raise invalid_argument(f"JSON Value: {_show(value)} not formatted correctly for base64 data")
+    text = value["b64"].rstrip("=")
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        raise invalid_argument("Unable to base64 decode") from None
+
+
+def _type_name(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "Null", False: "False", True: "True"}[value]
+    names: dict[type, str] = {dict: "Object", list: "Array", str: "String"}
+    return names.get(type(value), "Number")
+
+
+def _show(value: Any) -> str:
+    text = json.dumps(value, indent=4, ensure_ascii=False)
+    return text if len(text) <= SHOWN else text[:SHOWN] + "...TRUNCATED"
+
+
+def _cpp_name(dtype: str) -> str:
+    return _CPP_NAMES.get(dtype, dtype)
+
+
+# --- writing ---
+
+
+def _check_batch_sizes(outputs: Mapping[str, np.ndarray]) -> None:
+    batch = None
+    for name, value in sorted(outputs.items()):
+        if value.ndim == 0:
+            raise invalid_argument(f"Tensor name: {name} has no shape information ")
+        if len(value) < 1:
+            raise invalid_argument(f"Tensor name: {name} has invalid batch size: {len(value)}")
+        if batch not in (None, len(value)):
+            raise invalid_argument(f"Tensor name: {name} has inconsistent batch size: {len(value)} expecting: {batch}")
+        batch = len(value)
+
+
+def _write_tensor(name: str, tensor: np.ndarray) -> list[str]:
+    """The JSON of each item along the first dimension; of a scalar, one."""
+    texts = _write_values(tensor.reshape(-1), as_bytes=name.endswith(BYTES_SUFFIX))
+    for axis in range(tensor.ndim - 1, 0, -1):
+        size, lists = tensor.shape[axis], math.prod(tensor.shape[:axis])
+        texts = [_write_list(texts[index * size : (index + 1) * size]) for index in range(lists)]
+    return texts
+
+
+def _write_list(texts: Iterable[str]) -> str:
+    return "[" + ", ".join(texts) + "]"
+
+
+def _write_object(members: Iterable[tuple[str, str]]) -> str:
+    return "{" + ", ".join(f"{_write_string(name)}: {text}" for name, text in members) + "}"
+
+
+def _write_string(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _write_values(values: np.ndarray, *, as_bytes: bool) -> list[str]:
+    if values.dtype == object and as_bytes:
+        return [_write_object([("b64", f'"{base64.b64encode(value).decode()}"')]) for value in values]
+    if values.dtype == object:
+        return [_write_string(value.decode(errors="replace")) for value in values]
+    if values.dtype == bool:
+        return ["true" if value else "false" for value in values]
+    if values.dtype.name in _INTEGER_TYPES:
+        return [str(value) for value in values.tolist()]
+    if values.dtype.name in ("float32", "float64"):
+        return _write_floats(values)
+    raise invalid_argument(f"Failed to write JSON value for tensor type: {_cpp_name(values.dtype.name)}")
+
+
+def _write_floats(values: np.ndarray) -> list[str]:
+    """Six digits where they are enough to read the same number back, else as many as the type has."""
+    numbers = values.tolist()
+    texts = [f"{number:.6g}" for number in numbers]
+    exact = np.array(texts, dtype=values.dtype) == values
+    digits = 9 if values.dtype == np.float32 else 17
+    return [
+        _write_float(number, text if same else f"{number:.{digits}g}")
+        for number, text, same in zip(numbers, texts, exact.tolist(), strict=True)
+    ]
+
+
+def _write_float(number: float, text: str) -> str:
+    if math.isnan(number):
+        return "NaN"
+    if math.isinf(number):
+        return "Infinity" if number > 0 else "-Infinity"
+    return text if "." in text or "e" in text else text + ".0"

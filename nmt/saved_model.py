@@ -1,0 +1,148 @@
+"""Opens an exported SavedModel the way TensorFlow Serving does: through a Session, never through tf.saved_model.load.
+
+The two loaders disagree in both directions (a model that Python loads well may fail on the server and the other way
+round), so that what this file can run is what the server will run. Strings are arrays of dtype object that hold bytes.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
+
+DEFAULT_SIGNATURE = "serving_default"
+WARMUP_FILE = Path("assets.extra/tf_serving_warmup_requests")
+MAX_WARMUP_REQUESTS = 1000  # TensorFlow Serving's own limit
+
+
+class TensorSpec(NamedTuple):
+    """What a signature says of one input or output."""
+
+    tensor: str  # its name in the graph
+    dtype: str  # TensorFlow's name: "string", "float32", ...
+    shape: tuple[int | None, ...] | None  # None in it = any size; None = any rank
+
+
+class Signature(NamedTuple):
+    """A function of the model: arrays by name in, arrays by name out."""
+
+    inputs: dict[str, TensorSpec]
+    outputs: dict[str, TensorSpec]
+    defaults: dict[str, np.ndarray]  # of inputs that a caller may leave out
+    definition: Any  # the SignatureDef message it was read from
+
+
+class SavedModel:
+    """A loaded model; `run` may be called from many threads at once.
+
+    Args: directory: one version, the folder that holds saved_model.pb.
+    Raises: ValueError where it is no SavedModel, needs ops that are not installed, or fails a warm-up request.
+    """
+
+    def __init__(self, directory: str | Path) -> None:
+        self.directory = Path(directory)
+        if not (self.directory / "saved_model.pb").is_file():
+            raise ValueError(f"{self.directory}: no SavedModel here (no saved_model.pb); make one with `nmt export`")
+        _register_sentencepiece_ops()
+        self._session = tf.compat.v1.Session(graph=tf.Graph())
+        try:
+            self.signatures = _load(self._session, self.directory)
+            for signature, inputs in _warmup_requests(self.directory / WARMUP_FILE):
+                self.run(signature, inputs)
+        except BaseException as error:
+            self.close()
+            if isinstance(error, (ValueError, KeyError, tf.errors.OpError)):
+                raise ValueError(f"{self.directory}: the model does not load. {_explain(error)}") from error
+            raise
+
+    def run(
+        self, signature: str, inputs: Mapping[str, np.ndarray], *, timeout: float | None = None
+    ) -> dict[str, np.ndarray]:
+        """Runs one signature.
+
+        Args: signature: one of `signatures`; inputs: arrays by name; timeout: seconds, None = as long as it takes.
+        Returns: the outputs by name.
+        Raises: KeyError for an unknown signature; ValueError for inputs that do not fit it; tf.errors.OpError as the
+            model itself fails, DeadlineExceededError after `timeout`.
+        """
+        called = self.signatures[signature]
+        inputs = {**called.defaults, **inputs}
+        if inputs.keys() != called.inputs.keys():
+            raise ValueError(f"the signature {signature} takes inputs {sorted(called.inputs)}, got {sorted(inputs)}")
+        feeds = {}
+        for name, spec in called.inputs.items():
+            given = tf.as_dtype(np.asarray(inputs[name]).dtype).name
+            if given != spec.dtype:
+                raise ValueError(f"Input {name} expects {spec.dtype} but {given} is provided")
+            feeds[spec.tensor] = inputs[name]
+        options = tf.compat.v1.RunOptions(timeout_in_ms=max(1, int(timeout * 1000))) if timeout is not None else None
+        fetches = {name: spec.tensor for name, spec in called.outputs.items()}
+        outputs = self._session.run(fetches, feeds, options=options)
+        return {
+            name: np.asarray(value, dtype=object if called.outputs[name].dtype == "string" else None)
+            for name, value in outputs.items()
+        }
+
+    def close(self) -> None:
+        """Frees the model's memory; no `run` may be under way."""
+        self._session.close()
+
+
+def _register_sentencepiece_ops() -> None:
+    """Registers tensorflow-text's ops where it is installed; without importing that package, which takes seconds."""
+    package = importlib.util.find_spec("tensorflow_text")
+    if package and package.origin:
+        tf.load_op_library(str(Path(package.origin).parent / "python/ops/_sentencepiece_tokenizer.so"))
+
+
+def _load(session: tf.compat.v1.Session, directory: Path) -> dict[str, Signature]:
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel("ERROR")  # else it advises the other loader, tf.saved_model.load
+    try:
+        with session.graph.as_default():
+            meta_graph = tf.compat.v1.saved_model.load(session, [tf.saved_model.SERVING], str(directory))
+    finally:
+        logger.setLevel(level)
+    return {name: _signature(definition) for name, definition in meta_graph.signature_def.items()}
+
+
+def _signature(definition: Any) -> Signature:
+    return Signature(
+        inputs={name: _spec(info) for name, info in definition.inputs.items()},
+        outputs={name: _spec(info) for name, info in definition.outputs.items()},
+        defaults={name: tf.make_ndarray(value) for name, value in definition.defaults.items()},
+        definition=definition,
+    )
+
+
+def _spec(info: Any) -> TensorSpec:
+    # A model's initializer is listed as a signature too, whose output is an operation without a dtype.
+    dtype = tf.as_dtype(info.dtype).name if info.dtype else "invalid"
+    shape = info.tensor_shape
+    sizes = None if shape.unknown_rank else tuple(None if dim.size < 0 else dim.size for dim in shape.dim)
+    return TensorSpec(info.name, dtype, sizes)
+
+
+def _warmup_requests(path: Path) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    if not path.is_file():
+        return
+    for record in tf.data.TFRecordDataset(str(path)).take(MAX_WARMUP_REQUESTS).as_numpy_iterator():
+        request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+        signature = request.model_spec.signature_name or DEFAULT_SIGNATURE
+        yield signature, {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
+
+
+def _explain(error: Exception) -> str:
+    message = getattr(error, "message", None) or str(error)
+    if "Op type not registered 'Sentencepiece" in message:
+        return (
+            "It takes text, for which the package tensorflow-text must be installed (`pip install tensorflow-text`); "
+            "where there is none for this machine, use the ids export (DIR-ids) instead."
+        )
+    return message

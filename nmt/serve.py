@@ -1,0 +1,140 @@
+"""The embedded endpoint: TensorFlow Serving's REST and gRPC API over exported models, without Docker.
+
+Clients cannot tell it from `tensorflow_model_server` on the same export, up to what docs/serving names; it runs one
+request as one call of the model (no batching across requests).
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from pathlib import Path
+from types import TracebackType
+
+from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
+
+from nmt.grpc_api import grpc_server
+from nmt.prediction_service import PredictionService, signatures_of
+from nmt.rest_api import RestApi, RestServer
+from nmt.saved_model import DEFAULT_SIGNATURE
+from nmt.served_models import ServedModels, read_model_config_file
+
+GRACE_SECONDS = 30.0  # that requests under way have to end when the server stops
+
+
+class Server:
+    """A running endpoint; use it in a `with` statement or call `close`.
+
+    Args: configs: the models, as in a model_config_list; host: the interface to listen on, "0.0.0.0" for all;
+        port, rest_api_port: of gRPC and REST, 0 = any free one.
+    Raises: ValueError where a model does not load or a port is taken.
+    """
+
+    def __init__(self, configs: list[ModelConfig], *, host: str = "127.0.0.1", port: int, rest_api_port: int) -> None:
+        self.models = ServedModels(configs)
+        self._host = host
+        service = PredictionService(self.models)
+        try:
+            self._rest = RestServer(RestApi(service), host=host, port=rest_api_port)
+        except (OSError, OverflowError) as error:
+            self.models.close()
+            raise _port_error(host, rest_api_port, error) from None
+        try:
+            self._grpc, self.port = grpc_server(service, host=host, port=port)
+        except OSError as error:
+            self._rest.server_close()
+            self.models.close()
+            raise _port_error(host, port, error) from None
+        self.rest_api_port = self._rest.server_address[1]
+        self._thread = threading.Thread(target=self._rest.serve_forever, name="REST", daemon=True)
+        self._thread.start()
+
+    @property
+    def rest_url(self) -> str:
+        return f"http://{_reachable(self._host)}:{self.rest_api_port}"
+
+    @property
+    def grpc_url(self) -> str:
+        return f"grpc://{_reachable(self._host)}:{self.port}"
+
+    def close(self) -> None:
+        """Takes no more requests, finishes those under way and unloads the models."""
+        stopped = self._grpc.stop(GRACE_SECONDS)
+        self._rest.close()
+        stopped.wait()
+        self.models.close()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def model_config(directory: str | Path, *, name: str) -> ModelConfig:
+    """The config of one model whose versions are in `directory`."""
+    return ModelConfig(name=name, base_path=str(Path(directory).absolute()), model_platform="tensorflow")
+
+
+def serve(
+    directory: str | Path | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8500,
+    rest_api_port: int = 8501,
+    model_name: str = "translator",
+    model_config_file: str | Path | None = None,
+) -> None:
+    """Serves an export, or the models of a config file, until SIGINT or SIGTERM; then ends the requests under way.
+
+    Args: directory: what `nmt export` wrote, holding version folders; port: of gRPC; rest_api_port: of REST, 0 = any
+        free one; model_config_file: a model_config_list instead of directory and model_name.
+    Raises: ValueError where there is nothing to serve, a model does not load or a port is taken.
+    """
+    if (directory is None) == (model_config_file is None):
+        raise ValueError("serve either an export directory or the models of a model config file, one of the two")
+    if model_config_file is not None:
+        configs = read_model_config_file(model_config_file)
+    else:
+        assert directory is not None
+        configs = [model_config(directory, name=model_name)]
+    stop = threading.Event()
+    previous = {each: signal.signal(each, lambda *_: stop.set()) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with Server(configs, host=host, port=port, rest_api_port=rest_api_port) as server:
+            print(_greeting(server), flush=True)
+            stop.wait()
+            for each, handler in previous.items():  # a second signal does not wait
+                signal.signal(each, handler)
+            print("stopping: waiting for the requests under way", flush=True)
+    finally:
+        for each, handler in previous.items():
+            signal.signal(each, handler)
+
+
+def _greeting(server: Server) -> str:
+    lines = []
+    for name in server.models.names:
+        with server.models.use(name) as version:
+            lines.append(f"serving {name}, version {version.number}, from {version.directory}")
+            lines.append(f"  REST  {server.rest_url}/v1/models/{name}")
+            lines.append(f"  gRPC  {server.grpc_url}/{name}")
+            inputs = (
+                signatures_of(version)[DEFAULT_SIGNATURE].inputs if DEFAULT_SIGNATURE in signatures_of(version) else {}
+            )
+        if [(spec.dtype, spec.shape) for spec in inputs.values()] == [("string", (None,))]:
+            body = json.dumps({"instances": ["A sentence."]})
+            lines.append(f"  try   curl -d '{body}' {server.rest_url}/v1/models/{name}:predict")
+    return "\n".join([*lines, "Ctrl-C stops it."])
+
+
+def _reachable(host: str) -> str:
+    host = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)
+    return f"[{host}]" if ":" in host else host
+
+
+def _port_error(host: str, port: int, error: Exception) -> ValueError:
+    return ValueError(f"cannot listen on {host}, port {port} ({error}): choose another port, or 0 for any free one")

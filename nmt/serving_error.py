@@ -1,0 +1,53 @@
+"""The one error of the serving API: a gRPC status code and a message, as TensorFlow Serving answers them.
+
+REST and gRPC are two spellings of the same answer, so that everything between them raises this and only the two front
+ends know how it looks on the wire.
+"""
+
+from __future__ import annotations
+
+from grpc import StatusCode
+
+HTTP_STATUS = {
+    StatusCode.OK: 200,
+    StatusCode.INVALID_ARGUMENT: 400,
+    StatusCode.FAILED_PRECONDITION: 400,
+    StatusCode.OUT_OF_RANGE: 400,
+    StatusCode.UNAUTHENTICATED: 401,
+    StatusCode.PERMISSION_DENIED: 403,
+    StatusCode.NOT_FOUND: 404,
+    StatusCode.ALREADY_EXISTS: 409,
+    StatusCode.ABORTED: 409,
+    StatusCode.RESOURCE_EXHAUSTED: 429,
+    StatusCode.CANCELLED: 499,
+    StatusCode.UNKNOWN: 500,
+    StatusCode.INTERNAL: 500,
+    StatusCode.DATA_LOSS: 500,
+    StatusCode.UNIMPLEMENTED: 501,
+    StatusCode.UNAVAILABLE: 503,
+    StatusCode.DEADLINE_EXCEEDED: 504,
+}
+_CODES = {code.value[0]: code for code in StatusCode}
+
+
+class ServingError(Exception):
+    """A request that fails with a status code and a message for the client."""
+
+    def __init__(self, code: StatusCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+def invalid_argument(message: str) -> ServingError:
+    return ServingError(StatusCode.INVALID_ARGUMENT, message)
+
+
+def from_exception(error: Exception) -> ServingError:
+    """What the client is told of an exception; TensorFlow's errors carry the code already, with gRPC's own numbers."""
+    if isinstance(error, ServingError):
+        return error
+    if isinstance(error, ValueError):
+        return invalid_argument(str(error))
+    code = _CODES.get(getattr(error, "error_code", None), StatusCode.INTERNAL)
+    return ServingError(code, getattr(error, "message", None) or f"{type(error).__name__}: {error}")
