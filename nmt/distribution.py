@@ -1,0 +1,73 @@
+"""Several devices and several machines: the strategy, each replica's share of a batch, what workers agree on."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from nmt.config import Config
+from nmt.data import Batch, DataReport, dataset
+from nmt.tokenizer import Tokenizers
+
+
+def make_strategy(name: str) -> tf.distribute.Strategy:
+    """The tf.distribute strategy of a training.strategy setting; multi_worker before any other use of TensorFlow."""
+    if name == "multi_worker":
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if name == "mirrored":
+        devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+        return tf.distribute.MirroredStrategy([device.name for device in devices])
+    return tf.distribute.get_strategy()
+
+
+class Workers:
+    """The processes that train together; a single one, except with the multi_worker strategy."""
+
+    def __init__(self, strategy: tf.distribute.Strategy) -> None:
+        self.strategy = strategy
+        resolver = strategy.cluster_resolver
+        self.count = max(1, resolver.cluster_spec().num_tasks("worker")) if resolver else 1
+        self.is_chief = self.count == 1 or resolver.task_id == 0
+
+    def mean(self, value: float) -> float:
+        """The mean of a number over all workers, which all have to call this, so that none is ahead of it."""
+        if self.count == 1:
+            return value
+        return float(self._all_reduce(tf.constant(value, tf.float32))) / self.strategy.num_replicas_in_sync
+
+    @tf.function
+    def _all_reduce(self, value):
+        def replica_sum(value):
+            return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+        return self.strategy.experimental_local_results(self.strategy.run(replica_sum, args=(value,)))[0]
+
+
+def distributed_dataset(
+    config: Config,
+    tokenizers: Tokenizers,
+    *,
+    strategy: tf.distribute.Strategy,
+    epoch: int,
+    skip: int,
+    report: DataReport,
+):
+    """`data.dataset` with the rows of each batch divided over the replicas; what a strategy's `run` takes.
+
+    Every worker reads the whole corpus and takes its own rows: order and batches are those of a single device.
+    """
+    replicas = strategy.num_replicas_in_sync
+
+    def make(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        whole = dataset(config, tokenizers, epoch=epoch, skip=skip, multiple=replicas, report=report)
+        if replicas == 1:
+            return whole
+        local = replicas // context.num_input_pipelines
+        first = context.input_pipeline_id * local
+
+        def shares(*batch: tf.Tensor) -> tf.data.Dataset:
+            parts = [tf.reshape(ids, [replicas, -1, tf.shape(ids)[1]]) for ids in batch]  # [replicas, batch, time]
+            return tf.data.Dataset.from_tensor_slices(Batch(*(part[first : first + local] for part in parts)))
+
+        return whole.flat_map(shares)
+
+    return strategy.distribute_datasets_from_function(make)

@@ -1,0 +1,340 @@
+"""The run directory: everything one job leaves behind, in one place that can be copied anywhere.
+
+    config.yaml                     the settings, complete; written last, so a directory that has it is a run
+    tokenizer/                      source.model, target.model
+    checkpoints/step-00001200.npz   all that training needs to go on as if never interrupted; the newest few
+    validations/step-00001200.npz   weights of the last validations, where their average is wanted
+    best.npz                        the weights that validated best
+    log.jsonl                       one JSON object a line
+    tensorboard/
+
+Imports TensorFlow only to load a model.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import time
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from nmt.config import Config
+from nmt.config_file import dump_config, load_config
+from nmt.tokenizer import Tokenizers
+
+if TYPE_CHECKING:
+    from nmt.model import Seq2Seq
+
+Arrays = Mapping[str, np.ndarray]
+
+# What may change when a run is taken up again, because it bends nothing that was trained before.
+CHANGEABLE = (
+    "run",
+    "data.test",
+    "data.prefetch",
+    "training.max_steps",
+    "training.max_epochs",
+    "training.max_minutes",
+    "training.patience",
+    "training.save_minutes",
+    "training.keep_checkpoints",
+    "training.tensorboard",
+    "search",
+    "export",
+)
+_METADATA = "metadata"
+_STEP_FILE = re.compile(r"step-(\d{8,})\.npz")
+
+
+class DamagedFileError(ValueError):
+    """A file of arrays is not what was once written."""
+
+
+class Checkpoint(NamedTuple):
+    """One moment of training. Names of arrays begin with model/, average/, optimizer/ or seed/."""
+
+    step: int
+    arrays: dict[str, np.ndarray]
+    progress: dict[str, Any]
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Those to translate with, by the variable's path: the moving average where there is one."""
+        kind = "average/" if any(name.startswith("average/") for name in self.arrays) else "model/"
+        return {name.removeprefix(kind): array for name, array in self.arrays.items() if name.startswith(kind)}
+
+
+class Run:
+    """An open run directory. Make one with `create`, `open` or `resume`."""
+
+    def __init__(self, path: Path, config: Config, tokenizers: Tokenizers) -> None:
+        self.path = path
+        self.config = config
+        self.tokenizers = tokenizers
+
+    @staticmethod
+    def exists(path: str | os.PathLike[str]) -> bool:
+        return (Path(path) / "config.yaml").is_file()
+
+    @classmethod
+    def create(cls, config: Config, tokenizers: Tokenizers) -> Run:
+        """Makes the directory `config.run`.
+
+        Raises:
+            ValueError: if there is a run already, or the directory holds files that are none of a run's.
+        """
+        path = Path(config.run)
+        if cls.exists(path):
+            _check_changes(path, load_config(path / "config.yaml"), config)
+            raise ValueError(f"{path} already holds this run: resume it, or choose another directory with run:")
+        strangers = [entry.name for entry in path.iterdir() if entry.name != "tokenizer"] if path.is_dir() else []
+        if strangers:
+            raise ValueError(
+                f"{path} is not empty (it holds {strangers[0]!r}) and is no run: choose a new directory with run:"
+            )
+        (path / "tokenizer").mkdir(parents=True, exist_ok=True)
+        tokenizers.save(path / "tokenizer")
+        _write_text(path / "config.yaml", dump_config(config))
+        return cls(path, config, tokenizers)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Run:
+        """Opens a run to read.
+
+        Raises:
+            ValueError: if there is none, or it is incomplete.
+        """
+        path = Path(path)
+        if not cls.exists(path):
+            what = "is not a run (it has no config.yaml)" if path.is_dir() else "no such directory"
+            raise ValueError(f"{path}: {what}; `nmt train CONFIG` makes a run")
+        return cls(path, load_config(path / "config.yaml"), Tokenizers.load(path / "tokenizer"))
+
+    @classmethod
+    def resume(cls, config: Config) -> Run:
+        """Opens `config.run` to train on, with the settings of `config`.
+
+        Raises:
+            ValueError: if a setting differs that what was trained so far depends on.
+        """
+        run = cls.open(config.run)
+        _check_changes(run.path, run.config, config)
+        if config != run.config:
+            _write_text(run.path / "config.yaml", dump_config(config))
+            run.config = config
+        for unfinished in run.path.rglob("*.unfinished"):
+            unfinished.unlink()
+        run._drop_torn_line()
+        return run
+
+    def save_checkpoint(self, step: int, arrays: Arrays, progress: Mapping[str, Any]) -> Path:
+        """Writes a checkpoint, then drops the oldest beyond training.keep_checkpoints."""
+        path = self._step_file("checkpoints", step)
+        save_arrays(path, arrays, progress)
+        # A checkpoint of a later step is left over from before a damaged or deleted one was stepped back over.
+        others = [(other, file) for other, file in self._steps("checkpoints") if other != step]
+        older = [file for other, file in others if other < step]
+        for file in [file for other, file in others if other > step] + older[
+            self.config.training.keep_checkpoints - 1 :
+        ]:
+            file.unlink()
+        return path
+
+    def latest_checkpoint(self) -> Checkpoint | None:
+        """The newest checkpoint that is whole; says on stderr where a newer one is damaged.
+
+        Raises:
+            ValueError: if there are checkpoints but all are damaged.
+        """
+        files = self._steps("checkpoints")
+        for step, file in files:
+            try:
+                return Checkpoint(step, *load_arrays(file))
+            except DamagedFileError as error:
+                print(f"{error}; trying the checkpoint before it", file=sys.stderr)
+        if files:
+            raise ValueError(f"{self.path}: all checkpoints are damaged; delete {files[0][1].parent} to train anew")
+        return None
+
+    def latest_step(self) -> int | None:
+        """The step of the newest checkpoint, whole or not."""
+        return next((step for step, _ in self._steps("checkpoints")), None)
+
+    def save_weights(self, name: str | int, weights: Arrays) -> Path:
+        """Writes weights by their variables' paths: `name` is "best" or the step of a validation."""
+        path = self.path / f"{name}.npz" if isinstance(name, str) else self._step_file("validations", name)
+        save_arrays(path, weights, {})
+        return path
+
+    def keep_validations(self, steps: list[int]) -> None:
+        """Drops the weights of all validations but these."""
+        for step, file in self._steps("validations"):
+            if step not in steps:
+                file.unlink()
+
+    def load_weights(self, name: str | int = "best") -> dict[str, np.ndarray]:
+        """Weights by their variables' paths.
+
+        Args:
+            name: "best", "last", or the step of a validation or checkpoint.
+
+        Raises:
+            ValueError: if they are not there (says which are) or damaged.
+        """
+        if name == "last":
+            if checkpoint := self.latest_checkpoint():
+                return checkpoint.weights()
+        elif name == "best":
+            if (self.path / "best.npz").is_file():
+                return load_arrays(self.path / "best.npz")[0]
+        elif str(name).isdecimal():
+            if (file := self._step_file("validations", int(name))).is_file():
+                return load_arrays(file)[0]
+            if (file := self._step_file("checkpoints", int(name))).is_file():
+                return Checkpoint(int(name), *load_arrays(file)).weights()
+        raise ValueError(f"{self.path}: no weights {str(name)!r}; there are: {', '.join(self._names()) or 'none yet'}")
+
+    def load_model(self, name: str | int = "best", precision: str = "float32") -> Seq2Seq:
+        """The model with the weights `name`, as in `load_weights`.
+
+        Raises:
+            ValueError: as `load_weights`.
+        """
+        from nmt.model import build_model  # here, so that reading a run's settings does not wait for TensorFlow
+
+        weights = self.load_weights(name)
+        model = build_model(
+            self.config,
+            source_vocabulary=self.tokenizers.source.vocabulary_size,
+            target_vocabulary=self.tokenizers.target.vocabulary_size,
+            precision=precision,
+        )
+        assign_weights(model.weights, weights)
+        return model
+
+    def log(self, **event: Any) -> None:
+        """Adds a line to log.jsonl, with the time in seconds since 1970."""
+        with open(self.path / "log.jsonl", "a", encoding="utf-8") as file:
+            file.write(json.dumps({"time": round(time.time(), 3), **event}, ensure_ascii=False) + "\n")
+
+    def _drop_torn_line(self) -> None:
+        """A killed process may have left half a line at the end of the log."""
+        log = self.path / "log.jsonl"
+        if log.is_file() and not (content := log.read_bytes()).endswith(b"\n"):
+            log.write_bytes(content[: content.rfind(b"\n") + 1])
+
+    def _step_file(self, folder: str, step: int) -> Path:
+        return self.path / folder / f"step-{step:08d}.npz"
+
+    def _steps(self, folder: str) -> list[tuple[int, Path]]:
+        """Steps and files of a folder, newest first."""
+        files = (self.path / folder).glob("step-*.npz")
+        found = [(int(match[1]), file) for file in files if (match := _STEP_FILE.fullmatch(file.name))]
+        return sorted(found, reverse=True)
+
+    def _names(self) -> list[str]:
+        steps = {step for folder in ("checkpoints", "validations") for step, _ in self._steps(folder)}
+        best = ["best"] if (self.path / "best.npz").is_file() else []
+        last = ["last"] if self._steps("checkpoints") else []
+        return [*best, *last, *map(str, sorted(steps))]
+
+
+def assign_weights(variables, weights: Arrays) -> None:
+    """Sets Keras variables from arrays by path.
+
+    Raises:
+        ValueError: if the two do not fit each other.
+    """
+    missing = {variable.path for variable in variables} ^ weights.keys()
+    if missing:
+        raise ValueError(f"these weights are of another model: {sorted(missing)[0]} is only in one of the two")
+    for variable in variables:
+        variable.assign(weights[variable.path])
+
+
+def save_arrays(path: Path, arrays: Arrays, metadata: Mapping[str, Any]) -> None:
+    """Writes one .npz file, wholly or not at all: aside, to the disk, then renamed."""
+    content = json.dumps({"names": list(arrays), "metadata": metadata})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(path.name + ".unfinished")
+    with open(unfinished, "wb") as file:
+        members: dict[str, Any] = {**arrays, _METADATA: np.frombuffer(content.encode(), np.uint8)}
+        np.savez(file, allow_pickle=False, **members)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(unfinished, path)
+    _sync_directory(path.parent)
+
+
+def load_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Reads what `save_arrays` wrote: arrays and metadata.
+
+    Raises:
+        DamagedFileError: if a byte that matters has changed.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if damaged := archive.testzip():
+                raise DamagedFileError(f"{path} is damaged (at {damaged})")
+        with np.load(path, allow_pickle=False) as file:
+            content = json.loads(file[_METADATA].tobytes())
+            return {name: file[name] for name in content["names"]}, content["metadata"]
+    except DamagedFileError:
+        raise
+    # Whatever the changed byte made of the archive: no member, another size, an unknown compression, a password.
+    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise DamagedFileError(f"{path} is damaged ({error})") from None
+
+
+def _write_text(path: Path, text: str) -> None:
+    unfinished = path.with_name(path.name + ".unfinished")
+    with open(unfinished, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(unfinished, path)
+    _sync_directory(path.parent)
+
+
+def _sync_directory(path: Path) -> None:
+    """Makes a rename outlast a power failure, where the system can."""
+    if os.name == "posix":
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _check_changes(path: Path, old: Config, new: Config) -> None:
+    before, after = _flat(old.model_dump()), _flat(new.model_dump())
+    changed = [
+        f"  {key}: {before.get(key, 'absent')!r} in the run, {after.get(key, 'absent')!r} now"
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
+        and not any(key == free or key.startswith(free + ".") for free in CHANGEABLE)
+    ]
+    if changed:
+        raise ValueError(
+            f"{path} holds a run with other settings:\n" + "\n".join(changed) + "\n"
+            "Choose a new directory with run:, or delete the old run, or take the settings back. (On a run that is "
+            f"resumed only these may change: {', '.join(CHANGEABLE[1:])}.)"
+        )
+
+
+def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:
+    """Leaves of nested dicts and lists by their dotted keys."""
+    if isinstance(tree, dict):
+        items: Any = tree.items()
+    elif isinstance(tree, list) and any(isinstance(item, dict) for item in tree):
+        items = enumerate(tree)
+    else:
+        return {prefix: tree}
+    return {key: value for name, item in items for key, value in _flat(item, f"{prefix}.{name}".lstrip(".")).items()}

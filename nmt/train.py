@@ -1,0 +1,369 @@
+"""The training loop: the same for one device, several, and several machines.
+
+A run that was stopped, at whatever moment and by whatever means, is taken up by calling `train` again, and ends with
+exactly the weights of one never stopped: a checkpoint holds all that a step changes (TrainState) and all that the loop
+decides by (Progress), and the batches are a pure function of seed, epoch and place in the epoch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+import signal
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from nmt.callbacks import default_callbacks, say
+from nmt.check import quick_check
+from nmt.config import Config
+from nmt.data import Batch, DataReport
+from nmt.distribution import Workers, distributed_dataset, make_strategy
+from nmt.progress import Progress
+from nmt.run import Run
+from nmt.schedule import learning_rate
+from nmt.tokenizer import train_tokenizers
+from nmt.train_step import StepResult, TrainState, TrainStep
+from nmt.validation import Validator
+
+# Steps between two looks at the loss: a look waits for the device and, where several workers train, for all of them.
+_LOOK_STEPS = 10
+# A loss so many times that of guessing evenly, over all steps between two looks, is no passing phase.
+_DIVERGED = 2.0
+
+
+class Interrupted(Exception):
+    """SIGINT or SIGTERM came, and the run is saved. `signal` is its number."""
+
+    def __init__(self, signal_number: int, run: Run) -> None:
+        self.signal = signal_number
+        name = signal.Signals(signal_number).name
+        super().__init__(f"stopped by {name}; {run.path} is saved and `nmt train` with the same config continues it")
+
+
+def train(config: Config, *, callbacks: Sequence[keras.callbacks.Callback] = ()) -> Run:
+    """Trains the job, or takes it up where it was stopped; returns its run.
+
+    Args:
+        callbacks: Keras callbacks beside those of callbacks.py, whose docstring says what their logs hold. At the end
+            of an epoch: loss, learning_rate, val_loss, val_perplexity, val_bleu, val_chrf. A callback's own state is
+            not saved, a resumed training begins with it anew. With several workers each has its own callbacks, which
+            must decide alike.
+
+    Raises:
+        ValueError: for files or settings that cannot be trained on, a run of another job, a loss that diverges.
+        Interrupted: after SIGINT or SIGTERM, when the run is saved.
+    """
+    # Several workers: this comes before any other use of TensorFlow.
+    workers = Workers(make_strategy(config.training.strategy))
+    run = _open_run(config, workers)
+    checkpoint = run.latest_checkpoint()
+    if not checkpoint:
+        progress = Progress(precision=choose_precision(config.training.precision, workers))
+        trainer = Trainer(run, progress, workers=workers, callbacks=callbacks)
+    else:
+        progress = Progress(**checkpoint.progress)
+        if (end := progress.end(config.training)) and progress.finished_step == progress.step:
+            say(f"{run.path} is already trained to its end: {end}.\n{next_commands(run)}")
+            return run
+        trainer = Trainer(run, progress, workers=workers, callbacks=callbacks)
+        trainer.state.restore(checkpoint.arrays)
+        say(f"Continuing {run.path} at step {progress.step:,}, epoch {progress.epoch + 1}.")
+    trainer.run_to_end()
+    if workers.is_chief:
+        say(f"Trained: {progress.end(config.training)}.\n{next_commands(run)}")
+    return run
+
+
+class Trainer:
+    """One sitting of a training."""
+
+    def __init__(
+        self, run: Run, progress: Progress, *, workers: Workers, callbacks: Sequence[keras.callbacks.Callback]
+    ) -> None:
+        self.run = run
+        self.config = run.config
+        self.training = run.config.training
+        self.progress = progress
+        self.workers = workers
+        with workers.strategy.scope():
+            self.state = TrainState(self.config, run.tokenizers, precision=progress.precision)
+            self.step = TrainStep(self.state, self.config, workers.strategy)
+        self.validator = Validator(self.config, run.tokenizers)
+        own = default_callbacks(run) if workers.is_chief else []
+        self.callbacks = keras.callbacks.CallbackList([*callbacks, *own], model=self.state.model)
+        self.logs: dict[str, Any] = {}
+        self._pending: list[tuple[int, float, StepResult]] = []
+        self._signal: int | None = None
+        self._saved_at = self._looked_at = time.monotonic()
+        # As if this sitting had followed on the others without a break.
+        self._began_at = time.monotonic() - progress.seconds
+        self._cpu_began_at = time.process_time() - progress.cpu_seconds
+
+    def run_to_end(self) -> None:
+        """Trains until one of training's limits is met.
+
+        Raises: as `train`.
+        """
+        self.step.separate_dropout()
+        self.state.model.stop_training = False
+        self.callbacks.on_train_begin()
+        try:
+            with self._noting_signals():
+                while not self.progress.end(self.training):
+                    self._epoch()
+                self._finish()
+        finally:
+            self.callbacks.on_train_end(self.logs)
+
+    def _epoch(self) -> None:
+        progress, epoch = self.progress, self.progress.epoch
+        report = DataReport()
+        batches = distributed_dataset(
+            self.config,
+            self.run.tokenizers,
+            strategy=self.workers.strategy,
+            epoch=epoch,
+            skip=progress.batch,
+            report=report,
+        )
+        self.step.compile(batches.element_spec)
+        self.callbacks.on_epoch_begin(epoch)
+        for group in _groups(batches, self.training.accumulate_batches):
+            self._train_on(group)
+            if self._between_steps():
+                return
+        self._look()
+        if progress.batches_per_epoch is None:
+            self._report(report)
+        loss = progress.epoch_loss / max(1.0, progress.epoch_tokens)
+        progress.batches_per_epoch = progress.batch
+        progress.epoch, progress.batch, progress.epoch_loss, progress.epoch_tokens = epoch + 1, 0, 0.0, 0.0
+        if not self.training.validate_every:
+            self._validate()
+        scores = {f"val_{name}": score for name, score in progress.scores.items()}
+        rate = learning_rate(self.training, progress.step, factor=progress.factor)
+        self.callbacks.on_epoch_end(epoch, {"loss": loss, "learning_rate": rate, **scores})
+        self._heed_callbacks()
+        self._save()
+
+    def _train_on(self, group: list[Batch]) -> None:
+        progress = self.progress
+        self.callbacks.on_train_batch_begin(progress.batch)
+        rate = learning_rate(self.training, progress.step + 1, factor=progress.factor)
+        self._pending.append((progress.step + 1, rate, self.step(group, rate)))
+        progress.step += 1
+        progress.batch += len(group)
+        if progress.step % _LOOK_STEPS == 0:
+            self._look()
+        self.callbacks.on_train_batch_end(progress.batch - 1, self.logs)
+
+    def _between_steps(self) -> bool:
+        """Does what is due; returns whether there is no further step."""
+        every = self.training.validate_every
+        if every and self.progress.step % every == 0:
+            self._validate()
+            self._save()
+        elif self._any_worker(time.monotonic() - self._saved_at > 60 * self.training.save_minutes):
+            self._save()
+        self._heed_callbacks()
+        if self._any_worker(self._signal is not None):
+            self._save()
+            raise Interrupted(self._signal or signal.SIGTERM, self.run)
+        return self.progress.end(self.training) is not None
+
+    def _any_worker(self, flag: bool) -> bool:
+        """Whether it is so for any worker. Several must ask each other after the same step, so they seldom do."""
+        if self.workers.count > 1 and self.progress.step % _LOOK_STEPS:
+            return False
+        return self.workers.mean(flag) > 0
+
+    def _heed_callbacks(self) -> None:
+        self.progress.stopped_by_callback |= self.state.model.stop_training
+
+    def _look(self) -> None:
+        """Fetches the losses of the steps since the last look, and judges them."""
+        progress, now = self.progress, time.monotonic()
+        progress.seconds = self.workers.mean(now - self._began_at)
+        progress.cpu_seconds = time.process_time() - self._cpu_began_at
+        if not self._pending:
+            return
+        loss = tokens = norm = 0.0
+        for step, rate, result in self._pending:
+            step_loss, step_tokens, norm = (float(value) for value in result)
+            if not (math.isfinite(step_loss) and math.isfinite(norm)):
+                raise self._diverged(f"is {step_loss / step_tokens} (gradient norm {norm})", step, rate)
+            loss, tokens = loss + step_loss, tokens + step_tokens
+            progress.epoch_loss += step_loss
+            progress.epoch_tokens += step_tokens
+        evenly = math.log(self.run.tokenizers.target.vocabulary_size)
+        if len(self._pending) == _LOOK_STEPS and loss / tokens > _DIVERGED * evenly:
+            raise self._diverged(f"has risen to {loss / tokens:.3g} (guessing evenly has {evenly:.3g})", step, rate)
+        done = progress.share_done(self.training)
+        self.logs = {
+            "step": step,
+            "epoch": progress.epoch,
+            "loss": loss / tokens,
+            "learning_rate": rate,
+            "gradient_norm": norm,
+            "tokens_per_second": tokens / (now - self._looked_at),
+            "seconds": progress.seconds,
+            "cpu_seconds": progress.cpu_seconds,
+            "done": done,
+            "remaining_seconds": progress.seconds * (1 - done) / done if done else None,
+        }
+        self._pending.clear()
+        self._looked_at = now
+
+    def _diverged(self, what: str, step: int, rate: float) -> ValueError:
+        saved = self.run.latest_step()
+        good = f"the last good checkpoint is step {saved:,}" if saved is not None else "there is no checkpoint yet"
+        return ValueError(
+            f"training diverged: the loss {what} at step {step:,}, learning rate {rate:.3g}; {good}, in "
+            f"{self.run.path}. Start a new run with a lower training.schedule.learning_rate, a longer "
+            "training.schedule.warmup_steps or a smaller training.optimizer.clip_norm"
+        )
+
+    def _validate(self) -> None:
+        progress = self.progress
+        self._look()
+        self.callbacks.on_test_begin()
+        weights = self.state.weights()
+        best = progress.judge(self.validator(weights), self.training)
+        if best and self.workers.is_chief:
+            self.run.save_weights("best", weights)
+        self._keep_for_average(weights)
+        self._look()
+        self.callbacks.on_test_end(self._validation_logs(best))
+        # Validation is none of the steps' time.
+        self._looked_at = time.monotonic()
+
+    def _validation_logs(self, best: bool) -> dict[str, Any]:
+        names = ("step", "epoch", "seconds", "cpu_seconds")
+        return {**{name: getattr(self.progress, name) for name in names}, **self.progress.scores, "best": best}
+
+    def _keep_for_average(self, weights: dict[str, np.ndarray]) -> None:
+        if self.training.average_checkpoints > 1:
+            kept = [*self.progress.kept_validations, self.progress.step]
+            self.progress.kept_validations = kept[-self.training.average_checkpoints :]
+            if self.workers.is_chief:
+                self.run.save_weights(self.progress.step, weights)
+
+    def _finish(self) -> None:
+        progress = self.progress
+        if progress.scored_step != progress.step:
+            self._validate()
+        if len(progress.kept_validations) > 1:
+            self._try_average()
+        progress.finished_step = progress.step
+        self._save()
+
+    def _try_average(self) -> None:
+        """Averages the weights of the last validations, and keeps that as best where it is better."""
+        progress = self.progress
+        kept = [self.run.load_weights(step) for step in progress.kept_validations]
+        average = {name: np.mean([weights[name] for weights in kept], axis=0) for name in kept[0]}
+        scores = self.validator(average)
+        best = progress.take_if_better(scores, self.training)
+        if self.workers.is_chief:
+            if best:
+                self.run.save_weights("best", average)
+            self.run.log(event="average", step=progress.step, of=progress.kept_validations, **scores, best=best)
+            say(
+                f"The average of the last {len(kept)} validations' weights has {self.training.metric} "
+                f"{scores[self.training.metric]:.3f}: " + ("kept as best." if best else "not better, left aside.")
+            )
+
+    def _save(self) -> None:
+        self._look()
+        if self.workers.is_chief:
+            self.run.save_checkpoint(self.progress.step, self.state.arrays(), dataclasses.asdict(self.progress))
+            self.run.keep_validations(self.progress.kept_validations)
+        self._saved_at = time.monotonic()
+
+    def _report(self, report: DataReport) -> None:
+        if self.workers.is_chief:
+            say(str(report))
+            self.run.log(event="data", corpora=[dataclasses.asdict(corpus) for corpus in report.corpora])
+
+    @contextmanager
+    def _noting_signals(self) -> Iterator[None]:
+        """The first SIGINT or SIGTERM lets the step end and the run be saved; the second one acts at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+        def note(number: int, _frame: object) -> None:
+            self._signal = number
+            signal.signal(number, before[signal.Signals(number)])
+            say(f"{signal.Signals(number).name}: saving, then stopping; once more stops at once.")
+
+        for number in before:
+            signal.signal(number, note)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def choose_precision(setting: str, workers: Workers) -> str:
+    """ "float32" or "bfloat16"; "auto" measures which one multiplies matrices faster on this machine."""
+    if setting != "auto":
+        return setting
+    seconds = {dtype: _product_seconds(dtype) for dtype in (tf.float32, tf.bfloat16)}
+    # A tie goes to float32; and all workers must compute alike.
+    slower = workers.mean(seconds[tf.bfloat16] > 0.8 * seconds[tf.float32]) > 0
+    choice = "float32" if slower else "bfloat16"
+    say(
+        f"precision: {choice} (a matrix product takes {1e3 * seconds[tf.float32]:.2f} ms in float32, "
+        f"{1e3 * seconds[tf.bfloat16]:.2f} ms in bfloat16 here)"
+    )
+    return choice
+
+
+def _product_seconds(dtype: tf.DType) -> float:
+    """The time of a matrix product of the size an LSTM layer has."""
+    left, right = tf.ones([512, 512], dtype), tf.ones([512, 2048], dtype)
+    product = tf.function(lambda: tf.reduce_sum(tf.cast(tf.matmul(left, right), tf.float32)))
+    times = []
+    for _ in range(6):
+        began_at = time.perf_counter()
+        float(product())
+        times.append(time.perf_counter() - began_at)
+    return min(times)
+
+
+def next_commands(run: Run) -> str:
+    """What to do with a trained run."""
+    return (
+        f"  nmt translate {run.path}\n  nmt evaluate {run.path}\n  nmt export {run.path} {run.path}-export\n"
+        "translate lines typed in, score it on the test sets, make a SavedModel for TensorFlow Serving."
+    )
+
+
+def _open_run(config: Config, workers: Workers) -> Run:
+    """The job's run, made by the first worker where it is new."""
+    if workers.is_chief:
+        report = quick_check(config)
+        if report.errors:
+            raise ValueError(str(report))
+        if report.warnings:
+            say(str(report))
+        run = Run.resume(config) if Run.exists(config.run) else Run.create(config, train_tokenizers(config))
+    workers.mean(0.0)
+    return run if workers.is_chief else Run.open(config.run)
+
+
+def _groups(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
+    iterator = iter(batches)
+    while group := list(itertools.islice(iterator, size)):
+        yield group

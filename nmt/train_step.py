@@ -1,0 +1,236 @@
+"""One step of training: what changes (`TrainState`) and the compiled function that changes it (`TrainStep`)."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from nmt.config import Config, OptimizerConfig
+from nmt.data import Batch
+from nmt.losses import smoothed_cross_entropy
+from nmt.model import build_model
+from nmt.tokenizer import PAD, Tokenizers
+
+OPTIMIZERS = {
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "nadam": keras.optimizers.Nadam,
+    "adafactor": keras.optimizers.Adafactor,
+    "rmsprop": keras.optimizers.RMSprop,
+    "sgd": keras.optimizers.SGD,
+    "lion": keras.optimizers.Lion,
+}
+# What `training` sets in its own words.
+_RESERVED = {
+    "learning_rate": "training.schedule.learning_rate",
+    "clipnorm": "training.optimizer.clip_norm",
+    "clipvalue": "training.optimizer.clip_norm",
+    "global_clipnorm": "training.optimizer.clip_norm",
+    "use_ema": "training.ema_decay",
+    "ema_momentum": "training.ema_decay",
+    "ema_overwrite_frequency": "training.ema_decay",
+    "gradient_accumulation_steps": "training.accumulate_batches",
+    "name": "training.optimizer.name",
+}
+# So far apart that no two replicas' generators count through the same numbers.
+_SEED_DISTANCE = 7_919
+
+
+class StepResult(NamedTuple):
+    """Of one step, over all its batches and replicas; float32 scalars."""
+
+    loss: tf.Tensor  # summed over the target tokens
+    tokens: tf.Tensor  # how many
+    gradient_norm: tf.Tensor  # before clipping
+
+
+class TrainState:
+    """All that a step changes: the model with its dropout generators, the optimizer, the weights' moving average."""
+
+    def __init__(self, config: Config, tokenizers: Tokenizers, *, precision: str) -> None:
+        """Call it in the scope of the strategy."""
+        training = config.training
+        self.optimizer = make_optimizer(training.optimizer)
+        self.model = build_model(
+            config,
+            source_vocabulary=tokenizers.source.vocabulary_size,
+            target_vocabulary=tokenizers.target.vocabulary_size,
+            precision=precision,
+        )
+        self.optimizer.build(self.model.trainable_variables)
+        # Keras callbacks look for it there.
+        self.model.optimizer = self.optimizer
+        self.average = (
+            [tf.Variable(weight.value, trainable=False) for weight in self.model.weights] if training.ema_decay else []
+        )
+        weights = {id(weight) for weight in self.model.weights}
+        self.seeds = [variable for variable in self.model.variables if id(variable) not in weights]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All of it, for a checkpoint (see run.Checkpoint)."""
+        return {name: variable.numpy() for name, variable in self._variables().items()}
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Goes back to what `arrays` gave.
+
+        Raises:
+            ValueError: if it came from another model or optimizer.
+        """
+        variables = self._variables()
+        if other := variables.keys() ^ arrays.keys():
+            raise ValueError(f"this checkpoint is of another training: {sorted(other)[0]!r} is only in one of the two")
+        for name, variable in variables.items():
+            variable.assign(arrays[name])
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Those to validate and translate with: the moving average where there is one."""
+        values = self.average or self.model.weights
+        return {weight.path: value.numpy() for weight, value in zip(self.model.weights, values, strict=True)}
+
+    def _variables(self) -> dict[str, Any]:
+        variables: dict[str, Any] = {f"model/{weight.path}": weight for weight in self.model.weights}
+        variables |= {f"optimizer/{variable.path}": variable for variable in self.optimizer.variables}
+        if self.average:
+            pairs = zip(self.model.weights, self.average, strict=True)
+            variables |= {f"average/{weight.path}": average for weight, average in pairs}
+        # Keras numbers generators through the whole process: their paths differ from one process to the next.
+        return variables | {f"seed/{number}": seed for number, seed in enumerate(self.seeds)}
+
+
+class TrainStep:
+    """The compiled step: gradients of the SUM of token losses, over all batches and replicas of the step, divided by
+    the number of tokens in them all. So a step of N batches or N replicas equals one of a batch N times as large.
+    """
+
+    def __init__(self, state: TrainState, config: Config, strategy: tf.distribute.Strategy) -> None:
+        """Call it in the scope of the strategy, before anything is restored into `state`."""
+        self._state = state
+        self._training = config.training
+        self._strategy = strategy
+        self._sums: list[tf.Variable] = []
+        if config.training.accumulate_batches > 1:
+            self._sums = [
+                tf.Variable(
+                    tf.zeros(shape),
+                    trainable=False,
+                    synchronization=tf.VariableSynchronization.ON_READ,
+                    aggregation=tf.VariableAggregation.SUM,
+                )
+                for shape in [*(weight.shape for weight in state.model.trainable_weights), [], []]
+            ]
+        self._compiled: dict[str, Any] = {}
+
+    def compile(self, batch_signature: Any) -> None:
+        """Fixes what a batch looks like: the element_spec of a (distributed) dataset with lengths left open, so that
+        one trace serves batches of all lengths.
+        """
+        if not self._compiled:
+            self._compiled = {
+                "step": tf.function(self._per_replica(self._step), input_signature=[batch_signature]),
+                "accumulate": tf.function(self._per_replica(self._accumulate), input_signature=[batch_signature]),
+                "finish": tf.function(self._per_replica(self._finish), input_signature=[]),
+            }
+
+    def __call__(self, batches: list[Batch], learning_rate: float) -> StepResult:
+        """Takes one optimizer step on 1 to accumulate_batches batches."""
+        self._state.optimizer.learning_rate = learning_rate
+        if not self._sums:
+            return self._compiled["step"](*batches)
+        for batch in batches:
+            self._compiled["accumulate"](batch)
+        return self._compiled["finish"]()
+
+    @property
+    def num_traces(self) -> int:
+        return sum(function.experimental_get_tracing_count() for function in self._compiled.values())
+
+    def separate_dropout(self) -> None:
+        """Gives each replica random numbers of its own; those of the first one, which is saved, stay as they are."""
+
+        def move() -> None:
+            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+            for seed in self._state.seeds:
+                seed.assign(seed.value + tf.cast(tf.stack([replica * _SEED_DISTANCE, 0]), seed.dtype))
+
+        if self._strategy.num_replicas_in_sync > 1:
+            tf.function(lambda: self._strategy.run(move))()
+
+    def _per_replica(self, function: Callable[..., StepResult | None]) -> Callable[..., StepResult | None]:
+        def run(*batch: Batch) -> StepResult | None:
+            result = self._strategy.run(function, args=batch)
+            # Summed over all replicas already: each has the same.
+            return tf.nest.map_structure(lambda value: self._strategy.experimental_local_results(value)[0], result)
+
+        return run
+
+    def _step(self, batch: Batch) -> StepResult:
+        return self._update(self._gradients(batch))
+
+    def _accumulate(self, batch: Batch) -> None:
+        for total, value in zip(self._sums, self._gradients(batch), strict=True):
+            total.assign_add(value)
+
+    def _finish(self) -> StepResult:
+        sums = [tf.identity(total) for total in self._sums]
+        with tf.control_dependencies(sums):
+            for total in self._sums:
+                total.assign(tf.zeros_like(total))
+        return self._update(sums)
+
+    def _gradients(self, batch: Batch) -> list[tf.Tensor]:
+        """Of the summed loss to each weight; the loss itself; the number of target tokens."""
+        model = self._state.model
+        with tf.GradientTape() as tape:
+            logits = model(batch.source, batch.target_in, training=True)  # [batch, time, vocab]
+            losses = smoothed_cross_entropy(logits, batch.target_out, self._training.label_smoothing)
+            loss = tf.reduce_sum(losses)
+        gradients = tape.gradient(loss, [weight.value for weight in model.trainable_weights])
+        tokens = tf.reduce_sum(tf.cast(batch.target_out != PAD, tf.float32))
+        # An embedding's gradient comes as rows, a token's once for each time it is there: their norm is not its norm.
+        return [*map(tf.convert_to_tensor, gradients), loss, tokens]
+
+    def _update(self, sums: list[tf.Tensor]) -> StepResult:
+        context = tf.distribute.get_replica_context()
+        *gradients, loss, tokens = context.all_reduce(tf.distribute.ReduceOp.SUM, sums)
+        gradients = [gradient / tokens for gradient in gradients]
+        norm = tf.linalg.global_norm(gradients)
+        if self._training.optimizer.clip_norm is not None:
+            gradients, _ = tf.clip_by_global_norm(gradients, self._training.optimizer.clip_norm, use_norm=norm)
+        self._state.optimizer.apply(gradients, self._state.model.trainable_weights)
+        self._update_average()
+        return StepResult(loss, tokens, norm)
+
+    def _update_average(self) -> None:
+        """average += (1 - decay) (weight - average), with a decay that begins low: the first weights are of no use."""
+        step = tf.cast(self._state.optimizer.iterations, tf.float32)
+        decay = tf.minimum(self._training.ema_decay, (1.0 + step) / (10.0 + step))
+        if self._state.average:
+            for average, weight in zip(self._state.average, self._state.model.weights, strict=True):
+                average.assign_add((1.0 - decay) * (weight.value - average))
+
+
+def make_optimizer(settings: OptimizerConfig) -> keras.optimizers.Optimizer:
+    """The Keras optimizer that `settings` name; its learning rate is set at each step.
+
+    Raises:
+        ValueError: for an argument that it does not take, or that is set elsewhere.
+    """
+    optimizer_class = OPTIMIZERS[settings.name]
+    known = [name for name in inspect.signature(optimizer_class).parameters if name not in {*_RESERVED, "kwargs"}]
+    for name in settings.arguments:
+        if name in _RESERVED:
+            raise ValueError(f"training.optimizer.arguments.{name}: is set by {_RESERVED[name]}")
+        if name not in known:
+            raise ValueError(
+                f"training.optimizer.arguments.{name}: keras.optimizers.{optimizer_class.__name__} has no such "
+                f"argument; it has {', '.join(known)}"
+            )
+    optimizer = optimizer_class(learning_rate=0.0, **settings.arguments, name="optimizer")
+    # The step has summed the gradients over the replicas, to clip what is really applied; Keras would sum them again.
+    optimizer._all_reduce_sum_gradients = lambda gradients_and_variables: gradients_and_variables
+    return optimizer
