@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# The whole path in a few minutes, each step by the command a user would type: `make demo` runs this.
+# Fails where fewer than 95% of the held-out lines are translated exactly, or where the service answers otherwise than
+# the command line.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() { printf '\n# %s\n' "$1"; }
+run() { printf '$ %s\n' "$1"; eval "$1"; }
+
+step "A corpus: 24,000 sentences of dates, times, numbers and amounts, in English and German. 500 more are held out."
+rm -rf runs/demo exports/demo
+run "python data_scripts/demo.py data/demo"
+
+step "What is wrong or suspicious in the job's files, before time is spent on them?"
+run "nmt check configs/demo.yaml"
+
+step "Train: tokenizer, model, validation after each epoch. Stop it with Ctrl-C and the same command goes on."
+run "nmt train configs/demo.yaml"
+
+step "Translate sentences that it never saw."
+run "head -n 5 data/demo/test.en"
+run "head -n 5 data/demo/test.en | nmt translate runs/demo"
+
+step "Translate all 500 of them, and count those that are right to the letter."
+run "nmt translate runs/demo data/demo/test.en --output runs/demo/test.de"
+exact=$(paste runs/demo/test.de data/demo/test.de | awk -F '\t' '$1 == $2' | wc -l)
+lines=$(wc -l < data/demo/test.de)
+echo "exactly right: $exact of $lines"
+if (( exact * 100 < lines * 95 )); then
+  echo "error: fewer than 95% are exactly right" >&2
+  exit 1
+fi
+
+step "The usual metrics, with the signatures that make them comparable."
+run "nmt evaluate runs/demo"
+
+step "Export a SavedModel for TensorFlow Serving: text in, text out."
+run "nmt export runs/demo exports/demo"
+
+step "Serve it: the same REST and gRPC API as TensorFlow Serving's, on two free ports."
+read -r rest_port grpc_port < <(python -c '
+import socket
+sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+print(*(each.getsockname()[1] for each in sockets))')
+run "nmt serve exports/demo --rest-port $rest_port --grpc-port $grpc_port &"
+server=$!
+trap 'kill $server; wait $server || true' EXIT
+
+step "Ask it."
+run "echo 'The train leaves at half past three on Monday.' | nmt translate --server http://localhost:$rest_port"
+request='{"instances": ["The bill comes to forty-two euros."]}'
+run "curl --silent --data '$request' http://localhost:$rest_port/v1/models/translator:predict"
+
+step "It says what the command line says, line for line, over REST and gRPC."
+run "nmt translate --server http://localhost:$rest_port data/demo/test.en | diff - runs/demo/test.de"
+run "nmt translate --server grpc://localhost:$grpc_port data/demo/test.en | diff - runs/demo/test.de"
+
+step "Done. The run is runs/demo, the export exports/demo. For your own text, copy configs/demo.yaml and name your files."
