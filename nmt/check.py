@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from nmt.config import Config, TextPair
+from nmt.config_file import load_config
 from nmt.corpus import count_pairs, read_pairs
 from nmt.corpus_statistics import PAIR_CHECKS, length_outliers, profile, script, similarity, suspicious_blocks
 from nmt.data import check_budget
@@ -185,17 +186,18 @@ def _corpora(config: Config) -> Iterator[tuple[str, TextPair]]:
 
 
 def _run_tokenizers(config: Config, report: Report) -> Tokenizers | None:
-    directory = Path(config.run) / "tokenizer"
-    if not directory.is_dir():
+    run = Path(config.run)
+    if not (run / "config.yaml").is_file():
         return None
     try:
-        tokenizers = Tokenizers.load(directory)
+        tokenizers, trained = Tokenizers.load(run / "tokenizer"), load_config(run / "config.yaml").tokenizer
     except ValueError as error:
         report.errors.append(Finding(str(error)))
         return None
-    if differences := tokenizers.differences(config):
-        text = f"{directory} was made with other settings: {'; '.join(differences)}"
-        report.errors.append(Finding(f"{text}. Set them back, or choose another directory with run:"))
+    for name, value in trained:
+        if (wanted := getattr(config.tokenizer, name)) != value:
+            text = f"tokenizer.{name}: {wanted}, but the tokenizer of {run} was trained with {value}"
+            report.errors.append(Finding(f"{text}: set it back, or choose another directory with run:"))
     return tokenizers
 
 

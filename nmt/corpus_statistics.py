@@ -33,8 +33,16 @@ def _numbers_differ(source: str, target: str) -> bool:
 
 # (warnings or notes, what is said, whether it is so): all that one pair of lines shows by itself.
 PAIR_CHECKS: tuple[tuple[str, str, Callable[[str, str], bool]], ...] = (
-    ("warnings", "pairs with an empty side (left out)", lambda source, target: not (source.strip() and target.strip())),
-    ("notes", "pairs with source and target identical (kept)", lambda source, target: source == target != ""),
+    (
+        "warnings",
+        "pairs with an empty side (training leaves them out)",
+        lambda source, target: not (source.strip() and target.strip()),
+    ),
+    (
+        "notes",
+        "pairs with source and target identical (training keeps them)",
+        lambda source, target: source == target != "",
+    ),
     ("warnings", "pairs with U+FFFD (an earlier conversion lost characters)", _either(lambda line: "\ufffd" in line)),
     ("warnings", "pairs that look like UTF-8 read as Latin-1 (\u00c3\u00a4 for \u00e4)", _either(_MOJIBAKE.search)),
     ("notes", "pairs with HTML entities or tags", _either(_MARKUP.search)),

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import sentencepiece
-from sentencepiece import sentencepiece_model_pb2
 
 from nmt.config import Config
 from nmt.corpus import count_lines, read_lines
@@ -84,8 +83,9 @@ class Tokenizer:
         Raises:
             ValueError: for an id outside the vocabulary.
         """
+        rows = [[int(id_) for id_ in row] for row in ids]
         try:
-            return self._processor.decode([[int(id_) for id_ in row] for row in ids], num_threads=os.cpu_count() or 1)
+            return self._processor.decode(rows, num_threads=os.cpu_count() or 1) if rows else []
         except IndexError:
             raise ValueError(f"an id outside the vocabulary of {self.vocabulary_size} pieces") from None
 
@@ -114,30 +114,6 @@ class Tokenizers(NamedTuple):
         """
         source, target = (Tokenizer.load(Path(directory) / f"{name}.model") for name in cls._fields)
         return cls(source, source if source.model == target.model else target)
-
-    def differences(self, config: Config) -> list[str]:
-        """How these tokenizers were trained otherwise than the config says; empty where they agree."""
-        settings = config.tokenizer
-        found = []
-        if settings.joint != (self.source is self.target):
-            found.append(f"joint is {not settings.joint}, the config says {settings.joint}")
-        sides = {"joint": self.source} if self.source is self.target else self._asdict()
-        for side, tokenizer in sides.items():
-            proto = sentencepiece_model_pb2.ModelProto.FromString(  # type: ignore[attr-defined]
-                tokenizer.model
-            )
-            trainer = proto.trainer_spec
-            for name, trained, wanted in (
-                ("type", trainer.ModelType.Name(trainer.model_type).lower(), settings.type),
-                ("vocabulary_size", trainer.vocab_size, settings.vocabulary_size),
-                ("byte_fallback", trainer.byte_fallback, settings.byte_fallback),
-                ("character_coverage", round(trainer.character_coverage, 6), round(settings.character_coverage, 6)),
-                ("normalization", proto.normalizer_spec.name, settings.normalization),
-                ("user_defined_symbols", list(trainer.user_defined_symbols), settings.user_defined_symbols),
-            ):
-                if trained != wanted:
-                    found.append(f"{side} {name} is {trained}, the config says {wanted}")
-        return found
 
 
 def train_tokenizers(config: Config) -> Tokenizers:

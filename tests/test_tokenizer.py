@@ -1,0 +1,248 @@
+import gzip
+import io
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sentencepiece
+
+from nmt.config import Config
+from nmt.tokenizer import BOS, EOS, PAD, SPECIAL_PIECES, UNK, Tokenizer, Tokenizers, train_tokenizers
+
+SOURCE = [
+    f"The {color} {animal} sees {number} houses ."
+    for number, color in enumerate(["red", "blue", "old"] * 20)
+    for animal in ["dog", "cat", "ox"]
+]
+SOURCE.append("The ostrich ran .")
+TARGET = [line.replace("ostrich", "Strauß").replace("The", "Der").replace("sees", "sieht").replace("houses", "Häuser") for line in SOURCE]
+
+NASTY: list[str | bytes] = [
+    *(
+        "",
+        " ",
+        "The red dog",
+        "  two  spaces  ",
+        "\u2028",
+        "dog\u2028cat",
+        "\u200d",
+        "\ufeffmark",
+        "e\u0301",
+        "\U0010ffff",
+    ),
+    *(
+        "\x00",
+        "dog\x00cat",
+        "\x01\x02\x7f",
+        "\t tab",
+        "line\nbreak\r\n",
+        "dog " * 5_000,
+        "x" * 10_000,
+        "ﬁ Ⅷ ① ½",
+        "▁▁ dog",
+    ),
+    *("👩\u200d👩\u200d👧 family 🇩🇪", "שלום עולם", "مرحبا بالعالم", "日本語のテキスト"),
+    *("<s> </s> <pad> <unk>", "<b>dog</b> a,b"),
+    *(
+        b"\xff",
+        b"dog\xffcat\xfe",
+        b"\xed\xa0\x80",
+        b"\xf0\x9f\x98",
+        b"\xc0\x80",
+        b"\x80dog",
+        b"dog\x00\xff cat",
+        b"\xe2\x82",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corpus")
+    (folder / "a.en").write_text("\n".join(SOURCE) + "\n", encoding="utf-8")
+    (folder / "a.de.gz").write_bytes(gzip.compress(("\n".join(TARGET) + "\n").encode()))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def job(folder):
+    def make(**tokenizer) -> Config:
+        pair = {"source": str(folder / "a.en"), "target": str(folder / "a.de.gz")}
+        return Config(
+            run=str(folder / "run"),
+            source_language="en",
+            target_language="de",
+            data={"train": [pair], "validation": pair},
+            tokenizer={"vocabulary_size": 60, **tokenizer},
+        )
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def joint(job) -> Tokenizer:
+    return train_tokenizers(job()).source
+
+
+def test_special_ids_are_fixed_and_text_comes_back(joint):
+    assert (PAD, UNK, BOS, EOS) == (0, 1, 2, 3)
+    assert tuple(joint.pieces([PAD, UNK, BOS, EOS])) == SPECIAL_PIECES
+    ids = joint.encode(SOURCE + TARGET)
+    assert joint.decode(ids) == SOURCE + TARGET
+    assert min(min(row) for row in ids) > EOS
+    assert max(max(row) for row in ids) < joint.vocabulary_size
+    assert "".join(joint.pieces(ids[0])).replace("▁", " ").strip() == SOURCE[0]
+
+
+def test_decode_passes_over_padding_and_ends_wherever_they_stand(joint):
+    (ids,) = joint.encode([SOURCE[0]])
+    assert joint.decode([[BOS, *ids[:3], PAD, *ids[3:], EOS, PAD, PAD], [], [PAD, EOS]]) == [SOURCE[0], "", ""]
+    assert joint.decode([]) == joint.encode([]) == []
+    with pytest.raises(ValueError, match="outside the vocabulary"):
+        joint.decode([[joint.vocabulary_size]])
+
+
+def test_text_that_cannot_be_utf8_is_unknown_and_no_error(joint):
+    for line in ("\ud800", b"\xff", "\x00"):
+        assert UNK in joint.encode([line])[0]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"type": "bpe"},
+        {"byte_fallback": True, "vocabulary_size": 320},
+        {"user_defined_symbols": ["<b>", "a,b", '"']},
+    ],
+    ids=str,
+)
+def test_any_bytes_give_the_ids_and_text_that_tensorflow_text_gives(job, settings):
+    text = pytest.importorskip("tensorflow_text")
+    import tensorflow as tf
+
+    tokenizer = train_tokenizers(job(**settings)).source
+    twin = text.SentencepieceTokenizer(model=tokenizer.model, out_type=tf.int32)
+    lines = [line.encode() if isinstance(line, str) else line for line in NASTY]
+    ids = tokenizer.encode(NASTY)
+    assert ids == twin.tokenize(tf.constant(lines)).to_list()
+    assert ids == [tokenizer.encode([line])[0] for line in lines]
+    decoded = [line.decode() for line in twin.detokenize(tf.ragged.constant(ids, dtype=tf.int32)).numpy()]
+    assert tokenizer.decode(ids) == decoded
+
+
+def test_the_same_text_and_settings_train_the_same_bytes_in_another_process(job, joint, folder):
+    code = (
+        "import sys; from nmt.config import Config; from nmt.tokenizer import train_tokenizers;"
+        "sys.stdout.buffer.write(train_tokenizers(Config.model_validate_json(sys.argv[1])).source.model)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, job().model_dump_json()], capture_output=True, check=True)
+    assert done.stdout == joint.model
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_sampling_is_a_pure_function_of_lines_alpha_and_seed(job, kind):
+    tokenizer = train_tokenizers(job(type=kind)).source
+
+    def draw(seed):
+        return tokenizer.sample(SOURCE, alpha=0.3, seed=seed)
+
+    first = draw(7)
+    assert first != draw(8)
+    assert first != tokenizer.encode(SOURCE)
+    assert tokenizer.decode(first) == SOURCE
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(draw, [7, 8] * 4)) == [first, draw(8)] * 4
+
+
+def test_alpha_moves_samples_from_random_to_the_best_segmentation(job, joint):
+    assert joint.sample(SOURCE, alpha=1e3, seed=1) == joint.encode(SOURCE)
+    bpe = train_tokenizers(job(type="bpe")).source
+    assert bpe.sample(SOURCE, alpha=0.0, seed=1) == bpe.encode(SOURCE)
+    characters = bpe.sample(SOURCE[:1], alpha=1.0, seed=1)[0]
+    assert len(characters) == len(f"▁{SOURCE[0]}")
+
+
+def test_sides_are_one_object_where_joint_and_survive_saving(job, tmp_path):
+    for settings, same in (({"joint": True}, True), ({"joint": False}, False)):
+        tokenizers = train_tokenizers(job(**settings))
+        tokenizers.save(tmp_path)
+        loaded = Tokenizers.load(tmp_path)
+        assert (tokenizers.source is tokenizers.target) is (loaded.source is loaded.target) is same
+        assert [side.model for side in loaded] == [side.model for side in tokenizers]
+    assert UNK in tokenizers.source.encode(["ä"])[0]
+    assert UNK not in tokenizers.target.encode(["Häuser"])[0]
+
+
+def test_settings_of_the_trainer_act(job):
+    assert train_tokenizers(job(user_defined_symbols=["d o"])).source.pieces([4]) == ["d o"]
+    bytewise = train_tokenizers(job(byte_fallback=True, vocabulary_size=320)).source
+    assert bytewise.decode(bytewise.encode(["日本 \x01"])) == ["日本"]
+    assert UNK not in bytewise.encode(["日本"])[0]
+    lower = train_tokenizers(job(normalization="nmt_nfkc_cf")).source
+    assert lower.decode(lower.encode(["THE Dog"])) == ["the dog"]
+    for coverage, known in ((1.0, True), (0.98, False)):
+        rare = train_tokenizers(job(character_coverage=coverage)).source.encode(["ß"])[0]
+        assert (UNK not in rare) is known
+    big = train_tokenizers(job(vocabulary_size=5_000)).source
+    assert big.vocabulary_size < 5_000
+
+
+def test_a_cap_takes_sentences_evenly_from_all_files(job, folder):
+    lines = [f"{chr(0x4E00 + number)}" for number in range(100)]
+    (folder / "signs").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    signs = {"source": str(folder / "signs"), "target": str(folder / "signs")}
+    config = job(max_sentences=10, vocabulary_size=100, joint=False)
+    config = config.model_copy(update={"data": config.data.model_validate({"train": [signs] * 2, "validation": signs})})
+    tokenizer = train_tokenizers(config).source
+    known = [number for number, line in enumerate(lines) if UNK not in tokenizer.encode([line])[0]]
+    assert known == list(range(19, 100, 20))  # 10 of 200 lines: each 20th, so the same 5 of either file
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (
+            {"vocabulary_size": 5_000, "hard_vocabulary_limit": True},
+            r"5000, but the source and target text has only \d+",
+        ),
+        ({"vocabulary_size": 16}, r"16, but the characters .* need \d+"),
+        (
+            {"vocabulary_size": 260, "byte_fallback": True, "joint": False},
+            r"characters of the source text .* need \d{3}",
+        ),
+        ({"user_defined_symbols": ["<s>"]}, "<s> is the name of a special token"),
+        ({"user_defined_symbols": ["x", "x"]}, "duplicated"),
+    ],
+)
+def test_a_vocabulary_the_text_does_not_allow_says_what_it_allows(job, settings, says):
+    with pytest.raises(ValueError, match=says):
+        train_tokenizers(job(**settings))
+
+
+def test_what_is_no_tokenizer_is_refused_by_name(tmp_path):
+    with pytest.raises(ValueError, match=r"none\.model: cannot read"):
+        Tokenizer.load(tmp_path / "none.model")
+    (tmp_path / "bad.model").write_bytes(b"nonsense")
+    with pytest.raises(ValueError, match=r"bad\.model: not a SentencePiece model"):
+        Tokenizer.load(tmp_path / "bad.model")
+
+
+def test_a_model_of_other_special_ids_is_refused():
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(SOURCE), model_writer=model, vocab_size=30, minloglevel=3
+    )
+    with pytest.raises(ValueError, match=r"pad, unk, bos, eos = \(-1, 0, 1, 2\), expected \(0, 1, 2, 3\)"):
+        Tokenizer(model.getvalue())
+
+
+def test_an_empty_corpus_is_refused(job, tmp_path):
+    (tmp_path / "empty").write_text("\n \n")
+    empty = {"source": str(tmp_path / "empty"), "target": str(tmp_path / "empty")}
+    config = job()
+    config = config.model_copy(update={"data": config.data.model_validate({"train": [empty], "validation": empty})})
+    with pytest.raises(ValueError, match="text is empty"):
+        train_tokenizers(config)
