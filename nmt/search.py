@@ -18,18 +18,20 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from nmt.config import SearchConfig
+from nmt.search_rules import IMPOSSIBLE, Rules, length_limits, length_penalty, make_rules, rank_continuations, score
 from nmt.tokenizer import BOS, EOS, PAD
 
+__all__ = ["Hypotheses", "beam_search", "length_limits", "repeat_rows", "sample"]
+
 Step = Callable[[tf.Tensor, Any], tuple[tf.Tensor, Any, tf.Tensor]]
-IMPOSSIBLE = float("-inf")
-LEAST_COVERAGE = 1e-9  # keeps the logarithm of a source position that was never read finite
+BLOCK = 64
 
 
 class Hypotheses(NamedTuple):
     """What a search found, best first. A row with fewer than n possible hypotheses fills up with length 0, score -inf.
 
-    tokens: int32 [batch, n, time], ending in EOS, PAD after it.
-    scores: float32 [batch, n], Wu et al. 2016, eq. 14, from the model's own log-probabilities; higher is better.
+    tokens: int32 [batch, n, time], ending in EOS, PAD after it; time = the longest length.
+    scores: float32 [batch, n], Wu et al. 2016, eq. 14, of the model's own log-probabilities; higher is better.
     log_probabilities: float32 [batch, n], the model's own, of all tokens, EOS and a forced prefix included.
     lengths: int32 [batch, n], EOS included.
     weights: float32 [batch, n, time, source_time], what each token read, 0 on padding; None where not asked for.
@@ -42,35 +44,25 @@ class Hypotheses(NamedTuple):
     weights: tf.Tensor | None
 
 
-class Rules(NamedTuple):
-    """What each source row allows: lengths count EOS, the prefix is padded with PAD."""
-
-    minimum: tf.Tensor  # int32 [batch]
-    maximum: tf.Tensor  # int32 [batch]
-    max_time: tf.Tensor  # int32 [], the largest maximum
-    prefix: tf.Tensor | None  # int32 [batch, max_time]
-    source_mask: tf.Tensor  # bool [batch, 1, source_time]
-
-
 class Beam(NamedTuple):
-    """Some hypotheses of each source row. One with rank -inf does not exist. Fields that no option needs are ()."""
+    """Some hypotheses of each source row. One with rank -inf is not there. Fields that no option needs are ()."""
 
     rank: tf.Tensor  # float32 [batch, size], what they are compared by
     log_probability: tf.Tensor  # float32 [batch, size]
     tokens: tf.Tensor  # int32 [batch, size, max_time]
-    slots: Any  # int32 [batch, size, max_time], the beam slot whose step wrote each token
-    coverage: Any  # float32 [batch, size, source_time], attention so far, summed over the steps
+    slots: Any  # int32 [batch, size, max_time], the slot of the beam whose step wrote each token
+    coverage: Any  # float32 [batch, size, source_time], attention weights so far, summed over the steps
 
 
 class Progress(NamedTuple):
-    """The loop variables of both searches."""
+    """The loop variables. Sampling has no `finished` and `num_finished`: there a hypothesis keeps its slot."""
 
     time: tf.Tensor  # int32 [], tokens written so far
     tokens: tf.Tensor  # int32 [rows], the last ones
     state: Any
     alive: Beam
-    finished: Any  # Beam of n_best, best first; () when sampling
-    num_finished: Any  # int32 [batch], all that ever ended; () when sampling
+    finished: Any  # Beam of n_best, best first
+    num_finished: Any  # int32 [batch], all that ever ended
     weights: Any  # TensorArray of float32 [rows, source_time], one a step; () where not asked for
 
 
@@ -79,23 +71,6 @@ def repeat_rows(nested: Any, times: int) -> Any:
     if times == 1:
         return nested
     return tf.nest.map_structure(lambda tensor: tf.repeat(tensor, times, axis=0), nested)
-
-
-def length_limits(
-    source_lengths: tf.Tensor, options: SearchConfig, *, prefix: tf.Tensor | None = None
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """The fewest and the most tokens, EOS included, that a translation of each source may have.
-
-    Args: source_lengths int32 [batch], pieces with EOS; prefix int32 [batch, prefix_time], padded with PAD.
-    Returns: minimum int32 [batch]; maximum int32 [batch], with room for the prefix and EOS.
-    """
-    lengths = tf.cast(source_lengths, tf.float32)
-    minimum = tf.cast(tf.floor(options.min_length_ratio * lengths), tf.int32)
-    maximum = tf.cast(tf.math.ceil(options.max_length_ratio * lengths), tf.int32) + options.max_length_extra
-    if prefix is not None:
-        prefix_lengths = tf.math.count_nonzero(prefix != PAD, axis=1, dtype=tf.int32)
-        maximum = tf.maximum(maximum, prefix_lengths + 1)
-    return minimum, maximum
 
 
 def beam_search(
@@ -126,22 +101,17 @@ def beam_search(
         prefix: int32 [batch, prefix_time], how each translation starts, padded with PAD.
         with_weights: Whether to keep the attention weights.
     """
-    rules = _rules(source_lengths, source_time, options, prefix)
-    size = options.beam_size
-    alive = _no_hypotheses(rules, size, options=options, with_weights=with_weights)
-    only_first = tf.where(tf.range(size) == 0, 0.0, alive.rank)  # [batch, size]
-    progress = Progress(
-        time=tf.constant(0),
-        tokens=tf.fill([tf.size(alive.rank)], BOS),  # [rows]
-        state=repeat_rows(state, size),
-        alive=alive._replace(rank=only_first, log_probability=only_first),
-        finished=_no_hypotheses(rules, options.n_best, options=options, with_weights=with_weights),
+    rules = make_rules(source_lengths, source_time, options, prefix=prefix)
+    start = _start(state, rules, size=options.beam_size, with_weights=with_weights)
+    first = tf.where(tf.range(options.beam_size) == 0, start.alive.rank, IMPOSSIBLE)  # or all slots would do the same
+    absent = tf.fill([tf.size(rules.maximum), options.n_best], IMPOSSIBLE)  # [batch, n]
+    progress = start._replace(
+        alive=start.alive._replace(rank=first),
+        finished=_take(start.alive, tf.zeros_like(absent, tf.int32))._replace(rank=absent, log_probability=absent),
         num_finished=tf.zeros_like(rules.maximum),
-        weights=_weights_array(rules) if with_weights else (),
     )
-    body = partial(advance_beam, step=step, rules=rules, options=options)
-    progress = _loop(body, progress, rules)
-    return _hypotheses(progress.finished, progress, rules, options)
+    progress = _loop(partial(advance_beam, step=step, rules=rules), progress, rules)
+    return _hypotheses(progress.finished, progress, rules)
 
 
 def sample(
@@ -164,27 +134,12 @@ def sample(
     Args: as beam_search, with n_best in the place of beam_size; noise float32 [batch, n_best, time], uniform in [0, 1),
         time at least the largest maximum of `length_limits`.
     """
-    rules = _rules(source_lengths, source_time, options, prefix)
-    size = options.n_best
-    nothing = _no_hypotheses(rules, size, options=options, with_weights=with_weights)
-    alive = nothing._replace(rank=tf.zeros_like(nothing.rank), log_probability=tf.zeros_like(nothing.rank))
-    if with_weights:
-        alive = alive._replace(slots=alive.slots + tf.range(size)[:, tf.newaxis])
-    progress = Progress(
-        time=tf.constant(0),
-        tokens=tf.fill([tf.size(alive.rank)], BOS),  # [rows]
-        state=repeat_rows(state, size),
-        alive=alive,
-        finished=(),
-        num_finished=(),
-        weights=_weights_array(rules) if with_weights else (),
-    )
-    body = partial(advance_samples, step=step, noise=noise, rules=rules, options=options)
-    progress = _loop(body, progress, rules)
+    rules = make_rules(source_lengths, source_time, options, prefix=prefix)
+    progress = _start(state, rules, size=options.n_best, with_weights=with_weights)
+    progress = _loop(partial(advance_samples, step=step, noise=noise, rules=rules), progress, rules)
     drawn = progress.alive
-    scores = _score(drawn.log_probability, _lengths(drawn.tokens), drawn.coverage, rules, options)
-    _, order = tf.math.top_k(scores, size)
-    return _hypotheses(_take(drawn, order), progress, rules, options)
+    scores = score(drawn.log_probability, lengths=_lengths(drawn.tokens), coverage=drawn.coverage, rules=rules)
+    return _hypotheses(_take(drawn, tf.math.top_k(scores, options.n_best).indices), progress, rules)
 
 
 def unfinished(progress: Progress) -> tf.Tensor:
@@ -192,32 +147,30 @@ def unfinished(progress: Progress) -> tf.Tensor:
     return (progress.time == 0) | tf.reduce_any(progress.alive.rank > IMPOSSIBLE)
 
 
-def advance_beam(progress: Progress, *, step: Step, rules: Rules, options: SearchConfig) -> Progress:
+def advance_beam(progress: Progress, *, step: Step, rules: Rules) -> Progress:
     """The loop body of beam_search: every alive hypothesis by one token."""
-    time, alive, beam_size = progress.time, progress.alive, options.beam_size
+    time, beam_size, n_best = progress.time, rules.options.beam_size, rules.options.n_best
     log_probabilities, state, weights = step(progress.tokens, progress.state)
-    candidates, parents = _best_continuations(alive, log_probabilities, weights, time, rules=rules, options=options)
+    candidates, parents = _best_continuations(progress.alive, log_probabilities, weights, time=time, rules=rules)
     tokens = candidates.tokens[:, :, time]  # [batch, 2 x beam]
 
     ends = (tokens == EOS) & (candidates.rank > IMPOSSIBLE) & (tf.range(2 * beam_size) < beam_size)
-    final = _score(candidates.rank, time + 1, candidates.coverage, rules, options)
-    pool = tf.nest.map_structure(
-        lambda old, new: tf.concat([old, new], axis=1),
-        progress.finished,
-        candidates._replace(rank=tf.where(ends, final, IMPOSSIBLE)),
-    )
-    # Of equals top_k takes the first: an older hypothesis stays, and one that does not exist never gets tokens.
-    finished = _take(pool, tf.math.top_k(pool.rank, options.n_best).indices)
+    final = score(candidates.rank, lengths=time + 1, coverage=candidates.coverage, rules=rules)
+    ended = candidates._replace(rank=tf.where(ends, final, IMPOSSIBLE))
+    pool = tf.nest.map_structure(lambda old, new: tf.concat([old, new], axis=1), progress.finished, ended)
+    # Of equals top_k takes the first: an older hypothesis stays, and one that is not there never gets tokens.
+    finished = _take(pool, tf.math.top_k(pool.rank, n_best).indices)
     num_finished = progress.num_finished + tf.math.count_nonzero(ends, axis=1, dtype=tf.int32)
 
     ranks, survivors = tf.math.top_k(tf.where(tokens == EOS, IMPOSSIBLE, candidates.rank), beam_size)
     # A log-probability only falls and coverage adds at most 0, so no alive hypothesis can end above this.
-    reachable = ranks[:, 0] / _length_penalty(rules.maximum, options)  # [batch]
+    reachable = ranks[:, 0] / length_penalty(rules.maximum, rules.options)  # [batch]
     done = (num_finished >= beam_size) | (finished.rank[:, -1] >= reachable)
     alive = _take(candidates, survivors)._replace(rank=tf.where(done[:, tf.newaxis], IMPOSSIBLE, ranks))
     if beam_size > 1:
-        rows = tf.range(tf.shape(parents)[0])[:, tf.newaxis] * beam_size + tf.gather(parents, survivors, batch_dims=1)
-        state = tf.nest.map_structure(lambda tensor: tf.gather(tensor, tf.reshape(rows, [-1])), state)
+        slots = tf.gather(parents, survivors, batch_dims=1)  # [batch, beam]
+        rows = tf.reshape(tf.range(tf.shape(slots)[0])[:, tf.newaxis] * beam_size + slots, [-1])
+        state = tf.nest.map_structure(lambda tensor: tf.gather(tensor, rows), state)
     return Progress(
         time=time + 1,
         tokens=tf.reshape(alive.tokens[:, :, time], [-1]),
@@ -225,71 +178,62 @@ def advance_beam(progress: Progress, *, step: Step, rules: Rules, options: Searc
         alive=alive,
         finished=finished,
         num_finished=num_finished,
-        weights=progress.weights and progress.weights.write(time, weights),
+        weights=progress.weights.write(time, weights) if progress.weights else (),
     )
 
 
 def _best_continuations(
-    alive: Beam,
-    log_probabilities: tf.Tensor,
-    weights: tf.Tensor,
-    time: tf.Tensor,
-    *,
-    rules: Rules,
-    options: SearchConfig,
+    alive: Beam, log_probabilities: tf.Tensor, weights: tf.Tensor, *, time: tf.Tensor, rules: Rules
 ) -> tuple[Beam, tf.Tensor]:
     """The 2 x beam_size best hypotheses of one more token, and the slots they continue, int32 [batch, 2 x beam]."""
-    batch, beam_size, vocab = tf.shape(alive.rank)[0], options.beam_size, tf.shape(log_probabilities)[-1]
-    ranking = _constrain(log_probabilities, alive.tokens, time, rules=rules, options=options)
-    ranking = tf.reshape(ranking, [batch, beam_size, vocab]) + alive.rank[:, :, tf.newaxis]
-    rank, index = tf.math.top_k(tf.reshape(ranking, [batch, -1]), 2 * beam_size)
+    batch, vocab = tf.shape(alive.rank)[0], tf.shape(log_probabilities)[-1]
+    ranks = rank_continuations(log_probabilities, alive.rank, written=alive.tokens, time=time, rules=rules)
+    width = rules.options.beam_size * vocab
+    rank, index = _top_k(tf.reshape(ranks, [batch, width]), 2 * rules.options.beam_size)
     parents, tokens = index // vocab, index % vocab
-    candidates = _take(_read(alive, weights), parents)
+    parent = _take(_read(alive, weights), parents)
     log_probability = rank
-    if options.repetition_penalty:
-        own = tf.gather(tf.reshape(log_probabilities, [batch, -1]), index, batch_dims=1)
-        log_probability = candidates.log_probability + own
-    candidates = candidates._replace(
-        rank=rank, log_probability=log_probability, tokens=_write(candidates.tokens, time, tokens)
-    )
-    if not isinstance(candidates.slots, tuple):
-        candidates = candidates._replace(slots=_write(candidates.slots, time, parents))
-    return candidates, parents
+    if rules.options.repetition_penalty:
+        own = tf.gather(tf.reshape(log_probabilities, [batch, width]), index, batch_dims=1)
+        log_probability = parent.log_probability + own
+    return parent._replace(
+        rank=rank,
+        log_probability=log_probability,
+        tokens=_write(parent.tokens, time, tokens),
+        slots=_write(parent.slots, time, parents),
+    ), parents
 
 
-def advance_samples(
-    progress: Progress, *, step: Step, noise: tf.Tensor, rules: Rules, options: SearchConfig
-) -> Progress:
+def advance_samples(progress: Progress, *, step: Step, noise: tf.Tensor, rules: Rules) -> Progress:
     """The loop body of sample: one more token for every sample that has not ended."""
     time, alive = progress.time, progress.alive
     log_probabilities, state, weights = step(progress.tokens, progress.state)
-    ranking = _constrain(log_probabilities, alive.tokens, time, rules=rules, options=options)
-    drawn = _draw(ranking, tf.reshape(noise[:, :, time], [-1]), options)  # [rows]
+    ranks = rank_continuations(
+        log_probabilities, tf.zeros_like(alive.rank), written=alive.tokens, time=time, rules=rules
+    )
+    drawn = _draw(ranks, tf.reshape(noise[:, :, time], [-1]), rules.options)  # [rows]
     own = tf.gather(log_probabilities, drawn, batch_dims=1)  # [rows]
     going = alive.rank > IMPOSSIBLE  # [batch, n]
-    tokens = tf.where(going, tf.reshape(drawn, tf.shape(going)), PAD)
-    read = _read(alive, weights)
-    alive = read._replace(
-        rank=tf.where(tokens == EOS, IMPOSSIBLE, alive.rank),
-        log_probability=alive.log_probability + tf.where(going, tf.reshape(own, tf.shape(going)), 0.0),
-        tokens=_write(alive.tokens, time, tokens),
-    )
-    if options.coverage_penalty:
-        alive = alive._replace(coverage=tf.where(going[:, :, tf.newaxis], read.coverage, progress.alive.coverage))
+    tokens = tf.where(going, tf.reshape(drawn, tf.shape(going)), PAD)  # [batch, n]
+    read = tf.where(tf.reshape(going, [-1, 1]), weights, 0.0)
     return progress._replace(
         time=time + 1,
         tokens=drawn,
         state=_shaped_like(progress.state, state),
-        alive=alive,
-        weights=progress.weights and progress.weights.write(time, weights),
+        alive=_read(alive, read)._replace(
+            rank=tf.where(tokens == EOS, IMPOSSIBLE, alive.rank),
+            log_probability=alive.log_probability + tf.where(going, tf.reshape(own, tf.shape(going)), 0.0),
+            tokens=_write(alive.tokens, time, tokens),
+        ),
+        weights=progress.weights.write(time, weights) if progress.weights else (),
     )
 
 
-def _draw(ranking: tf.Tensor, uniform: tf.Tensor, options: SearchConfig) -> tf.Tensor:
-    """Draws tokens int32 [rows] from `ranking` float32 [rows, vocab] at `uniform` float32 [rows]."""
-    logits, ids = ranking / options.temperature, None
+def _draw(ranks: tf.Tensor, uniform: tf.Tensor, options: SearchConfig) -> tf.Tensor:
+    """Draws tokens int32 [rows] from softmax(`ranks` float32 [rows, vocab]) at the numbers `uniform` float32 [rows]."""
+    logits, ids = ranks / options.temperature, None
     if options.top_k or options.top_p < 1.0:
-        vocab = tf.shape(ranking)[-1]
+        vocab = tf.shape(ranks)[-1]
         logits, ids = tf.math.top_k(logits, tf.minimum(options.top_k, vocab) if options.top_k else vocab)
     cumulative = tf.cumsum(tf.nn.softmax(logits), axis=-1)  # [rows, kept]
     mass = cumulative[:, -1:]  # [rows, 1]
@@ -301,107 +245,24 @@ def _draw(ranking: tf.Tensor, uniform: tf.Tensor, options: SearchConfig) -> tf.T
     return drawn if ids is None else tf.gather(ids, drawn, batch_dims=1)
 
 
-def _rules(
-    source_lengths: tf.Tensor, source_time: tf.Tensor | int, options: SearchConfig, prefix: tf.Tensor | None
-) -> Rules:
-    minimum, maximum = length_limits(source_lengths, options, prefix=prefix)
-    max_time = tf.maximum(tf.reduce_max(maximum), 1)  # of an empty batch the largest is negative
-    padded = None
-    if prefix is not None:
-        kept = prefix[:, :max_time]
-        padded = tf.pad(kept, [[0, 0], [0, max_time - tf.shape(kept)[1]]], constant_values=PAD)  # [batch, max_time]
-    mask = tf.sequence_mask(source_lengths, source_time)[:, tf.newaxis]  # [batch, 1, source_time]
-    return Rules(minimum, maximum, max_time, padded, mask)
-
-
-def _constrain(
-    log_probabilities: tf.Tensor, written: tf.Tensor, time: tf.Tensor, *, rules: Rules, options: SearchConfig
-) -> tf.Tensor:
-    """What tokens are chosen by: float32 [rows, vocab], -inf where forbidden.
-
-    Args: log_probabilities float32 [rows, vocab]; written int32 [batch, size, max_time], the tokens so far.
-    """
-    batch, size, max_time = tf.unstack(tf.shape(written))
-    vocabulary = tf.range(tf.shape(log_probabilities)[-1])
-    goes_on = (time + 1 < rules.maximum)[:, tf.newaxis]
-    may_end = (time + 1 >= rules.minimum)[:, tf.newaxis] | ~goes_on
-    allowed = ((vocabulary > EOS) & goes_on) | ((vocabulary == EOS) & may_end)  # [batch, vocab]
-    free = tf.ones([batch, 1], tf.bool)
-    if rules.prefix is not None:
-        forced = rules.prefix[:, time, tf.newaxis]  # [batch, 1]
-        free = forced == PAD
-        allowed = tf.where(free, allowed, vocabulary == forced)
-    bias = repeat_rows(tf.where(allowed, 0.0, IMPOSSIBLE), size)  # [rows, vocab]
-    ranking = log_probabilities + bias
-    if options.repetition_penalty or options.no_repeat_ngram:
-        written = tf.reshape(written, [batch * size, max_time])
-        free = repeat_rows(free, size)
-        ranking = _discourage_repetition(ranking, written, time, free=free, options=options)
-    if options.no_repeat_ngram and options.min_length_ratio:
-        stuck = tf.reduce_all(ranking == IMPOSSIBLE, axis=-1, keepdims=True)
-        ranking = tf.where(stuck & (vocabulary == EOS), log_probabilities, ranking)
-    return ranking
-
-
-def _discourage_repetition(
-    ranking: tf.Tensor, written: tf.Tensor, time: tf.Tensor, *, free: tf.Tensor, options: SearchConfig
-) -> tf.Tensor:
-    """Takes repetition_penalty off tokens already written, forbids those that complete an n-gram already written.
-
-    Both change single elements by index; where there is nothing to change they point at PAD, which is forbidden anyway.
-
-    Args: written int32 [rows, max_time], padded with PAD; free bool [rows, 1], False where a prefix forces the token.
-    """
-
-    def elements(tokens: tf.Tensor) -> tf.Tensor:
-        row = tf.broadcast_to(tf.range(tf.shape(tokens)[0])[:, tf.newaxis], tf.shape(tokens))
-        return tf.stack([row, tokens], axis=-1)  # [rows, ..., 2]
-
-    if options.repetition_penalty:
-        ranking = tf.tensor_scatter_nd_sub(
-            ranking, elements(written), tf.fill(tf.shape(written), options.repetition_penalty)
-        )
-    if options.no_repeat_ngram:
-        before = options.no_repeat_ngram - 1
-        last = tf.shape(written)[1] - 1
-        context = tf.gather(
-            written, tf.clip_by_value(time - before + tf.range(before), 0, last), axis=1
-        )  # [rows, before]
-        count = tf.maximum(last + 1 - before, 0)
-        seen = free & (tf.range(count) + before < time)  # [rows, count]
-        for offset in range(before):
-            seen &= written[:, offset : offset + count] == context[:, offset, tf.newaxis]
-        banned = tf.where(seen, written[:, before:], PAD)
-        ranking = tf.tensor_scatter_nd_update(ranking, elements(banned), tf.fill(tf.shape(banned), IMPOSSIBLE))
-    return ranking
-
-
-def _length_penalty(lengths: tf.Tensor, options: SearchConfig) -> tf.Tensor:
-    """Wu et al. 2016, eq. 14: ((5 + |Y|) / 6) ^ alpha."""
-    return ((5.0 + tf.cast(lengths, tf.float32)) / 6.0) ** options.length_penalty
-
-
-def _score(
-    log_probability: tf.Tensor, lengths: tf.Tensor, coverage: Any, rules: Rules, options: SearchConfig
-) -> tf.Tensor:
-    """Wu et al. 2016, eq. 14: log P / length penalty + beta x sum_i log(min(sum_j p_ij, 1)), i over the real source."""
-    score = log_probability / _length_penalty(lengths, options)  # [batch, size]
-    if options.coverage_penalty:
-        read = tf.math.log(tf.clip_by_value(coverage, LEAST_COVERAGE, 1.0))  # [batch, size, source_time]
-        score += options.coverage_penalty * tf.reduce_sum(tf.where(rules.source_mask, read, 0.0), axis=-1)
-    return score
-
-
-def _no_hypotheses(rules: Rules, size: int, *, options: SearchConfig, with_weights: bool) -> Beam:
-    batch = tf.shape(rules.maximum)[0]
+def _start(state: Any, rules: Rules, *, size: int, with_weights: bool) -> Progress:
+    """`size` empty hypotheses for each row, all of them alive."""
+    batch = tf.size(rules.maximum)
+    nothing = tf.zeros([batch, size])
     history = tf.fill([batch, size, rules.max_time], PAD)
-    rank = tf.fill([batch, size], IMPOSSIBLE)
-    coverage = tf.zeros([batch, size, tf.shape(rules.source_mask)[2]]) if options.coverage_penalty else ()
-    return Beam(rank, rank, history, history if with_weights else (), coverage)
-
-
-def _weights_array(rules: Rules) -> tf.TensorArray:
-    return tf.TensorArray(tf.float32, rules.max_time, element_shape=[None, None], clear_after_read=False)
+    # Where nothing is reordered, a slot's tokens are all its own.
+    slots = history - PAD + tf.range(size)[:, tf.newaxis] if with_weights else ()
+    coverage = tf.zeros([batch, size, tf.shape(rules.source_mask)[2]]) if rules.options.coverage_penalty else ()
+    array = tf.TensorArray(tf.float32, rules.max_time, element_shape=[None, None]) if with_weights else ()
+    return Progress(
+        time=tf.constant(0),
+        tokens=tf.fill([batch * size], BOS),
+        state=repeat_rows(state, size),
+        alive=Beam(nothing, nothing, history, slots, coverage),
+        finished=(),
+        num_finished=(),
+        weights=array,
+    )
 
 
 def _loop(body: Callable[[Progress], Progress], progress: Progress, rules: Rules) -> Progress:
@@ -415,13 +276,32 @@ def _loop(body: Callable[[Progress], Progress], progress: Progress, rules: Rules
     return progress
 
 
+def _top_k(values: tf.Tensor, k: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """tf.math.top_k of `values` float32 [batch, count], several times faster for a long axis.
+
+    The k largest values lie in the k blocks with the largest maxima; a maximum is a vector instruction, a heap is not.
+    Where fewer than k values are above -inf, further indices are in range but may repeat.
+    """
+    batch, count = tf.unstack(tf.shape(values))
+    padded = tf.pad(values, [[0, 0], [0, -count % BLOCK]], constant_values=IMPOSSIBLE)
+    blocks = tf.reshape(padded, [batch, -(-count // BLOCK), BLOCK])
+    _, best = tf.math.top_k(tf.reduce_max(blocks, axis=2), tf.minimum(k, tf.shape(blocks)[1]))
+    best = tf.sort(best, axis=1)  # so that of equal values the first still wins
+    largest = tf.reshape(tf.gather(blocks, best, batch_dims=1), [batch, tf.shape(best)[1] * BLOCK])
+    largest, position = tf.math.top_k(largest, k)
+    index = tf.gather(best, position // BLOCK, batch_dims=1) * BLOCK + position % BLOCK
+    return largest, tf.minimum(index, count - 1)
+
+
 def _take(beam: Beam, indices: tf.Tensor) -> Beam:
     """The hypotheses at `indices` int32 [batch, size] of each row."""
     return tf.nest.map_structure(lambda field: tf.gather(field, indices, batch_dims=1), beam)
 
 
-def _write(history: tf.Tensor, time: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
-    """`history` [batch, size, max_time] with `values` [batch, size] at `time`."""
+def _write(history: Any, time: tf.Tensor, values: tf.Tensor) -> Any:
+    """`history` [batch, size, max_time] with `values` [batch, size] at `time`; () stays ()."""
+    if isinstance(history, tuple):
+        return history
     return tf.where(tf.range(tf.shape(history)[2]) == time, values[:, :, tf.newaxis], history)
 
 
@@ -442,19 +322,17 @@ def _lengths(tokens: tf.Tensor) -> tf.Tensor:
     return tf.math.count_nonzero(tokens != PAD, axis=-1, dtype=tf.int32)
 
 
-def _hypotheses(found: Beam, progress: Progress, rules: Rules, options: SearchConfig) -> Hypotheses:
-    """Hypotheses as long as the longest, their scores, and the attention weights from where each token was written."""
+def _hypotheses(found: Beam, progress: Progress, rules: Rules) -> Hypotheses:
+    """`found`, cut to its longest, with its scores, and what each token read in the step that wrote it."""
     lengths = _lengths(found.tokens)  # [batch, n]
     time = tf.maximum(tf.reduce_max(lengths), 1)
-    scores = _score(found.log_probability, lengths, found.coverage, rules, options)
+    tokens = found.tokens[:, :, :time]  # [batch, n, time]
+    scores = score(found.log_probability, lengths=lengths, coverage=found.coverage, rules=rules)
     weights = None
     if progress.weights:
         steps = progress.weights.gather(tf.range(time))  # [time, rows, source_time]
-        rows = tf.shape(steps)[1]
-        first = tf.range(tf.shape(lengths)[0])[:, tf.newaxis, tf.newaxis] * tf.shape(progress.alive.rank)[1]
-        index = tf.range(time) * rows + first + found.slots[:, :, :time]  # [batch, n, time]
-        weights = tf.gather(
-            tf.reshape(steps, [time * rows, tf.shape(steps)[2]]), index
-        )  # [batch, n, time, source_time]
-        weights *= tf.cast(found.tokens[:, :, :time, tf.newaxis] != PAD, tf.float32)
-    return Hypotheses(found.tokens[:, :, :time], scores, found.log_probability, lengths, weights)
+        batch, size = tf.unstack(tf.shape(progress.alive.rank))
+        row = tf.range(batch)[:, tf.newaxis, tf.newaxis] * size + found.slots[:, :, :time]  # [batch, n, time]
+        index = tf.stack([tf.broadcast_to(tf.range(time), tf.shape(row)), row], axis=-1)
+        weights = tf.where((tokens != PAD)[..., tf.newaxis], tf.gather_nd(steps, index), 0.0)
+    return Hypotheses(tokens, scores, found.log_probability, lengths, weights)

@@ -1,0 +1,143 @@
+"""What a search may write next, and what a hypothesis is worth: the part beam search and sampling share.
+
+Of the [rows, vocab] table of a step only one column is added to all at once; everything else changes single elements by
+index, because passes over that table are what a search costs. Where an element-wise rule has nothing to say it points
+at PAD, which is forbidden anyway.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from nmt.config import SearchConfig
+from nmt.tokenizer import BOS, EOS, PAD, UNK
+
+IMPOSSIBLE = float("-inf")
+LEAST_COVERAGE = 1e-9  # keeps the logarithm of a source position that was never read finite
+
+
+class Rules(NamedTuple):
+    """What the options mean for each source row of a batch. Lengths count EOS."""
+
+    options: SearchConfig
+    minimum: tf.Tensor  # int32 [batch]
+    maximum: tf.Tensor  # int32 [batch]
+    max_time: tf.Tensor  # int32 [], the largest maximum
+    prefix: tf.Tensor | None  # int32 [batch, max_time], padded with PAD
+    source_mask: tf.Tensor  # bool [batch, 1, source_time], True = real
+
+
+def length_limits(
+    source_lengths: tf.Tensor, options: SearchConfig, *, prefix: tf.Tensor | None = None
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The fewest and the most tokens, EOS included, that a translation of each source may have.
+
+    Args: source_lengths int32 [batch], pieces with EOS; prefix int32 [batch, prefix_time], padded with PAD.
+    Returns: minimum int32 [batch]; maximum int32 [batch], with room for the prefix and EOS.
+    """
+    lengths = tf.cast(source_lengths, tf.float32)
+    minimum = tf.cast(tf.floor(options.min_length_ratio * lengths), tf.int32)
+    maximum = tf.cast(tf.math.ceil(options.max_length_ratio * lengths), tf.int32) + options.max_length_extra
+    if prefix is not None:
+        maximum = tf.maximum(maximum, tf.math.count_nonzero(prefix != PAD, axis=1, dtype=tf.int32) + 1)
+    return minimum, maximum
+
+
+def make_rules(
+    source_lengths: tf.Tensor, source_time: tf.Tensor | int, options: SearchConfig, *, prefix: tf.Tensor | None
+) -> Rules:
+    minimum, maximum = length_limits(source_lengths, options, prefix=prefix)
+    max_time = tf.maximum(tf.reduce_max(maximum), 1)  # the largest of an empty batch is negative
+    if prefix is not None:
+        prefix = prefix[:, :max_time]
+        prefix = tf.pad(prefix, [[0, 0], [0, max_time - tf.shape(prefix)[1]]], constant_values=PAD)  # [batch, max_time]
+    source_mask = tf.sequence_mask(source_lengths, source_time)[:, tf.newaxis]  # [batch, 1, source_time]
+    return Rules(options, minimum, maximum, max_time, prefix, source_mask)
+
+
+def rank_continuations(
+    log_probabilities: tf.Tensor, so_far: tf.Tensor, *, written: tf.Tensor, time: tf.Tensor, rules: Rules
+) -> tf.Tensor:
+    """What every hypothesis would rank with every token added; -inf where that is forbidden.
+
+    Args:
+        log_probabilities: float32 [rows, vocab], of the next token.
+        so_far: float32 [batch, size], what the hypotheses rank now.
+        written: int32 [batch, size, max_time], their first `time` tokens, padded with PAD.
+    Returns: float32 [rows, vocab].
+    """
+    goes_on = (time + 1 < rules.maximum)[:, tf.newaxis]  # [batch, 1]
+    may_end = (time + 1 >= rules.minimum)[:, tf.newaxis] | ~goes_on
+    free = tf.ones_like(goes_on)
+    if rules.prefix is not None:
+        forced = rules.prefix[:, time, tf.newaxis]  # [batch, 1]
+        free = forced == PAD
+        goes_on, may_end = goes_on & free, may_end & free
+
+    def by_row(tensor: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(tf.broadcast_to(tensor, tf.shape(so_far)), [-1, 1])  # [batch, 1 or size] -> [rows, 1]
+
+    def base(allowed: tf.Tensor) -> tf.Tensor:
+        return by_row(tf.where(allowed, so_far, IMPOSSIBLE))  # [rows, 1]
+
+    end = log_probabilities[:, EOS, tf.newaxis]  # [rows, 1]
+    never = tf.fill(tf.shape(end), IMPOSSIBLE)
+    specials = tf.concat([never, never, never, end + base(may_end)], axis=1)  # [rows, 4]
+    ranks = _put(log_probabilities + base(goes_on), [PAD, UNK, BOS, EOS], specials)
+    if rules.prefix is not None:
+        token = by_row(forced)
+        ranks = _put(ranks, token, tf.gather(log_probabilities, token, batch_dims=1) + base(~free))
+    written = tf.reshape(written, [-1, rules.max_time])  # [rows, max_time]
+    if rules.options.repetition_penalty:
+        penalty = tf.fill(tf.shape(written), rules.options.repetition_penalty)
+        ranks = tf.tensor_scatter_nd_sub(ranks, _elements(written), penalty)
+    if rules.options.no_repeat_ngram:
+        banned = _ngram_ends(written, time, rules.options.no_repeat_ngram)  # [rows, positions]
+        banned = tf.where(by_row(free), banned, PAD)
+        ranks = _put(ranks, banned, tf.fill(tf.shape(banned), IMPOSSIBLE))
+        if rules.options.min_length_ratio:
+            stuck = by_row(free) & (tf.reduce_max(ranks, axis=1, keepdims=True) == IMPOSSIBLE)
+            ranks = _put(ranks, [EOS], tf.where(stuck, end + by_row(so_far), ranks[:, EOS, tf.newaxis]))
+    return ranks
+
+
+def _ngram_ends(written: tf.Tensor, time: tf.Tensor, size: int) -> tf.Tensor:
+    """The tokens that would complete an n-gram of `size` already in `written` int32 [rows, max_time], PAD elsewhere."""
+    before, last = size - 1, tf.shape(written)[1] - 1
+    context = tf.gather(written, tf.clip_by_value(time - before + tf.range(before), 0, last), axis=1)  # [rows, before]
+    positions = tf.maximum(last + 1 - before, 0)
+    seen = tf.broadcast_to(tf.range(positions) + before < time, [tf.shape(written)[0], positions])  # [rows, positions]
+    for offset in range(before):
+        seen &= written[:, offset : offset + positions] == context[:, offset, tf.newaxis]
+    return tf.where(seen, written[:, before:], PAD)
+
+
+def _elements(tokens: tf.Tensor) -> tf.Tensor:
+    """Indices int32 [rows, n, 2] of the elements `tokens` int32 [rows, n] of a table [rows, vocab]."""
+    rows = tf.broadcast_to(tf.range(tf.shape(tokens)[0])[:, tf.newaxis], tf.shape(tokens))
+    return tf.stack([rows, tokens], axis=-1)
+
+
+def _put(table: tf.Tensor, tokens: tf.Tensor | list[int], values: tf.Tensor) -> tf.Tensor:
+    """`table` [rows, vocab] with `values` [rows, n] at `tokens` [rows, n], or the same [n] in all rows."""
+    return tf.tensor_scatter_nd_update(table, _elements(tf.broadcast_to(tokens, tf.shape(values))), values)
+
+
+def length_penalty(lengths: tf.Tensor, options: SearchConfig) -> tf.Tensor:
+    """((5 + |Y|) / 6) ^ alpha of Wu et al. 2016, eq. 14."""
+    return ((5.0 + tf.cast(lengths, tf.float32)) / 6.0) ** options.length_penalty
+
+
+def score(log_probability: tf.Tensor, *, lengths: tf.Tensor, coverage: Any, rules: Rules) -> tf.Tensor:
+    """Wu et al. 2016, eq. 14: log P / length penalty + beta x sum_i log(min(sum_j p_ij, 1)), i over the real source.
+
+    Args: log_probability float32 [batch, size]; lengths int32 [] or [batch, size]; coverage float32 [batch, size,
+        source_time], the attention weights summed over target positions j, read only with a coverage penalty.
+    """
+    scores = log_probability / length_penalty(lengths, rules.options)  # [batch, size]
+    if rules.options.coverage_penalty:
+        read = tf.math.log(tf.clip_by_value(coverage, LEAST_COVERAGE, 1.0))  # [batch, size, source_time]
+        scores += rules.options.coverage_penalty * tf.reduce_sum(tf.where(rules.source_mask, read, 0.0), axis=-1)
+    return scores
