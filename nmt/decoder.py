@@ -83,9 +83,7 @@ class Decoder(keras.layers.Layer):
         """The memory of a source, and the state before the first token, made from the encoder's last state."""
         bridged = tf.cast(self.bridge(tf.concat(final_state, axis=-1)), tf.float32)
         parts = tf.split(bridged, 2 * len(self._layers_of_state()), axis=-1)
-        layers = tuple(
-            LSTMState(tf.tanh(hidden), cell) for hidden, cell in zip(parts[::2], parts[1::2], strict=True)
-        )
+        layers = tuple(LSTMState(tf.tanh(hidden), cell) for hidden, cell in zip(parts[::2], parts[1::2], strict=True))
         feed_size = self.readout.units if self.input_feeding else 0
         return self.attention.memorize(outputs, mask), DecoderState(layers, tf.zeros([tf.shape(mask)[0], feed_size]))
 

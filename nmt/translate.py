@@ -71,9 +71,9 @@ class Splitter:
     def __init__(self, tokenizer: Tokenizer, limit: int):
         self.limit = limit
         pieces = tokenizer.pieces(range(tokenizer.vocabulary_size))
-        self.starts_word = tf.constant([piece.startswith(WORD_START) for piece in pieces])
-        self.ends_sentence = tf.constant([bool(SENTENCE_END.search(piece)) for piece in pieces])
-        self.full_stop = tf.constant([bool(FULL_STOP.search(piece)) for piece in pieces])
+        self.starts_word = np.array([piece.startswith(WORD_START) for piece in pieces])
+        self.ends_sentence = np.array([bool(SENTENCE_END.search(piece)) for piece in pieces])
+        self.full_stop = np.array([bool(FULL_STOP.search(piece)) for piece in pieces])
 
     def split(self, ids: tf.RaggedTensor) -> tf.RaggedTensor:
         """Chunks of each line: ids int32 [batch, (pieces)] -> [batch, (chunks), (pieces)]; no pieces, no chunks."""
@@ -100,8 +100,9 @@ class Splitter:
             shape_invariants=(lengths.shape, tf.TensorShape([None, None])),
         )  # [batch, chunks]
         real = by_line > 0
-        chunks = tf.RaggedTensor.from_row_lengths(ids.flat_values, tf.boolean_mask(by_line, real), validate=False)
-        counts = tf.math.count_nonzero(real, axis=1, dtype=tf.int32)
+        sizes = tf.cast(tf.boolean_mask(by_line, real), tf.int64)
+        chunks = tf.RaggedTensor.from_row_lengths(ids.flat_values, sizes, validate=False)
+        counts = tf.math.count_nonzero(real, axis=1)
         return tf.RaggedTensor.from_row_lengths(chunks, counts, validate=False)
 
     def _cut_quality(self, dense):
@@ -162,8 +163,9 @@ class Translator:
                 self.models, source, options, prefix=prefix, noise=noise, with_weights=with_alignments
             ),
             input_signature=[ids, ids, noise],
+            autograph=False,
         )
-        self._token_scores = tf.function(self._batch_scores, input_signature=[ids, ids, ids])
+        self._token_scores = tf.function(self._batch_scores, input_signature=[ids, ids, ids], autograph=False)
 
     def translate(self, lines: Sequence[str | bytes], prefixes: Sequence[str] | None = None) -> list[Translation]:
         """Translates each line; one without pieces (empty, blank) becomes the empty translation.
@@ -214,9 +216,7 @@ class Translator:
     def _starts(self, prefixes: Sequence[str], owners: list[int]) -> list[list[int]]:
         """The forced start of each chunk: a line's prefix belongs to its first one."""
         ids = self.tokenizers.target.encode(prefixes)
-        return [
-            ids[owner] if place == 0 or owners[place - 1] != owner else [] for place, owner in enumerate(owners)
-        ]
+        return [ids[owner] if place == 0 or owners[place - 1] != owner else [] for place, owner in enumerate(owners)]
 
     def _translate_batch(self, chunks: list[list[int]], starts: list[list[int]]) -> list[_Chunk]:
         source = _padded([[*chunk, EOS] for chunk in chunks])

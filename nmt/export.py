@@ -1,0 +1,269 @@
+"""A run becomes SavedModels that stock TensorFlow Serving loads.
+
+DIR/<version>/       the text endpoint: plain text in, plain text out
+DIR/ids/<version>/   the ids endpoint: no SentencePiece ops, for servers or clients that bring their own tokenizer
+DIR/models.config, DIR/batching.config, DIR/README.md   how to serve them
+
+A version is written under a name that is no number, which the server passes over, and then renamed. What is saved is a
+module that owns nothing but the weights, the named tokenizers and the signatures: one that tracks a Keras model loads in
+Python and then fails in TensorFlow Serving (keras issues 19274, 20095).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
+
+from nmt.config import ExportConfig, SearchConfig
+from nmt.model import Seq2Seq
+from nmt.run import Run
+from nmt.search import Hypotheses
+from nmt.tokenizer import EOS, PAD, Tokenizers
+from nmt.translate import Splitter, translate_ids
+
+MISSING = -1e9  # the score of an n-best place that no hypothesis fills: JSON has no -Infinity
+MAX_ALIGNED_PIECES = 1000  # of a line in `align`, whose answer grows with the square of it
+WARMUP_LINES = (["."], [". " * 10] * 8)
+
+
+def export(run: Run, directory: str | os.PathLike[str], *, weights: str | int = "best") -> Path:
+    """Writes the next version of a run's endpoints and what is needed to serve them.
+
+    Args: weights: which of the run's, as in Run.load_model.
+    Returns: the new version's directory; that of the ids endpoint where tensorflow-text is not installed.
+    """
+    model = run.load_model(weights)
+    directory = Path(directory)
+    version = _next_version(directory)
+    config = run.config
+    ids = IdsEndpoint(model, config.search)
+    written = _save(ids, {"serving_default": ids.translate}, directory / "ids" / version)
+    if importlib.util.find_spec("tensorflow_text"):
+        text = TextEndpoint(model, run.tokenizers, search=config.search, settings=config.export)
+        signatures = {"serving_default": text.translate, "nbest": text.nbest, "align": text.align}
+        written = _save(text, signatures, directory / version)
+    else:
+        print("tensorflow-text is not installed: wrote the ids endpoint only", file=sys.stderr)
+    for name, template in CONFIG_FILES.items():
+        values = {"name": config.export.name, "max_batch": config.export.max_batch, "directory": directory.resolve()}
+        (directory / name).write_text(Template(template).substitute(values), encoding="utf-8")
+    return written
+
+
+class IdsEndpoint:
+    """Token ids in, token ids out."""
+
+    def __init__(self, model: Seq2Seq, search: SearchConfig):
+        self.tracked: dict[str, Any] = {}
+        self.weights = [variable.value for variable in model.trainable_variables]
+        self.warmup = [tf.fill([len(lines), 1 + len(lines[0])], EOS) for lines in WARMUP_LINES]
+
+        @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name="source")], autograph=False)
+        def translate(source):
+            """source: each row pieces + EOS, padded with PAD = 0."""
+            source = tf.pad(source, [[0, 0], [0, tf.maximum(0, 1 - tf.shape(source)[1])]], constant_values=PAD)
+            found = translate_ids([model], source, _without_n_best(search))
+            return {"tokens": found.tokens[:, 0], "score": found.scores[:, 0], "length": found.lengths[:, 0]}
+
+        self.translate = translate
+
+
+class TextEndpoint:
+    """Lines in, translations out: the same splitting, search and joining as Translator, inside the graph."""
+
+    def __init__(self, model: Seq2Seq, tokenizers: Tokenizers, *, search: SearchConfig, settings: ExportConfig):
+        import tensorflow_text  # where it is missing only this endpoint is
+
+        self.model = model
+        self.options = _without_n_best(search)
+        self.settings = settings
+        self.splitter = Splitter(tokenizers.source, search.max_source_length)
+        # A name each: TensorFlow Text would call both resources the same, and one would serve for the other.
+        self.source, self.target = (
+            tensorflow_text.SentencepieceTokenizer(model=tokenizer.model, out_type=tf.int32, name=f"{side}_tokenizer")
+            for side, tokenizer in tokenizers._asdict().items()
+        )
+        self.tracked = {"source_tokenizer": self.source, "target_tokenizer": self.target}
+        self.weights = [variable.value for variable in model.trainable_variables]
+        self.warmup = [tf.constant(lines) for lines in WARMUP_LINES]
+        text = tf.TensorSpec([None], tf.string, name="text")
+        self.translate, self.nbest, self.align = (
+            tf.function(function, input_signature=[text], autograph=False)
+            for function in (self._translate, self._nbest, self._align)
+        )
+
+    def _translate(self, text):
+        """translation string [batch], score float32 [batch], truncated bool [batch]."""
+        chunks, found, truncated = self._search(text, self.options, limit=self.settings.max_line_pieces)
+        ids, scores = _rejoin(chunks, found, 0)
+        return {"translation": self.target.detokenize(ids), "score": scores, "truncated": truncated}
+
+    def _nbest(self, text):
+        """As `translate`, but translation and score [batch, n], best first."""
+        count = self.settings.n_best
+        options = self.options.model_copy(update={"n_best": count, "beam_size": max(count, self.options.beam_size)})
+        chunks, found, truncated = self._search(text, options, limit=self.settings.max_line_pieces)
+        ids, scores = zip(*(_rejoin(chunks, found, place) for place in range(count)), strict=True)
+        translations = tf.stack([self.target.detokenize(row) for row in ids], axis=1)  # [batch, n]
+        return {"translation": translations, "score": tf.stack(scores, axis=1), "truncated": truncated}
+
+    def _align(self, text):
+        """As `translate`, with source_pieces and target_pieces string [batch, ...] (padded with "") and alignment float32
+        [batch, target pieces, source pieces]: how much each target piece read each source piece."""
+        limit = min(MAX_ALIGNED_PIECES, self.settings.max_line_pieces)
+        chunks, found, truncated = self._search(text, self.options, limit=limit, with_weights=True)
+        ids, scores = _rejoin(chunks, found, 0)
+        source_ids = chunks.merge_dims(1, 2)
+        return {
+            "translation": self.target.detokenize(ids),
+            "score": scores,
+            "truncated": truncated,
+            "source_pieces": self.source.id_to_string(source_ids).to_tensor(),
+            "target_pieces": self.target.id_to_string(ids).to_tensor(),
+            "alignment": _join_weights(chunks, found, source_ids, ids),
+        }
+
+    def _search(self, text, options: SearchConfig, *, limit: int, with_weights=False):
+        """Chunks [batch, (chunks), (pieces)] of each line, what was found for each chunk, and which lines were cut."""
+        ids = self.source.tokenize(text)  # [batch, (pieces)]
+        truncated = ids.row_lengths() > limit
+        chunks = self.splitter.split(ids[:, :limit])
+        ends = tf.fill([chunks.values.nrows(), 1], EOS)
+        source = tf.concat([chunks.values, tf.RaggedTensor.from_tensor(ends)], axis=1).to_tensor(PAD)
+        source = tf.pad(source, [[0, 0], [0, tf.maximum(0, 1 - tf.shape(source)[1])]])  # wide enough for no lines too
+        return chunks, translate_ids([self.model], source, options, with_weights=with_weights), truncated
+
+
+def _without_n_best(search: SearchConfig) -> SearchConfig:
+    """The search of a server: deterministic, one translation a line."""
+    return search.model_copy(update={"n_best": 1, "sampling": False})
+
+
+def _rejoin(chunks, found: Hypotheses, place: int):
+    """Each line's hypothesis made of its chunks' own in that place: ids [batch, (pieces)] and scores [batch]."""
+    counts = chunks.row_lengths()  # [batch]
+    lines = chunks.value_rowids()
+    lengths = found.lengths[:, place]
+    missing = tf.math.unsorted_segment_max(tf.cast(tf.equal(lengths, 0), tf.int32), lines, tf.shape(counts)[0]) > 0
+    if place:  # no pieces: the empty translation is the only one
+        missing |= tf.equal(counts, 0)
+    written = tf.where(tf.gather(missing, lines), 0, tf.maximum(lengths - 1, 0))  # without EOS
+    tokens = tf.RaggedTensor.from_tensor(found.tokens[:, place], lengths=written)
+    ids = tf.RaggedTensor.from_row_lengths(tokens, counts, validate=False).merge_dims(1, 2)
+    scores = tf.math.unsorted_segment_sum(found.scores[:, place], lines, tf.shape(counts)[0])
+    return ids, tf.where(missing, MISSING, scores)
+
+
+def _join_weights(chunks, found: Hypotheses, source_ids, target_ids):
+    """The chunks' attention put along each line's diagonal: [batch, target pieces, source pieces]."""
+    source_lengths = tf.cast(chunks.values.row_lengths(), tf.int32)  # [chunks]
+    target_lengths = tf.maximum(found.lengths[:, 0] - 1, 0)
+    weights = found.weights[:, 0]  # [chunks, time, source_time]
+    real = (
+        tf.sequence_mask(target_lengths, tf.shape(weights)[1])[:, :, tf.newaxis]
+        & tf.sequence_mask(source_lengths, tf.shape(weights)[2])[:, tf.newaxis, :]
+    )
+    chunk, row, column = tf.unstack(tf.cast(tf.where(real), tf.int32), num=3, axis=1)
+    row += tf.gather(_offsets(chunks, target_lengths), chunk)
+    column += tf.gather(_offsets(chunks, source_lengths), chunk)
+    line = tf.gather(tf.cast(chunks.value_rowids(), tf.int32), chunk)
+    shape = [source_ids.nrows(), target_ids.bounding_shape(axis=1), source_ids.bounding_shape(axis=1)]
+    index = tf.stack([line, row, column], axis=1)
+    return tf.scatter_nd(index, tf.boolean_mask(weights, real), tf.cast(tf.stack(shape), tf.int32))
+
+
+def _offsets(chunks, lengths):
+    """Where each chunk starts in its line, given the chunks' lengths."""
+    starts = tf.cumsum(lengths, exclusive=True)
+    first_of_line = tf.gather(chunks.row_splits, chunks.value_rowids())
+    return starts - tf.gather(starts, first_of_line)
+
+
+def _next_version(directory: Path) -> str:
+    present = [path for parent in (directory, directory / "ids") if parent.is_dir() for path in parent.iterdir()]
+    return str(max((int(path.name) for path in present if path.name.isdecimal()), default=0) + 1)
+
+
+def _save(endpoint: IdsEndpoint | TextEndpoint, signatures, final: Path) -> Path:
+    """Writes one SavedModel aside, with its warm-up requests, then gives it its name."""
+    aside = final.parent / f".writing-{final.name}"
+    shutil.rmtree(aside, ignore_errors=True)
+    module = tf.Module()
+    module.weights = endpoint.weights
+    for name, value in {**endpoint.tracked, **signatures}.items():
+        setattr(module, name, value)
+    tf.saved_model.save(module, str(aside), signatures=signatures)
+    _write_warmup(endpoint, signatures, aside / "assets.extra" / "tf_serving_warmup_requests")
+    os.rename(aside, final)
+    return final
+
+
+def _write_warmup(endpoint: IdsEndpoint | TextEndpoint, signatures, path: Path) -> None:
+    """The requests a server runs before it calls the version ready: the first call of a graph takes seconds."""
+    path.parent.mkdir()
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for signature, function in signatures.items():
+            name = function.input_signature[0].name
+            for value in endpoint.warmup:
+                log = prediction_log_pb2.PredictionLog()
+                request = log.predict_log.request
+                request.model_spec.signature_name = signature
+                request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+                writer.write(log.SerializeToString())
+
+
+CONFIG_FILES = {
+    "models.config": """\
+# For tensorflow_model_server --model_config_file: this directory mounted at /models/$name.
+model_config_list {
+  config { name: "$name"     base_path: "/models/$name"     model_platform: "tensorflow" }
+  config { name: "$name-ids" base_path: "/models/$name/ids" model_platform: "tensorflow" }
+}
+""",
+    "batching.config": """\
+# For tensorflow_model_server --enable_batching --batching_parameters_file: requests that come together run together.
+max_batch_size { value: $max_batch }
+batch_timeout_micros { value: 2000 }
+max_enqueued_batches { value: 1000 }
+num_batch_threads { value: 2 }
+""",
+    "README.md": """\
+# $name: a translation service
+
+Here are the versions of a TensorFlow Serving model (`1/`, `2/`, ...; the highest is served), written by `nmt export`.
+`ids/` holds the same model for token ids instead of text.
+
+Serve it without Docker, on ports 8500 (gRPC) and 8501 (REST):
+
+    nmt serve $directory --model-name $name
+
+or with TensorFlow Serving 2.20 or later:
+
+    docker run -p 8500:8500 -p 8501:8501 -v $directory:/models/$name -e MODEL_NAME=$name tensorflow/serving:2.20.0
+
+Translate over REST:
+
+    curl -d '{"instances": ["Hello world."]}' http://localhost:8501/v1/models/$name:predict
+
+the best few translations of each line, and what each piece of the translation read:
+
+    curl -d '{"signature_name": "nbest", "instances": ["Hello world."]}' http://localhost:8501/v1/models/$name:predict
+    curl -d '{"signature_name": "align", "instances": ["Hello world."]}' http://localhost:8501/v1/models/$name:predict
+
+Over REST or gRPC from the command line, a line in, a line out:
+
+    echo "Hello world." | nmt translate --server http://localhost:8501/$name
+    echo "Hello world." | nmt translate --server grpc://localhost:8500/$name
+
+Outputs: `translation`; `score`, its log-probability under the length penalty, higher is better ($missing where `nbest` has
+no such translation); `truncated`, true where a line was too long and its end was cut.
+""".replace("$missing", f"{MISSING:.0f}"),
+}
