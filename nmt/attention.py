@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from nmt.lstm import product
+from nmt.lstm_kernel import product
 
 MASKED = -1e9  # a score that softmax turns into an exact 0
 
@@ -67,7 +67,9 @@ class Attention(keras.layers.Layer):
     def build(self, values_size):
         """`values_size`: the last dimension of what `memorize` will be given."""
         if self.score == "dot" and values_size != self.units:
-            raise ValueError(f"Attention score dot needs queries and values of one size; got {self.units}, {values_size}.")
+            raise ValueError(
+                f"Attention score dot needs queries and values of one size; got {self.units}, {values_size}."
+            )
         kind = SCORES[self.score]
         if kind.projects_queries:
             self.query_kernel = self.add_weight((self.units, self.units), name="query_kernel")

@@ -1,8 +1,8 @@
 """The decoder: writes the target, reading the source through attention.
 
 The first layer's output asks the attention; its answer, the context, goes to the layers above and to the output (the
-shape of GNMT, Wu et al. 2016, with the context of the same step instead of the last one's). So nothing at time t needs the
-attention of t-1, and one function serves whole sequences (training) and single steps (search).
+shape of GNMT, Wu et al. 2016, with the context of the same step instead of the last one's). So nothing at time t needs
+the attention of t-1, and one function serves whole sequences (training) and single steps (search).
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import tensorflow as tf
 
 from nmt.attention import Attention, Memory
 from nmt.config import ModelConfig
-from nmt.lstm import LSTM, LSTMState, StackedLSTM, product
+from nmt.lstm import LSTM, StackedLSTM
+from nmt.lstm_kernel import LSTMState, product
 
 
 class DecoderState(NamedTuple):
@@ -32,8 +33,8 @@ class Decoder(keras.layers.Layer):
         vocabulary: number of target tokens.
         embedding: of the target; with tied embeddings its matrix is the output's too (Press & Wolf 2017).
 
-    `start(outputs, mask, final_state)` turns what the encoder returns into a Memory and the first DecoderState; then call
-    with tokens int32 [rows, time], that state and that memory.
+    `start(outputs, mask, final_state)` turns what the encoder returns into a Memory and the first DecoderState; then
+    call with tokens int32 [rows, time], that state and that memory.
     Returns logits float32 [rows, time, vocab], the next DecoderState, and attention weights [rows, time, source_time].
     """
 

@@ -5,8 +5,8 @@ DIR/ids/<version>/   the ids endpoint: no SentencePiece ops, for servers or clie
 DIR/models.config, DIR/batching.config, DIR/README.md   how to serve them
 
 A version is written under a name that is no number, which the server passes over, and then renamed. What is saved is a
-module that owns nothing but the weights, the named tokenizers and the signatures: one that tracks a Keras model loads in
-Python and then fails in TensorFlow Serving (keras issues 19274, 20095).
+module that owns nothing but the weights, the named tokenizers and the signatures: one that tracks a Keras model loads
+in Python and then fails in TensorFlow Serving (keras issues 19274, 20095).
 """
 
 from __future__ import annotations
@@ -116,8 +116,8 @@ class TextEndpoint:
         return {"translation": translations, "score": tf.stack(scores, axis=1), "truncated": truncated}
 
     def _align(self, text):
-        """As `translate`, with source_pieces and target_pieces string [batch, ...] (padded with "") and alignment float32
-        [batch, target pieces, source pieces]: how much each target piece read each source piece."""
+        """As `translate`, with source_pieces and target_pieces string [batch, ...] (padded with "") and alignment
+        float32 [batch, target pieces, source pieces]: how much each target piece read each source piece."""
         limit = min(MAX_ALIGNED_PIECES, self.settings.max_line_pieces)
         chunks, found, truncated = self._search(text, self.options, limit=limit, with_weights=True)
         ids, scores = _rejoin(chunks, found, 0)
@@ -166,6 +166,7 @@ def _join_weights(chunks, found: Hypotheses, source_ids, target_ids):
     """The chunks' attention put along each line's diagonal: [batch, target pieces, source pieces]."""
     source_lengths = tf.cast(chunks.values.row_lengths(), tf.int32)  # [chunks]
     target_lengths = tf.maximum(found.lengths[:, 0] - 1, 0)
+    assert found.weights is not None
     weights = found.weights[:, 0]  # [chunks, time, source_time]
     real = (
         tf.sequence_mask(target_lengths, tf.shape(weights)[1])[:, :, tf.newaxis]
@@ -263,7 +264,7 @@ Over REST or gRPC from the command line, a line in, a line out:
     echo "Hello world." | nmt translate --server http://localhost:8501/$name
     echo "Hello world." | nmt translate --server grpc://localhost:8500/$name
 
-Outputs: `translation`; `score`, its log-probability under the length penalty, higher is better ($missing where `nbest` has
-no such translation); `truncated`, true where a line was too long and its end was cut.
+Outputs: `translation`; `score`, its log-probability under the length penalty, higher is better ($missing where `nbest`
+has no such translation); `truncated`, true where a line was too long and its end was cut.
 """.replace("$missing", f"{MISSING:.0f}"),
 }

@@ -1,7 +1,7 @@
 """Translating: the one place where model meets search, and lines of text go in and come out.
 
-`translate_ids` is what validation, the command line, evaluation and the SavedModel all call, as is `Splitter`: long lines
-are cut into chunks of pieces at sentence ends (or words), translated, and their translations joined again.
+`translate_ids` is what validation, the command line, evaluation and the SavedModel all call, as is `Splitter`: long
+lines are cut into chunks of pieces at sentence ends (or words), translated, and their translations joined again.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def translate_ids(
 
 
 class Splitter:
-    """Cuts long lines into chunks of at most `limit` pieces, after the last sentence end that fits, else after a word."""
+    """Cuts long lines into chunks of at most `limit` pieces: after a sentence if one ends there, else after a word."""
 
     def __init__(self, tokenizer: Tokenizer, limit: int):
         self.limit = limit
@@ -106,7 +106,7 @@ class Splitter:
         return tf.RaggedTensor.from_row_lengths(chunks, counts, validate=False)
 
     def _cut_quality(self, dense):
-        """How good a cut after each piece is: 2 = a sentence ends, 1 = a word does, 0 otherwise; int32 [batch, width]."""
+        """How good a cut after each piece is: 2 = a sentence ends, 1 = a word does, 0 = neither; [batch, width]."""
         next_starts = tf.pad(tf.gather(self.starts_word, dense)[:, 1:], [[0, 0], [0, 1]])[:, : tf.shape(dense)[1]]
         ends = tf.gather(self.full_stop, dense) | (tf.gather(self.ends_sentence, dense) & next_starts)
         return tf.where(ends, 2, tf.cast(next_starts, tf.int32))
@@ -175,14 +175,13 @@ class Translator:
         ids = self.tokenizers.source.encode(lines)
         chunks, owners = self._split(ids)
         starts = [[] for _ in chunks] if prefixes is None else self._starts(prefixes, owners)
-        results: list[_Chunk | None] = [None] * len(chunks)
+        results: dict[int, _Chunk] = {}
         for group in token_batches([len(chunk) + 1 for chunk in chunks], self.options.batch_tokens):
             found = self._translate_batch([chunks[i] for i in group], [starts[i] for i in group])
-            for place, result in zip(group, found, strict=True):
-                results[place] = result
+            results.update(zip(group, found, strict=True))
         by_line: list[list[_Chunk]] = [[] for _ in ids]
-        for owner, result in zip(owners, results, strict=True):
-            by_line[owner].append(result)
+        for place, owner in enumerate(owners):
+            by_line[owner].append(results[place])
         return [self._join(parts, line_ids) for parts, line_ids in zip(by_line, ids, strict=True)]
 
     def score(self, sources: Sequence[str | bytes], targets: Sequence[str | bytes]) -> list[np.ndarray]:

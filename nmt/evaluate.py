@@ -1,0 +1,133 @@
+"""Translates test sets and says how good the translations are, alone or against another system's."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from nmt.config import SearchConfig, TextPair
+from nmt.corpus import count_pairs, read_lines, read_pairs
+from nmt.metrics import Scores, SystemScore, default_tokenize, paired_bootstrap, score
+from nmt.run import Run
+from nmt.translate import Translator
+
+VALIDATION = "validation"  # may be named like a test set: what is chosen by looking at scores is chosen on it
+
+
+class SetResult(NamedTuple):
+    """One test set: its scores and, against another system, the paired bootstrap."""
+
+    name: str
+    lines: int
+    seconds: float
+    scores: Scores
+    comparison: list[SystemScore]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `nmt evaluate` prints."""
+
+    run: str
+    weights: str
+    search: SearchConfig
+    results: list[SetResult]
+
+    def __str__(self) -> str:
+        search = self.search
+        lines = [
+            f"{self.run} (weights: {self.weights}; beam {search.beam_size}, length penalty {search.length_penalty:g})"
+        ]
+        for result in self.results:
+            speed = result.lines / max(result.seconds, 1e-9)
+            lines += ["", f"{result.name}: {result.lines:,} lines in {result.seconds:.1f} s ({speed:.1f} a second)"]
+            for name, value in zip(("BLEU", "chrF2", "TER"), result.scores, strict=True):
+                if value:
+                    lines.append(f"  {name:<6}{value.value:6.2f}   {value.signature}")
+            lines += _comparison_lines(result.comparison)
+        return "\n".join(lines)
+
+    def as_json(self) -> str:
+        results = [
+            {
+                "test_set": result.name,
+                "lines": result.lines,
+                "seconds": result.seconds,
+                **{name: value._asdict() for name, value in result.scores._asdict().items() if value},
+                "comparison": [entry._asdict() for entry in result.comparison],
+            }
+            for result in self.results
+        ]
+        report = {**asdict(self), "search": self.search.model_dump(), "results": results}
+        return json.dumps(report, indent=2, ensure_ascii=False) + "\n"
+
+
+def evaluate(
+    run: Run,
+    *,
+    test_set: str | None = None,
+    options: SearchConfig | None = None,
+    against: str | None = None,
+    weights: str = "best",
+) -> Report:
+    """Translates and scores test sets of the run's config.
+
+    Args:
+        test_set: a name in data.test, or "validation"; None = all of data.test.
+        options: how to search; None = as the run's config says.
+        against: another run's directory, or a file with another system's translations of the one test set.
+    Raises: ValueError for an unknown test set or files that cannot be read or differ in their line counts.
+    """
+    pairs = _test_sets(run, test_set)
+    for pair in pairs.values():
+        count_pairs(pair)  # before the model is built
+    options = options or run.config.search
+    if against and not Path(against).is_dir() and len(pairs) > 1:
+        raise ValueError(f"{against} is one system output, for one test set: choose it with --test {'|'.join(pairs)}")
+    translator = _translator(run, options, weights)
+    other = _translator(Run.open(against), None, "best") if against and Path(against).is_dir() else None
+    results = []
+    for name, pair in pairs.items():
+        sources, references = (list(side) for side in zip(*read_pairs(pair), strict=True))
+        began = time.perf_counter()
+        hypotheses = [translation.text for translation in translator.translate(sources)]
+        seconds = time.perf_counter() - began
+        tokenize = default_tokenize(run.config.target_language)
+        comparison = []
+        if against:
+            theirs = [one.text for one in other.translate(sources)] if other else list(read_lines(against))
+            # The first system is the one that the others are compared with.
+            comparison = paired_bootstrap(references, {against: theirs, str(run.path): hypotheses}, tokenize=tokenize)
+        scores = score(hypotheses, references, tokenize=tokenize)
+        results.append(SetResult(name, len(sources), seconds, scores, comparison))
+    return Report(str(run.path), weights, options, results)
+
+
+def _translator(run: Run, options: SearchConfig | None, weights: str) -> Translator:
+    return Translator([run.load_model(weights)], run.tokenizers, options or run.config.search)
+
+
+def _test_sets(run: Run, name: str | None) -> dict[str, TextPair]:
+    data = run.config.data
+    known = {**data.test, VALIDATION: data.validation}
+    if name is None:
+        if not data.test:
+            raise ValueError(
+                f"{run.path}: its config names no test set; add one under data.test, or --test {VALIDATION}"
+            )
+        return data.test
+    if name not in known:
+        raise ValueError(f"no test set {name!r} in the config of {run.path}; there are: {', '.join(known)}")
+    return {name: known[name]}
+
+
+def _comparison_lines(comparison: list[SystemScore]) -> list[str]:
+    lines = []
+    for entry in comparison:
+        difference = "" if entry.p_value is None else f"   p = {entry.p_value:.4f}"
+        interval = f"{entry.mean:6.2f} +- {entry.interval:.2f}"
+        lines.append(f"  {entry.metric:<6}{entry.value:6.2f}   {interval}{difference}   {entry.system}")
+    return ["  paired bootstrap, 95% intervals:", *lines] if lines else []
