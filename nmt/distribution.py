@@ -64,7 +64,7 @@ def distributed_dataset(
         local = replicas // context.num_input_pipelines
         first = context.input_pipeline_id * local
 
-        def shares(*batch: tf.Tensor) -> tf.data.Dataset:
+        def shares(batch: Batch) -> tf.data.Dataset:
             parts = [tf.reshape(ids, [replicas, -1, tf.shape(ids)[1]]) for ids in batch]  # [replicas, batch, time]
             return tf.data.Dataset.from_tensor_slices(Batch(*(part[first : first + local] for part in parts)))
 

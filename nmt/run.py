@@ -279,18 +279,19 @@ def load_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     Raises:
         DamagedFileError: if a byte that matters has changed.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if damaged := archive.testzip():
-                raise DamagedFileError(f"{path} is damaged (at {damaged})")
-        with np.load(path, allow_pickle=False) as file:
-            content = json.loads(file[_METADATA].tobytes())
-            return {name: file[name] for name in content["names"]}, content["metadata"]
-    except DamagedFileError:
-        raise
-    # Whatever the changed byte made of the archive: no member, another size, an unknown compression, a password.
-    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise DamagedFileError(f"{path} is damaged ({error})") from None
+    with open(path, "rb") as raw:
+        try:
+            with zipfile.ZipFile(raw) as archive:
+                damaged = archive.testzip()
+            if not damaged:
+                raw.seek(0)
+                with np.load(raw, allow_pickle=False) as file:
+                    content = json.loads(file[_METADATA].tobytes())
+                    return {name: file[name] for name in content["names"]}, content["metadata"]
+        # What a changed byte makes of an archive: no member, another place or size, an unknown compression, a password.
+        except (zipfile.BadZipFile, zlib.error, LookupError, ValueError, EOFError, OSError, RuntimeError) as error:
+            damaged = str(error)
+    raise DamagedFileError(f"{path} is damaged ({damaged})")
 
 
 def _write_text(path: Path, text: str) -> None:
