@@ -26,6 +26,7 @@ from nmt.serving_error import ServingError, from_exception, invalid_argument
 
 MAX_MESSAGE_CHARACTERS = 1024  # of an error
 THREADS = 64  # requests that may run at once
+ONE_DAY = 86_400.0  # seconds
 _VALUE_FIELDS = {  # of a TensorProto: as the server fills it, for clients that read them directly
     "bool": "bool_val",
     "float32": "float_val",
@@ -94,7 +95,9 @@ class PredictionServicer(prediction_service_pb2_grpc.PredictionServiceServicer):
     @_answer
     def Predict(self, request: Any, context: grpc.ServicerContext) -> Any:
         with self._service.measured(request.model_spec.name, entrypoint="GRPC"):
-            return self._predict(request, context.time_remaining())
+            remaining = context.time_remaining()
+            # A call without a deadline has None or some hundred million years, which the runtime cannot count.
+            return self._predict(request, remaining if remaining is not None and remaining < ONE_DAY else None)
 
     def _predict(self, request: Any, timeout: float | None) -> Any:
         name, number, label = _target(request)

@@ -54,11 +54,9 @@ class SavedModel:
             self.signatures = _load(self._session, self.directory)
             for signature, inputs in _warmup_requests(self.directory / WARMUP_FILE):
                 self.run(signature, inputs)
-        except BaseException as error:
+        except Exception as error:  # TensorFlow raises half a dozen types for a broken export
             self.close()
-            if isinstance(error, (ValueError, KeyError, tf.errors.OpError)):
-                raise ValueError(f"{self.directory}: the model does not load. {_explain(error)}") from error
-            raise
+            raise ValueError(f"{self.directory}: the model does not load. {_explain(error)}") from error
 
     def run(
         self, signature: str, inputs: Mapping[str, np.ndarray], *, timeout: float | None = None
@@ -143,6 +141,6 @@ def _explain(error: Exception) -> str:
     if "Op type not registered 'Sentencepiece" in message:
         return (
             "It takes text, for which the package tensorflow-text must be installed (`pip install tensorflow-text`); "
-            "where there is none for this machine, use the ids export (DIR-ids) instead."
+            "where there is none for this machine, use the export's ids endpoint (DIR/ids) instead."
         )
     return message

@@ -1,7 +1,7 @@
 """The embedded endpoint: TensorFlow Serving's REST and gRPC API over exported models, without Docker.
 
-Clients cannot tell it from `tensorflow_model_server` on the same export, up to what docs/serving names; it runs one
-request as one call of the model (no batching across requests).
+It answers as `tensorflow_model_server` does on the same export, for what translation clients use: Predict, status and
+metadata. A request is one call of the model: there is no batching across requests.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from nmt.grpc_api import grpc_server
 from nmt.prediction_service import PredictionService, signatures_of
 from nmt.rest_api import RestApi, RestServer
 from nmt.saved_model import DEFAULT_SIGNATURE
-from nmt.served_models import ServedModels, read_model_config_file
+from nmt.served_models import ServedModels, read_model_configs
 
+DEFAULT_MODEL_NAME = "translator"
 GRACE_SECONDS = 30.0  # that requests under way have to end when the server stops
 
 
@@ -85,22 +86,23 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8500,
     rest_api_port: int = 8501,
-    model_name: str = "translator",
+    model_name: str | None = None,
     model_config_file: str | Path | None = None,
 ) -> None:
     """Serves an export, or the models of a config file, until SIGINT or SIGTERM; then ends the requests under way.
 
     Args: directory: what `nmt export` wrote, holding version folders; port: of gRPC; rest_api_port: of REST, 0 = any
-        free one; model_config_file: a model_config_list instead of directory and model_name.
+        free one; model_name: in the URLs, None = the export's own; model_config_file: a model_config_list instead of
+        directory and model_name.
     Raises: ValueError where there is nothing to serve, a model does not load or a port is taken.
     """
     if (directory is None) == (model_config_file is None):
         raise ValueError("serve either an export directory or the models of a model config file, one of the two")
     if model_config_file is not None:
-        configs = read_model_config_file(model_config_file)
+        configs = read_model_configs(model_config_file)
     else:
         assert directory is not None
-        configs = [model_config(directory, name=model_name)]
+        configs = [model_config(directory, name=model_name or _exported_name(Path(directory)))]
     stop = threading.Event()
     previous = {each: signal.signal(each, lambda *_: stop.set()) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -113,6 +115,12 @@ def serve(
     finally:
         for each, handler in previous.items():
             signal.signal(each, handler)
+
+
+def _exported_name(directory: Path) -> str:
+    """The name that `nmt export` gave the model, in the config it wrote for the real server."""
+    written = directory / "models.config"
+    return read_model_configs(written)[0].name if written.is_file() else DEFAULT_MODEL_NAME
 
 
 def _greeting(server: Server) -> str:

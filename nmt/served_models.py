@@ -205,7 +205,7 @@ class ServedModels:
                 )
 
 
-def read_model_config_file(path: str | Path) -> list[ModelConfig]:
+def read_model_configs(path: str | Path) -> list[ModelConfig]:
     """Reads a model_config_list in protobuf's text form, as `tensorflow_model_server --model_config_file` does.
 
     Raises: ValueError with the file's name, and the line where protobuf tells it.

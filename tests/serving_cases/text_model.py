@@ -1,4 +1,4 @@
-"""A tiny SavedModel that takes text like an export of `nmt`: SentencePiece in, SentencePiece out, no network between."""
+"""A tiny SavedModel that takes text as an export of `nmt` does: SentencePiece in and out, no network between."""
 
 import io
 import os
