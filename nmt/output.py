@@ -1,0 +1,91 @@
+"""Translations as lines of text: plain, tab-separated, Moses n-best lists, Pharaoh alignments, JSON lines.
+
+Imports no TensorFlow.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nmt.translate import Hypothesis, Translation
+
+_LINE_ENDS = re.compile(r"[\r\n]+")
+
+
+class ServedHypothesis(NamedTuple):
+    """As translate.Hypothesis, which needs TensorFlow; of an endpoint that tells no pieces there are none."""
+
+    text: str
+    score: float
+    pieces: tuple[str, ...] = ()
+    alignment: np.ndarray | None = None  # float32 [pieces, source pieces]
+
+
+class ServedTranslation(NamedTuple):
+    """As translate.Translation; `truncated` where the line was longer than the endpoint takes."""
+
+    n_best: tuple[ServedHypothesis, ...]
+    source_pieces: tuple[str, ...] = ()
+    truncated: bool = False
+
+
+class OutputFormat(NamedTuple):
+    """What is written of each translation."""
+
+    n_best: bool = False  # a Moses n-best list: "number ||| text ||| score"
+    scores: bool = False  # "score<TAB>text"
+    alignments: str | None = None  # after a tab: "hard" = "0-0 1-2" (Pharaoh), "soft" = all weights
+    json_lines: bool = False  # an object a line, with everything
+
+
+def render(
+    translation: Translation | ServedTranslation, *, source: bytes, number: int, output_format: OutputFormat
+) -> str:
+    """The output for one line of input, without its last line end.
+
+    Args:
+        number: of the line, from 0, as Moses counts.
+    """
+    if output_format.json_lines:
+        return json.dumps(_as_json(translation, source), ensure_ascii=False)
+    hypotheses = translation.n_best if output_format.n_best else translation.n_best[:1]
+    return "\n".join(_render(hypothesis, number, output_format) for hypothesis in hypotheses)
+
+
+def hard_alignment(alignment: np.ndarray) -> str:
+    """Pharaoh format, "source-target": for each target piece the source piece it reads most, counted from 0."""
+    return " ".join(f"{weights.argmax()}-{target}" for target, weights in enumerate(alignment))
+
+
+def _render(hypothesis: Hypothesis | ServedHypothesis, number: int, output_format: OutputFormat) -> str:
+    fields = [_LINE_ENDS.sub(" ", hypothesis.text)]
+    score = f"{hypothesis.score:.4f}"
+    if output_format.n_best:
+        fields = [str(number), *fields, score]
+    elif output_format.scores:
+        fields = [score, *fields]
+    if output_format.alignments and hypothesis.alignment is not None:
+        hard = output_format.alignments == "hard"
+        fields.append(hard_alignment(hypothesis.alignment) if hard else json.dumps(_weights(hypothesis.alignment)))
+    return (" ||| " if output_format.n_best else "\t").join(fields)
+
+
+def _as_json(translation: Translation | ServedTranslation, source: bytes) -> dict[str, Any]:
+    n_best = []
+    for hypothesis in translation.n_best:
+        entry: dict[str, Any] = {"translation": hypothesis.text, "score": float(hypothesis.score)}
+        if hypothesis.alignment is not None:
+            entry |= {"pieces": hypothesis.pieces, "alignment": _weights(hypothesis.alignment)}
+        n_best.append(entry)
+    pieces = {"source_pieces": translation.source_pieces} if translation.source_pieces else {}
+    truncated = {"truncated": True} if isinstance(translation, ServedTranslation) and translation.truncated else {}
+    return {"source": source.decode("utf-8", "replace"), **n_best[0], **pieces, **truncated, "n_best": n_best}
+
+
+def _weights(alignment: np.ndarray) -> list[list[float]]:
+    return [[round(float(weight), 4) for weight in row] for row in alignment]

@@ -1,0 +1,35 @@
+"""Imports TensorFlow without its start-up chatter."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+
+
+def import_tensorflow() -> None:
+    """To be called before anything that imports TensorFlow or Keras.
+
+    What TensorFlow's libraries write to stderr while they are loaded obeys none of its settings, so that it is caught;
+    it is shown where the import fails, and where the user has set TF_CPP_MIN_LOG_LEVEL.
+    """
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the user's keras.json says: nothing else works here
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as chatter:
+        os.dup2(chatter.fileno(), 2)
+        try:
+            import tensorflow  # noqa: F401
+        except BaseException:
+            chatter.seek(0)
+            with open(stderr, "wb", closefd=False) as shown:
+                shutil.copyfileobj(chatter, shown)
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)

@@ -1,0 +1,219 @@
+"""The work of `nmt translate`: lines from files, a pipe or a prompt, through a run, an export or a server, and out.
+
+Imports TensorFlow only where something is to be run on it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from nmt.config import Config, SearchConfig
+from nmt.config_file import override_config
+from nmt.input import count_lines, open_input, typed_lines, windows
+from nmt.output import OutputFormat, ServedHypothesis, ServedTranslation, render
+from nmt.startup import import_tensorflow
+
+if TYPE_CHECKING:
+    from nmt.translate import Translation
+
+# Lines and, where wanted, how each one's translation starts -> translations.
+Translate = Callable[[Sequence[bytes], Sequence[str] | None], "Sequence[Translation | ServedTranslation]"]
+
+_EXPORT_BATCH = 64
+
+
+def translate_files(options: argparse.Namespace) -> None:
+    """Translates as the options of `nmt translate` say; memory stays flat, whatever the files' length.
+
+    Raises:
+        ValueError: for options that do not go together, and what is no run, export or server.
+    """
+    paths = list(options.paths)
+    if not options.server and not paths:
+        raise ValueError("a run, an export or --server is needed to translate with; see `nmt translate --help`")
+    model = None if options.server else paths.pop(0)
+    output_format = OutputFormat(options.n_best is not None, options.scores, options.alignments, options.jsonl)
+    with ExitStack() as stack:
+        # Opened first, for loading a model takes seconds.
+        inputs = [stack.enter_context(open_input(path)) for path in paths]
+        prefixes = _prefixes(stack, options.prefix_file)
+        translate = _server(options) if model is None else _export(options, model) or _translator(options, model)
+        output = _open_output(stack, options.output, paths)
+        number = 0
+        for lines in _windows(inputs, paths, stack):
+            starts = None if prefixes is None else list(islice(prefixes, len(lines)))
+            if starts is not None and len(starts) < len(lines):
+                raise ValueError(
+                    f"{options.prefix_file}: {number + len(starts):,} lines, fewer than there are to translate"
+                )
+            for source, translation in zip(lines, translate(lines, starts), strict=True):
+                text = render(translation, source=source, number=number, output_format=output_format)
+                output.write(text.encode("utf-8", "replace") + b"\n")
+                number += 1
+                if isinstance(translation, ServedTranslation) and translation.truncated:
+                    print(f"line {number}: too long for this export, its end is not translated", file=sys.stderr)
+            output.flush()
+        if prefixes is not None and next(prefixes, None) is not None:
+            raise ValueError(f"{options.prefix_file}: more lines than the {number:,} that were to translate")
+
+
+def search_options(config: Config, overrides: Sequence[str]) -> SearchConfig:
+    """A run's search settings but for the overrides.
+
+    Raises:
+        ValueError: for an override of anything else.
+    """
+    for override in overrides:
+        if not override.startswith("search."):
+            raise ValueError(
+                f"--set {override}: a trained run takes settings of search only, such as search.beam_size=8"
+            )
+    return override_config(config, overrides).search
+
+
+def _translator(options: argparse.Namespace, model: str) -> Translate:
+    """Translates with a run, or with several as an ensemble."""
+    from nmt.run import Run
+
+    runs = [Run.open(path) for path in [model, *options.ensemble]]
+    for run in runs[1:]:
+        if [each.model for each in run.tokenizers] != [each.model for each in runs[0].tokenizers]:
+            raise ValueError(f"{run.path} and {runs[0].path} have different tokenizers: they cannot be one ensemble")
+    n_best = [] if options.n_best is None else [f"search.n_best={options.n_best}"]
+    search = search_options(runs[0].config, [*options.overrides, *n_best])
+    import_tensorflow()
+    from nmt.translate import Translator
+
+    models = [run.load_model(options.weights) for run in runs]
+    with_alignments = options.alignments is not None or options.jsonl
+    return Translator(models, runs[0].tokenizers, search, with_alignments=with_alignments).translate
+
+
+def _server(options: argparse.Namespace) -> Translate:
+    """Translates through an endpoint."""
+    if options.server.startswith("grpc:"):
+        import_tensorflow()
+    from nmt.client import connect
+
+    _refuse(options, "a server", "n_best", "alignments", "overrides", "ensemble", "prefix_file")
+    client = connect(options.server)
+
+    def translate(lines: Sequence[bytes], prefixes: Sequence[str] | None) -> list[ServedTranslation]:
+        served = client.translate(lines)
+        return [ServedTranslation((ServedHypothesis(text, score),), (), cut) for text, score, cut in served]
+
+    return translate
+
+
+def _export(options: argparse.Namespace, directory: str) -> Translate | None:
+    """Translates with the newest version of an export; None where the directory is none."""
+    files = [path for path in Path(directory).glob("*/saved_model.pb") if path.parent.name.isdecimal()]
+    newest = max((path.parent for path in files), key=lambda path: int(path.name), default=Path(directory))
+    if not (newest / "saved_model.pb").is_file():
+        return None
+    _refuse(options, "an export", "overrides", "ensemble", "prefix_file")
+    if options.n_best and options.alignments:
+        raise ValueError("an export gives alignments of the best translation only: leave --n-best or --alignments out")
+    import_tensorflow()
+    from nmt.export import MISSING
+    from nmt.saved_model import DEFAULT_SIGNATURE, SavedModel
+
+    model = SavedModel(newest)
+    signature = "nbest" if options.n_best else "align" if options.alignments or options.jsonl else DEFAULT_SIGNATURE
+    if signature not in model.signatures or "text" not in model.signatures[signature].inputs:
+        raise ValueError(f"{newest} takes no text; the text endpoint of an export is the directory above ids/")
+    shape = model.signatures[signature].outputs["translation"].shape
+    if options.n_best and shape and options.n_best > (shape[1] or options.n_best):
+        raise ValueError(f"--n-best {options.n_best}: this export gives {shape[1]} translations a line (export.n_best)")
+
+    def translate(lines: Sequence[bytes], prefixes: Sequence[str] | None) -> list[ServedTranslation]:
+        by_length = sorted(range(len(lines)), key=lambda place: len(lines[place]))
+        translations: dict[int, ServedTranslation] = {}
+        for start in range(0, len(lines), _EXPORT_BATCH):
+            places = by_length[start : start + _EXPORT_BATCH]
+            outputs = model.run(signature, {"text": np.array([lines[place] for place in places], dtype=object)})
+            translations |= zip(places, _served(outputs, count=options.n_best or 1, missing=MISSING), strict=True)
+        return [translations[place] for place in range(len(lines))]
+
+    return translate
+
+
+def _served(outputs: Mapping[str, np.ndarray], *, count: int, missing: float) -> list[ServedTranslation]:
+    """The outputs of a text signature of an export (see export.py) line by line, at most `count` hypotheses of each.
+
+    Args: missing: the score of a hypothesis that is none.
+    """
+    rows = len(outputs["translation"])
+    texts = outputs["translation"].reshape(rows, -1)[:, :count]  # [batch, n]
+    scores = outputs["score"].reshape(rows, -1)[:, :count]  # [batch, n]
+    translations = []
+    for row in range(rows):
+        source, target, alignment = _aligned(outputs, row) if "alignment" in outputs else ((), (), None)
+        hypotheses = tuple(
+            ServedHypothesis(text.decode(), float(score), target, alignment)
+            for text, score in zip(texts[row], scores[row], strict=True)
+            if score > missing
+        )
+        translations.append(ServedTranslation(hypotheses, source, bool(outputs["truncated"][row])))
+    return translations
+
+
+def _aligned(outputs: Mapping[str, np.ndarray], row: int) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray]:
+    """Source pieces, target pieces and alignment of a line, without the padding."""
+    source, target = (
+        tuple(piece.decode() for piece in outputs[name][row] if piece) for name in ("source_pieces", "target_pieces")
+    )
+    return source, target, outputs["alignment"][row, : len(target), : len(source)]
+
+
+def _refuse(options: argparse.Namespace, what: str, *names: str) -> None:
+    """Raises ValueError where an option was given that `what` cannot follow."""
+    spelled = {"overrides": "--set"}
+    for name in names:
+        if getattr(options, name):
+            option = spelled.get(name, "--" + name.replace("_", "-"))
+            raise ValueError(f"{option} needs a run: {what} translates as was set when it was exported")
+
+
+def _windows(inputs: list[BinaryIO], paths: list[str], stack: ExitStack) -> Iterator[list[bytes]]:
+    """The lines to translate, some at a time."""
+    if not inputs and sys.stdin.isatty():
+        yield from typed_lines()
+    elif inputs and sys.stderr.isatty():
+        from tqdm import tqdm
+
+        total = None if "-" in paths else sum(map(count_lines, paths))
+        bar = stack.enter_context(tqdm(total=total, unit=" lines", dynamic_ncols=True))
+        for file in inputs:
+            for lines in windows(file):
+                yield lines
+                bar.update(len(lines))
+    else:
+        for file in inputs or [sys.stdin.buffer]:
+            yield from windows(file)
+
+
+def _prefixes(stack: ExitStack, path: str | None) -> Iterator[str] | None:
+    if path is None:
+        return None
+    from nmt.corpus import read_lines
+
+    return read_lines(path)
+
+
+def _open_output(stack: ExitStack, path: str | None, inputs: Iterable[str]) -> BinaryIO:
+    if path is None:
+        return sys.stdout.buffer
+    for source in inputs:
+        if os.path.exists(path) and os.path.exists(source) and os.path.samefile(path, source):
+            raise ValueError(f"{path} is to be translated and to be written: choose another --output")
+    return stack.enter_context(open(path, "wb"))
