@@ -72,16 +72,20 @@ class Attention(keras.layers.Layer):
             )
         kind = SCORES[self.score]
         if kind.projects_queries:
-            self.query_kernel = self.add_weight((self.units, self.units), name="query_kernel")
+            self.query_kernel = self._weight("query_kernel", (self.units, self.units))
         if kind.projects_keys:
-            self.key_kernel = self.add_weight((values_size, self.units), name="key_kernel")
+            self.key_kernel = self._weight("key_kernel", (values_size, self.units))
         if self.heads > 1:
-            self.value_kernel = self.add_weight((values_size, self.units), name="value_kernel")
+            self.value_kernel = self._weight("value_kernel", (values_size, self.units))
         if self.score == "additive":
-            self.bias = self.add_weight((self.units,), initializer="zeros", name="bias")
-            self.score_kernel = self.add_weight((self.heads, self.depth), name="score_kernel")
+            self.bias = self._weight("bias", (self.units,), "zeros")
+            self.score_kernel = self._weight("score_kernel", (self.heads, self.depth))
         self.context_size = self.units if self.heads > 1 else values_size
         self.built = True
+
+    def _weight(self, name, shape, initializer="glorot_uniform"):
+        # Keras would round it to the compute dtype; what is multiplied is cast where it is multiplied.
+        return self.add_weight(shape, initializer=initializer, name=name, autocast=False)
 
     def memorize(self, values, mask) -> Memory:
         """values float [batch, source_time, size], mask bool [batch, source_time], True = real."""

@@ -76,8 +76,8 @@ class Decoder(keras.layers.Layer):
         self.bridge.build((None, 2 * encoder_size))
         self.readout.build((None, None, units + context_size))
         if not self.tied:
-            self.output_kernel = self.add_weight((self.vocabulary, readout_size), name="output_kernel")
-        self.output_bias = self.add_weight((self.vocabulary,), initializer="zeros", name="output_bias")
+            self.output_kernel = self.add_weight((self.vocabulary, readout_size), name="output_kernel", autocast=False)
+        self.output_bias = self.add_weight((self.vocabulary,), initializer="zeros", name="output_bias", autocast=False)
         self.built = True
 
     def start(self, outputs, mask, final_state: LSTMState) -> tuple[Memory, DecoderState]:
