@@ -1,0 +1,180 @@
+"""An export says exactly what the command line says: loaded as TensorFlow Serving loads it, in batches and one by one."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tiny_job import tiny_job, write_corpus
+
+from nmt.export import MISSING, export
+from nmt.run import Run
+from nmt.saved_model import WARMUP_FILE, SavedModel
+from nmt.tokenizer import EOS
+from nmt.train import train
+from nmt.translate import Translator
+
+pytest.importorskip("tensorflow_text", reason="the text endpoint needs tensorflow-text, which has no wheel here")
+
+LINES = [
+    b"red cat sees",
+    b"",
+    b"   \t ",
+    b"big dog. small house. old tree runs.",
+    b"\xff\xfe red \xe2\x82",  # no UTF-8
+    b"red\x00cat",
+    "\N{GRINNING FACE} \N{ZERO WIDTH JOINER} cat".encode(),
+    "猫は赤い。".encode(),
+    b"red blue green big small cat dog house tree car runs sees likes old new " * 3,
+    b"cat " * 5000,
+]
+SETTINGS = ("search.beam_size=3", "search.max_source_length=30", "export.n_best=4", "model.attention.heads=2")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Run:
+    folder = tmp_path_factory.mktemp("job")
+    write_corpus(folder)
+    return train(tiny_job(folder, "training.max_steps=30", "tokenizer.joint=false", *SETTINGS))
+
+
+@pytest.fixture(scope="module")
+def exported(run, tmp_path_factory) -> Path:
+    return export(run, tmp_path_factory.mktemp("export"))
+
+
+@pytest.fixture(scope="module")
+def model(exported) -> SavedModel:
+    return SavedModel(exported)
+
+
+@pytest.fixture(scope="module")
+def translations(run):
+    return Translator([run.load_model()], run.tokenizers, run.config.search, with_alignments=True).translate(LINES)
+
+
+def texts(lines):
+    return {"text": np.array(lines, dtype=object)}
+
+
+def test_a_batch_gives_exactly_the_command_lines_translations(model, translations):
+    found = model.run("serving_default", texts(LINES))
+    assert [text.decode() for text in found["translation"]] == [translation.text for translation in translations]
+    np.testing.assert_allclose(found["score"], [translation.score for translation in translations], rtol=1e-5, atol=1e-4)
+    assert not found["truncated"].any()
+
+
+def test_a_line_alone_gives_what_it_gives_in_a_batch(model):
+    together = model.run("serving_default", texts(LINES))["translation"]
+    alone = [model.run("serving_default", texts([line]))["translation"][0] for line in LINES]
+    assert alone == list(together)
+
+
+def test_empty_and_blank_lines_become_the_empty_translation(model):
+    found = model.run("serving_default", texts([b"", b" \t "]))
+    assert list(found["translation"]) == [b"", b""]
+    assert list(found["score"]) == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("signature", ["serving_default", "nbest", "align"])
+def test_an_empty_batch_has_an_empty_answer(model, signature):
+    assert {name: value.shape[0] for name, value in model.run(signature, texts([])).items()} == dict.fromkeys(
+        model.signatures[signature].outputs, 0
+    )
+
+
+def test_n_best_is_sorted_and_leads_with_a_translation_at_least_as_good(model):
+    found = model.run("nbest", texts(LINES[:4]))
+    best = model.run("serving_default", texts(LINES[:4]))
+    assert found["translation"].shape == found["score"].shape == (4, 4)
+    assert (np.diff(found["score"], axis=1) <= 0).all()
+    assert (found["score"][:, 0] >= best["score"] - 1e-4).all()
+    assert list(found["score"][1]) == [0.0] + [MISSING] * 3  # the empty line has one translation
+
+
+def test_alignments_are_those_of_the_command_line(model, translations):
+    count = 9  # all but the longest
+    found = model.run("align", texts(LINES[:count]))
+    for place, translation in enumerate(translations[:count]):
+        best = translation.n_best[0]
+        rows, columns = len(best.pieces), len(translation.source_pieces)
+        assert [piece.decode() for piece in found["target_pieces"][place] if piece] == list(best.pieces)
+        assert [piece.decode() for piece in found["source_pieces"][place] if piece] == list(translation.source_pieces)
+        if rows:
+            np.testing.assert_allclose(found["alignment"][place, :rows, :columns], best.alignment, atol=1e-5)
+        assert not found["alignment"][place, rows:].any()
+
+
+def test_the_ids_endpoint_agrees_and_needs_no_sentencepiece_ops(run, exported, translations):
+    directory = exported.parent / "ids" / exported.name
+    assert b"Sentencepiece" not in (directory / "saved_model.pb").read_bytes()
+    assert b"Sentencepiece" in (exported / "saved_model.pb").read_bytes()
+    ids = run.tokenizers.source.encode(LINES[:1])[0]
+    found = SavedModel(directory).run("serving_default", {"source": np.array([[*ids, EOS]], np.int32)})
+    tokens = found["tokens"][0, : found["length"][0]]
+    assert tokens[-1] == EOS
+    assert run.tokenizers.target.decode([tokens]) == [translations[0].text]
+
+
+def test_a_line_over_the_limit_is_cut_and_says_so(run, tmp_path):
+    settings = run.config.export.model_copy(update={"max_line_pieces": 40})
+    run = Run(run.path, run.config.model_copy(update={"export": settings}), run.tokenizers)
+    found = SavedModel(export(run, tmp_path)).run("serving_default", texts([b"red cat", LINES[-1]]))
+    assert list(found["truncated"]) == [False, True]
+
+
+def test_weights_are_stored_once(run, exported):
+    stored = sum(path.stat().st_size for path in (exported / "variables").iterdir())
+    weights = 4 * sum(array.size for array in run.load_weights("best").values())
+    assert stored < 1.1 * weights + 20_000
+
+
+def test_the_next_export_is_the_next_version_and_nothing_half_written_is_left(run, exported):
+    directory = shutil.copytree(exported.parent, exported.parent.with_name("again"))
+    assert export(run, directory) == directory / "2"
+    assert {path.name for path in directory.iterdir() if path.is_dir()} == {"1", "2", "ids"}
+    assert {path.name for path in (directory / "ids").iterdir()} == {"1", "2"}
+
+
+def test_every_signature_has_a_warm_up_request(exported):
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    records = tf.data.TFRecordDataset(str(exported / WARMUP_FILE)).as_numpy_iterator()
+    logs = [prediction_log_pb2.PredictionLog.FromString(record) for record in records]
+    warmed = {log.predict_log.request.model_spec.signature_name for log in logs}
+    assert warmed == {"serving_default", "nbest", "align"}
+
+
+def test_the_written_configs_name_the_model_and_can_be_parsed(run, exported):
+    from google.protobuf import text_format
+    from tensorflow_serving.config import model_server_config_pb2
+
+    text = (exported.parent / "models.config").read_text()
+    configs = text_format.Parse(text, model_server_config_pb2.ModelServerConfig()).model_config_list.config
+    assert [config.name for config in configs] == [run.config.export.name, run.config.export.name + "-ids"]
+    readme = (exported.parent / "README.md").read_text()
+    assert str(exported.parent) in readme
+    assert "$" not in readme
+
+
+def test_the_export_needs_neither_this_package_nor_keras(exported):
+    """In a process of its own, as the server has neither."""
+    program = f"""
+import json, sys, numpy as np, tensorflow as tf, importlib.util, pathlib
+package = pathlib.Path(importlib.util.find_spec("tensorflow_text").origin).parent
+tf.load_op_library(str(package / "python/ops/_sentencepiece_tokenizer.so"))
+with tf.compat.v1.Session(graph=tf.Graph()) as session:
+    meta = tf.compat.v1.saved_model.load(session, ["serve"], {str(exported)!r})
+    signature = meta.signature_def["serving_default"]
+    fetch = signature.outputs["translation"].name
+    found = session.run(fetch, {{signature.inputs["text"].name: np.array([b"red cat sees"], dtype=object)}})
+print(json.dumps([found[0].decode(), "nmt" in sys.modules]))
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    text, imported = json.loads(result.stdout.splitlines()[-1])
+    assert not imported
+    assert text == SavedModel(exported).run("serving_default", texts([b"red cat sees"]))["translation"][0].decode()
