@@ -55,7 +55,9 @@ class Beam(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """The loop variables. Sampling has no `finished` and `num_finished`: there a hypothesis keeps its slot."""
+    """The loop variables. When sampling, hypotheses keep their slots: there are no `finished` and `num_finished`, and
+    the rank of one in `alive` is 0, or -inf once it has ended.
+    """
 
     time: tf.Tensor  # int32 [], tokens written so far
     tokens: tf.Tensor  # int32 [rows], the last ones
@@ -98,12 +100,12 @@ def beam_search(
         source_lengths: int32 [batch], pieces of each source, EOS included.
         source_time: Width of the attention weights.
         options: Static.
-        prefix: int32 [batch, prefix_time], how each translation starts, padded with PAD.
+        prefix: int32 [batch, prefix_time], how each translation starts, without EOS, padded with PAD.
         with_weights: Whether to keep the attention weights.
     """
     rules = make_rules(source_lengths, source_time, options, prefix=prefix)
     start = _start(state, rules, size=options.beam_size, with_weights=with_weights)
-    first = tf.where(tf.range(options.beam_size) == 0, start.alive.rank, IMPOSSIBLE)  # or all slots would do the same
+    first = tf.where(tf.range(options.beam_size) == 0, start.alive.rank, IMPOSSIBLE)  # more than one would be the same
     absent = tf.fill([tf.size(rules.maximum), options.n_best], IMPOSSIBLE)  # [batch, n]
     progress = start._replace(
         alive=start.alive._replace(rank=first),
@@ -239,9 +241,7 @@ def _draw(ranks: tf.Tensor, uniform: tf.Tensor, options: SearchConfig) -> tf.Ten
     mass = cumulative[:, -1:]  # [rows, 1]
     if options.top_p < 1.0:
         mass = tf.reduce_min(tf.where(cumulative >= options.top_p, cumulative, mass), axis=-1, keepdims=True)
-    # Just under 1, or rounding could give the whole mass and so a token beyond the last that has any.
-    threshold = tf.minimum(uniform, 1.0 - 2.0**-23)[:, tf.newaxis] * mass
-    drawn = tf.math.count_nonzero(cumulative <= threshold, axis=-1, dtype=tf.int32)
+    drawn = tf.math.count_nonzero(cumulative <= uniform[:, tf.newaxis] * mass, axis=-1, dtype=tf.int32)
     return drawn if ids is None else tf.gather(ids, drawn, batch_dims=1)
 
 
@@ -250,8 +250,7 @@ def _start(state: Any, rules: Rules, *, size: int, with_weights: bool) -> Progre
     batch = tf.size(rules.maximum)
     nothing = tf.zeros([batch, size])
     history = tf.fill([batch, size, rules.max_time], PAD)
-    # Where nothing is reordered, a slot's tokens are all its own.
-    slots = history - PAD + tf.range(size)[:, tf.newaxis] if with_weights else ()
+    slots = tf.zeros_like(history) + tf.range(size)[:, tf.newaxis] if with_weights else ()  # each its own, at first
     coverage = tf.zeros([batch, size, tf.shape(rules.source_mask)[2]]) if rules.options.coverage_penalty else ()
     array = tf.TensorArray(tf.float32, rules.max_time, element_shape=[None, None]) if with_weights else ()
     return Progress(

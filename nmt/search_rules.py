@@ -48,6 +48,7 @@ def length_limits(
 def make_rules(
     source_lengths: tf.Tensor, source_time: tf.Tensor | int, options: SearchConfig, *, prefix: tf.Tensor | None
 ) -> Rules:
+    """The rules of a batch; arguments as in search.beam_search."""
     minimum, maximum = length_limits(source_lengths, options, prefix=prefix)
     max_time = tf.maximum(tf.reduce_max(maximum), 1)  # the largest of an empty batch is negative
     if prefix is not None:

@@ -294,7 +294,7 @@ def test_repeated_rows_stay_side_by_side():
 
 @pytest.mark.parametrize(("count", "k"), [(7, 3), (64, 5), (1000, 10), (4096, 70)])
 def test_top_k_by_blocks_is_top_k_ties_included(count, k):
-    values = tf.constant(np.random.default_rng(0).integers(0, 50, size=(3, count)).astype(np.float32))
+    values = tf.constant(np.random.default_rng(0).integers(0, 200, size=(3, count)).astype(np.float32))
     for ours, theirs in zip(_top_k(values, k), tf.math.top_k(values, k), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -307,11 +307,12 @@ def test_an_exported_graph_equals_python_for_every_batch_size_even_none(toy, sam
     noise = np.random.default_rng(0).random((3, 2, 16), np.float32)
 
     @tf.function(
+        autograph=False,
         input_signature=[
             tf.TensorSpec([None], tf.int32, name="rows"),
             tf.TensorSpec([None, None], tf.int32, name="prefix"),
             tf.TensorSpec([None, 2, None], tf.float32, name="noise"),
-        ]
+        ],
     )
     def translate(rows, prefix, noise):
         search, extra = (sample, {"noise": noise}) if sampling else (beam_search, {})
@@ -420,10 +421,12 @@ def test_samples_keep_the_rules_of_the_search(toy):
         assert all(hypothesis in possible for hypothesis in tokens)
 
 
-def test_no_noise_in_zero_to_one_draws_what_has_no_probability(toy):
-    options = SearchConfig(sampling=True, n_best=2, top_k=2, **SMALL)
+@pytest.mark.parametrize("top_k", [0, 2])
+def test_the_smallest_and_the_largest_noise_draw_what_is_possible(toy, top_k):
+    options = SearchConfig(sampling=True, n_best=2, top_k=top_k, **SMALL)
     noise = np.zeros((1, 2, 2), np.float32)
     noise[0, 1] = np.nextafter(np.float32(1), np.float32(0))
     drawn = [tokens[0] for tokens in token_lists(find(toy, options, rows=[0], search=sample, noise=noise))[0]]
-    likeliest = EOS + np.argsort(-toy.table[0, toy.next_hash(0, BOS), EOS:])[:2]
-    assert sorted(drawn) == sorted(likeliest)
+    possible = EOS + np.argsort(-toy.table[0, toy.next_hash(0, BOS), EOS:])[: top_k or None]
+    assert len(set(drawn)) == 2
+    assert set(drawn) <= set(possible)
