@@ -104,7 +104,7 @@ def _server(options: argparse.Namespace) -> Translate:
         import_tensorflow()
     from nmt.client import connect
 
-    _refuse(options, "a server", "n_best", "alignments", "overrides", "ensemble", "prefix_file")
+    _refuse(options, "a server", "weights", "n_best", "alignments", "overrides", "ensemble", "prefix_file")
     client = connect(options.server)
 
     def translate(lines: Sequence[bytes], prefixes: Sequence[str] | None) -> list[ServedTranslation]:
@@ -120,7 +120,7 @@ def _export(options: argparse.Namespace, directory: str) -> Translate | None:
     newest = max((path.parent for path in files), key=lambda path: int(path.name), default=Path(directory))
     if not (newest / "saved_model.pb").is_file():
         return None
-    _refuse(options, "an export", "overrides", "ensemble", "prefix_file")
+    _refuse(options, "an export", "weights", "overrides", "ensemble", "prefix_file")
     if options.n_best and options.alignments:
         raise ValueError("an export gives alignments of the best translation only: leave --n-best or --alignments out")
     import_tensorflow()
@@ -179,7 +179,7 @@ def _refuse(options: argparse.Namespace, what: str, *names: str) -> None:
     """Raises ValueError where an option was given that `what` cannot follow."""
     spelled = {"overrides": "--set"}
     for name in names:
-        if getattr(options, name):
+        if getattr(options, name) not in (None, [], "best"):
             option = spelled.get(name, "--" + name.replace("_", "-"))
             raise ValueError(f"{option} needs a run: {what} translates as was set when it was exported")
 

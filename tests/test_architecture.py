@@ -1,0 +1,74 @@
+"""The shape of the package, on the syntax trees: what docs/architecture.md says of the files is so."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "nmt"
+MAX_LINES = 400
+TREES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.glob("*.py"))}
+
+
+def table() -> dict[str, str]:
+    """The rows of the table in docs/architecture.md, in its order: module name -> what it holds."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    return dict(re.findall(r"^\| `(\w+)\.py` \| (.*) \|$", text, flags=re.MULTILINE))
+
+
+def imports(tree: ast.AST, *, at_start_only: bool = False) -> Iterator[str]:
+    """Names of imported modules, `nmt.x` for those of the package; at_start_only: those that importing it imports."""
+    for node in ast.iter_child_nodes(tree):
+        if at_start_only and (
+            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+        ):
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module == "nmt":
+            yield from (f"nmt.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield node.module or ""
+        else:
+            yield from imports(node, at_start_only=at_start_only)
+
+
+def package_imports(tree: ast.AST, *, at_start_only: bool = False) -> set[str]:
+    names = imports(tree, at_start_only=at_start_only)
+    return {name.removeprefix("nmt.") for name in names if name.startswith("nmt.")}
+
+
+def test_the_table_lists_every_file_and_no_other():
+    assert set(table()) == set(TREES) - {"__init__"}
+
+
+@pytest.mark.parametrize("module", [name for name in TREES if name != "__init__"])
+def test_a_file_imports_only_files_above_it(module):
+    order = list(table())
+    above = set(order[: order.index(module)])
+    assert package_imports(TREES[module]) <= above
+
+
+@pytest.mark.parametrize("module", [name for name, holds in table().items() if "no TensorFlow" in holds])
+def test_a_file_said_to_need_no_tensorflow_imports_none_not_even_through_others(module):
+    reached, waiting = set(), [module]
+    while waiting:
+        current = waiting.pop()
+        if current in reached:
+            continue
+        reached.add(current)
+        outside = {name.split(".")[0] for name in imports(TREES[current], at_start_only=True)}
+        # tensorflow_serving's messages import TensorFlow's.
+        assert not outside & {"tensorflow", "keras", "tensorflow_text", "tensorflow_serving"}, current
+        waiting += package_imports(TREES[current], at_start_only=True)
+
+
+@pytest.mark.parametrize("module", TREES)
+def test_a_file_says_what_it_is_for_and_stays_short(module):
+    assert ast.get_docstring(TREES[module])
+    assert len((PACKAGE / f"{module}.py").read_text(encoding="utf-8").splitlines()) <= MAX_LINES
