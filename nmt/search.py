@@ -279,17 +279,15 @@ def _top_k(values: tf.Tensor, k: int) -> tuple[tf.Tensor, tf.Tensor]:
     """tf.math.top_k of `values` float32 [batch, count], several times faster for a long axis.
 
     The k largest values lie in the k blocks with the largest maxima; a maximum is a vector instruction, a heap is not.
-    Where fewer than k values are above -inf, further indices are in range but may repeat.
     """
     batch, count = tf.unstack(tf.shape(values))
     padded = tf.pad(values, [[0, 0], [0, -count % BLOCK]], constant_values=IMPOSSIBLE)
     blocks = tf.reshape(padded, [batch, -(-count // BLOCK), BLOCK])
     _, best = tf.math.top_k(tf.reduce_max(blocks, axis=2), tf.minimum(k, tf.shape(blocks)[1]))
-    best = tf.sort(best, axis=1)  # so that of equal values the first still wins
+    best = tf.sort(best, axis=1)  # so that of equal values the first wins, padding last
     largest = tf.reshape(tf.gather(blocks, best, batch_dims=1), [batch, tf.shape(best)[1] * BLOCK])
     largest, position = tf.math.top_k(largest, k)
-    index = tf.gather(best, position // BLOCK, batch_dims=1) * BLOCK + position % BLOCK
-    return largest, tf.minimum(index, count - 1)
+    return largest, tf.gather(best, position // BLOCK, batch_dims=1) * BLOCK + position % BLOCK
 
 
 def _take(beam: Beam, indices: tf.Tensor) -> Beam:
