@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -103,15 +105,20 @@ def serve(
     else:
         assert directory is not None
         configs = [model_config(directory, name=model_name or _exported_name(Path(directory)))]
+    with Server(configs, host=host, port=port, rest_api_port=rest_api_port) as server:
+        with _stop_signal() as stop:
+            print(_greeting(server), flush=True)
+            stop.wait()
+        print("stopping: waiting for the requests under way", flush=True)
+
+
+@contextmanager
+def _stop_signal() -> Iterator[threading.Event]:
+    """An event that SIGINT or SIGTERM sets; afterwards they do what they did, so that a second one does not wait."""
     stop = threading.Event()
     previous = {each: signal.signal(each, lambda *_: stop.set()) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with Server(configs, host=host, port=port, rest_api_port=rest_api_port) as server:
-            print(_greeting(server), flush=True)
-            stop.wait()
-            for each, handler in previous.items():  # a second signal does not wait
-                signal.signal(each, handler)
-            print("stopping: waiting for the requests under way", flush=True)
+        yield stop
     finally:
         for each, handler in previous.items():
             signal.signal(each, handler)

@@ -296,7 +296,7 @@ def test_an_output_filter_leaves_the_other_outputs_out(channel):
 
 
 def test_a_deadline_ends_a_call_with_deadline_exceeded(channel):
-    code, _ = grpc_error(lambda: grpc_predict(channel, "slow", {"x": np.float32([1e7])}, timeout=0.3))
+    code, _ = grpc_error(lambda: grpc_predict(channel, "slow", {"x": np.float32([1e6])}, timeout=0.3))
     assert code == "DEADLINE_EXCEEDED"
     assert grpc_predict(channel, "slow", {"x": np.float32([3])}).outputs["y"].float_val == [3], "the model still runs"
 
