@@ -88,7 +88,8 @@ def token_batches(lengths: Sequence[int] | Sequence[tuple[int, int]] | np.ndarra
     Returns:
         The items' indices in groups, shortest first, each index once; rows are a multiple of 8 where there are as many.
     """
-    sides = np.reshape(np.asarray(lengths, dtype=np.int64), (len(lengths), -1))  # [items, sides]
+    sides = np.asarray(lengths, dtype=np.int64)  # [items] or [items, sides]
+    sides = sides[:, None] if sides.ndim == 1 else sides
     order = np.lexsort(sides.T)  # [items]
     groups: list[list[int]] = []
     group: list[int] = []

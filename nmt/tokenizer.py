@@ -5,12 +5,18 @@ from __future__ import annotations
 import io
 import os
 import re
-import threading
+from bisect import bisect
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cached_property, lru_cache
+from itertools import pairwise
 from pathlib import Path
+from random import Random
 from typing import NamedTuple
 
+import numpy as np
 import sentencepiece
+from sentencepiece import sentencepiece_model_pb2
 
 from nmt.config import Config
 from nmt.corpus import count_lines, read_lines
@@ -20,8 +26,10 @@ SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>")
 
 # The trained model depends on how its sums are divided over threads: a constant gives one model on all machines.
 _TRAINING_THREADS = 4
-# SentencePiece has one random seed for the whole process.
-_sampling_lock = threading.Lock()
+# Segmentations of a word that sampling chooses from.
+_SEGMENTATIONS = 16
+_CACHED_WORDS = 100_000
+_SPACE = "\u2581"  # SentencePiece's mark before each word
 
 
 class Tokenizer:
@@ -34,6 +42,8 @@ class Tokenizer:
         except RuntimeError:
             raise ValueError(f"not a SentencePiece model ({len(model):,} bytes)") from None
         processor = self._processor
+        trainer = sentencepiece_model_pb2.ModelProto.FromString(model).trainer_spec  # type: ignore[attr-defined]
+        self._is_bpe = trainer.model_type == trainer.BPE
         found = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())
         if found != (PAD, UNK, BOS, EOS):
             raise ValueError(
@@ -41,6 +51,7 @@ class Tokenizer:
                 f"it with --pad_id=0 --unk_id=1 --bos_id=2 --eos_id=3"
             )
         self.vocabulary_size: int = processor.get_piece_size()
+        self._segmentations = lru_cache(maxsize=_CACHED_WORDS)(self._weighted_segmentations)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Tokenizer:
@@ -62,20 +73,70 @@ class Tokenizer:
         """Ids of each line, without BOS and EOS; invalid UTF-8 counts as U+FFFD, as in TensorFlow Text."""
         return self._processor.encode(_as_bytes(lines), num_threads=os.cpu_count() or 1)
 
-    def sample(self, lines: Sequence[str | bytes], *, alpha: float, seed: int) -> list[list[int]]:
+    def sample(self, lines: Sequence[str], *, alpha: float, seed: int) -> list[list[int]]:
         """Ids of each line in a random segmentation: subword regularization, a pure function of the arguments.
 
+        SentencePiece's own sampling cannot be repeated in another process, so that a resumed training would go another
+        way. As no piece reaches over a space, words are drawn one by one from the few segmentations of each.
+
         Args:
-            alpha: unigram: smoothing exponent of Kudo 2018, section 3.2, over all segmentations (l = infinity): 0 is
-                uniform, large is the best one. bpe: dropout probability of Provilkov et al. 2020: 0 is `encode`.
-            seed: 0 <= seed < 2**32.
+            alpha: unigram: smoothing of Kudo 2018, section 3.2, over the 16 best of a word (there: 64 of a sentence);
+                0 is uniform, large is the best one. bpe: dropout rate of Provilkov et al. 2020, with 16 draws a word
+                made once; 0 is `encode`, 1 single characters.
+            seed: not negative.
         """
-        with _sampling_lock:
-            sentencepiece.set_random_generator_seed(seed)
-            # One thread: each thread has its own generator, and which line goes to which thread is chance.
-            return self._processor.encode(
-                _as_bytes(lines), enable_sampling=True, nbest_size=-1, alpha=alpha, num_threads=1
-            )
+        words = [self._words(line) for line in lines]
+        draws = iter(np.random.default_rng(seed).random(sum(map(len, words))).tolist())
+        sampled: list[list[int]] = []
+        for line_words in words:
+            ids: list[int] = []
+            for word in line_words:
+                limits, segmentations = self._segmentations(word, alpha)
+                ids += segmentations[bisect(limits, next(draws))]
+            sampled.append(ids)
+        return sampled
+
+    def _words(self, line: str) -> list[str]:
+        return [word for word in self._processor.normalize(line).split(_SPACE) if word]
+
+    def _weighted_segmentations(self, word: str, alpha: float) -> tuple[list[float], list[list[int]]]:
+        """Segmentations of a word, and where in [0, 1) each but the last ends."""
+        if self._is_bpe:
+            counts = Counter(self._dropout_segmentations(word, alpha))
+            found, weights = [list(ids) for ids in counts], np.array(list(counts.values()), dtype=np.float64)
+        else:
+            found = self._processor.nbest_encode(word, nbest_size=_SEGMENTATIONS)
+            scores = np.array([sum(map(self._processor.get_score, ids)) for ids in found])
+            weights = np.exp(alpha * (scores - scores.max()))
+        return (np.cumsum(weights) / weights.sum())[:-1].tolist(), found
+
+    def _dropout_segmentations(self, word: str, rate: float) -> list[tuple[int, ...]]:
+        whole = tuple(self._processor.encode(word))
+        # Unknown characters, bytes and user-defined symbols are no merges: words that have them stay as they are.
+        if rate == 0.0 or tuple(map(self._processor.piece_to_id, self._merged(word, 0.0))) != whole:
+            return [whole]
+        random = Random(word)
+        drawn = [self._merged(word, rate, random) for _ in range(_SEGMENTATIONS)]
+        return [tuple(map(self._processor.piece_to_id, pieces)) for pieces in drawn]
+
+    def _merged(self, word: str, rate: float, random: Random | None = None) -> list[str]:
+        """Merges the best pair until none is left, each pair being passed over at this rate each time (algorithm 1)."""
+        pieces = list(_SPACE + word)
+        while True:
+            merges = [
+                (self._scores[pair], -position)
+                for position, pair in enumerate(map("".join, pairwise(pieces)))
+                if pair in self._scores and (random is None or random.random() >= rate)
+            ]
+            if not merges:
+                return pieces
+            position = -max(merges)[1]
+            pieces[position : position + 2] = ["".join(pieces[position : position + 2])]
+
+    @cached_property
+    def _scores(self) -> dict[str, float]:
+        ids = range(EOS + 1, self.vocabulary_size)
+        return {self._processor.id_to_piece(id_): self._processor.get_score(id_) for id_ in ids}
 
     def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
         """Text of each row of ids; PAD, BOS and EOS are passed over wherever they stand.

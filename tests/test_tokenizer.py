@@ -2,8 +2,9 @@ import gzip
 import io
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
 
+import numpy as np
 import pytest
 import sentencepiece
 
@@ -16,7 +17,10 @@ SOURCE = [
     for animal in ["dog", "cat", "ox"]
 ]
 SOURCE.append("The ostrich ran .")
-TARGET = [line.replace("ostrich", "Strauß").replace("The", "Der").replace("sees", "sieht").replace("houses", "Häuser") for line in SOURCE]
+TARGET = [
+    line.replace("ostrich", "Strauß").replace("The", "Der").replace("sees", "sieht").replace("houses", "Häuser")
+    for line in SOURCE
+]
 
 NASTY: list[str | bytes] = [
     *(
@@ -143,26 +147,65 @@ def test_the_same_text_and_settings_train_the_same_bytes_in_another_process(job,
 
 
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])
-def test_sampling_is_a_pure_function_of_lines_alpha_and_seed(job, kind):
+def test_sampling_is_a_pure_function_of_lines_alpha_and_seed_in_any_process(job, kind, tmp_path):
     tokenizer = train_tokenizers(job(type=kind)).source
-
-    def draw(seed):
-        return tokenizer.sample(SOURCE, alpha=0.3, seed=seed)
-
-    first = draw(7)
-    assert first != draw(8)
+    first = tokenizer.sample(SOURCE, alpha=0.3, seed=7)
+    assert (
+        first
+        == tokenizer.sample(SOURCE, alpha=0.3, seed=7)
+        == Tokenizer(tokenizer.model).sample(SOURCE, alpha=0.3, seed=7)
+    )
+    assert first != tokenizer.sample(SOURCE, alpha=0.3, seed=8)
     assert first != tokenizer.encode(SOURCE)
     assert tokenizer.decode(first) == SOURCE
-    with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(draw, [7, 8] * 4)) == [first, draw(8)] * 4
+    (tmp_path / "model").write_bytes(tokenizer.model)
+    code = (
+        "import sys; from nmt.tokenizer import Tokenizer;"
+        "print(Tokenizer.load(sys.argv[1]).sample(sys.stdin.read().splitlines(), alpha=0.3, seed=7))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "model")],
+        input="\n".join(SOURCE),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert done.stdout.strip() == str(first)
 
 
-def test_alpha_moves_samples_from_random_to_the_best_segmentation(job, joint):
-    assert joint.sample(SOURCE, alpha=1e3, seed=1) == joint.encode(SOURCE)
-    bpe = train_tokenizers(job(type="bpe")).source
-    assert bpe.sample(SOURCE, alpha=0.0, seed=1) == bpe.encode(SOURCE)
-    characters = bpe.sample(SOURCE[:1], alpha=1.0, seed=1)[0]
-    assert len(characters) == len(f"▁{SOURCE[0]}")
+@pytest.mark.parametrize(
+    ("settings", "alpha"),
+    [
+        ({}, 1e6),
+        ({"user_defined_symbols": ["<b>"]}, 1e6),
+        ({"byte_fallback": True, "vocabulary_size": 320}, 1e6),
+        ({"type": "bpe"}, 0.0),
+    ],
+)
+def test_at_the_end_of_alpha_a_sample_is_the_encoding_of_any_line(job, settings, alpha):
+    tokenizer = train_tokenizers(job(**settings)).source
+    lines = [line for line in SOURCE + TARGET + NASTY if isinstance(line, str)]
+    assert tokenizer.sample(lines, alpha=alpha, seed=1) == tokenizer.encode(lines)
+
+
+def test_unigram_samples_follow_the_smoothed_probabilities_of_the_pieces(joint):
+    """P(x) ~ exp(alpha * sum of the pieces' log-probabilities) (Kudo 2018, section 3.2)."""
+    alpha = 0.4
+    found = Counter(map(tuple, joint.sample(["houseshouses"] * 20_000, alpha=alpha, seed=1)))
+    processor = sentencepiece.SentencePieceProcessor(model_proto=joint.model)
+    scores = {ids: sum(map(processor.get_score, ids)) for ids in found}
+    total = sum(np.exp(alpha * score) for score in scores.values())
+    assert len(found) > 3
+    for ids, count in found.items():
+        probability = np.exp(alpha * scores[ids]) / total
+        assert abs(count / 20_000 - probability) < 5 * np.sqrt(probability / 20_000)
+
+
+def test_merge_dropout_goes_from_the_merges_to_single_characters(job):
+    bpe = train_tokenizers(job(type="bpe", user_defined_symbols=["<b>"])).source
+    lengths = [np.mean([len(ids) for ids in bpe.sample(SOURCE, alpha=rate, seed=1)]) for rate in (0.0, 0.1, 0.5, 1.0)]
+    assert lengths == sorted(set(lengths))
+    assert bpe.pieces(bpe.sample(["the dog"], alpha=1.0, seed=1)[0]) == list("\u2581the\u2581dog")
+    assert "<b>" in bpe.pieces(bpe.sample(["dog<b>dog"], alpha=1.0, seed=1)[0])
 
 
 def test_sides_are_one_object_where_joint_and_survive_saving(job, tmp_path):

@@ -1,0 +1,286 @@
+import gzip
+import hashlib
+import os
+import subprocess
+import sys
+from collections import Counter
+
+import numpy as np
+import pytest
+
+import nmt.data
+from nmt.config import Config
+from nmt.data import BOS, EOS, PAD, Batch, DataReport, batches, dataset, make_batch, token_batches, validation_batches
+from nmt.tokenizer import Tokenizers, train_tokenizers
+
+WORDS = ["ba", "be", "bi", "bo", "bu", "da", "de", "di", "do", "du", "ga", "ge", "gi", "go", "gu"]
+
+
+def sentences(name: str, count: int) -> list[tuple[str, str]]:
+    """Pairs that can be told apart, of many lengths, the same for the same name."""
+    random = np.random.default_rng(list(name.encode()))
+    pairs = []
+    for number in range(count):
+        length = int(random.integers(1, 20))
+        words = random.choice(WORDS, length).tolist()
+        pairs.append((f"{name} {number} {' '.join(words)}", f"{number} {' '.join(words[: length // 2 + 1])} {name}"))
+    return pairs
+
+
+def write(folder, name: str, pairs, *, suffix=""):
+    paths = {}
+    for side, lines in zip(("source", "target"), zip(*pairs, strict=True), strict=True):
+        path = folder / f"{name}.{side}{suffix}"
+        content = "".join(f"{line}\n" for line in lines).encode()
+        path.write_bytes(gzip.compress(content) if suffix == ".gz" else content)
+        paths[side] = str(path)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("corpora")
+
+
+@pytest.fixture(scope="module")
+def job(folder):
+    write(folder, "a", sentences("a", 300))
+    write(folder, "b", sentences("b", 90))
+    write(folder, "validation", sentences("ba", 50))
+
+    def make(weights=(("a", 1.0), ("b", 1.0)), *, seed=1, sampling_alpha=0.0, **data) -> Config:
+        def files(name):
+            (source,) = folder.glob(f"{name}.source*")
+            return {"source": str(source), "target": str(source).replace("source", "target")}
+
+        return Config(
+            run=str(folder / "run"),
+            source_language="aa",
+            target_language="bb",
+            seed=seed,
+            data={
+                "train": [{**files(name), "weight": weight} for name, weight in weights],
+                "validation": files("validation"),
+                **{"max_length": 60, "batch_tokens": 256, **data},
+            },
+            tokenizer={"vocabulary_size": 80, "sampling_alpha": sampling_alpha},
+        )
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def tokenizers(job) -> Tokenizers:
+    return train_tokenizers(job())
+
+
+def text(batch: Batch, tokenizers: Tokenizers) -> list[tuple[str, str]]:
+    return list(zip(tokenizers.source.decode(batch.source), tokenizers.target.decode(batch.target_out), strict=True))
+
+
+def epoch_text(config, tokenizers, epoch=0) -> list[tuple[str, str]]:
+    return [pair for batch in batches(config, tokenizers, epoch=epoch) for pair in text(batch, tokenizers)]
+
+
+def fingerprint(config, tokenizers, epoch, **arguments) -> list[str]:
+    return [
+        hashlib.sha256(repr([ids.tolist() for ids in batch]).encode()).hexdigest()
+        for batch in batches(config, tokenizers, epoch=epoch, **arguments)
+    ]
+
+
+def test_a_batch_is_padded_to_its_longest_with_begin_and_end_in_their_places():
+    batch = make_batch([[5, 6], [7]], [[8], [9, 10, 11]])
+    np.testing.assert_array_equal(batch.source, [[5, 6, EOS], [7, EOS, PAD]])
+    np.testing.assert_array_equal(batch.target_in, [[BOS, 8, PAD, PAD], [BOS, 9, 10, 11]])
+    np.testing.assert_array_equal(batch.target_out, [[8, EOS, PAD, PAD], [9, 10, 11, EOS]])
+    assert {ids.dtype for ids in batch} == {np.dtype(np.int32)}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_groups_hold_each_item_once_within_the_budget_and_in_multiples_of_8(seed):
+    random = np.random.default_rng(seed)
+    budget = int(random.integers(20, 600))
+    lengths = random.integers(1, 40, (int(random.integers(0, 400)), 2)) ** random.integers(1, 3)
+    groups = token_batches(lengths, budget)
+    assert sorted(index for group in groups for index in group) == list(range(len(lengths)))
+    for group in groups:
+        assert len(group) == 1 or len(group) * lengths[group].max() <= budget
+    assert all(len(group) % 8 == 0 or len(group) < 8 for group in groups[:-1])
+    targets = [lengths[index, 1] for group in groups for index in group]
+    assert targets == sorted(targets)
+
+
+def test_one_list_of_lengths_is_grouped_shortest_first_and_rows_are_multiples_of_8():
+    lengths = [5] * 30 + [2] * 10
+    assert [len(group) for group in token_batches(lengths, 100)] == [16, 16, 8]
+    assert token_batches([3, 1, 2], 4) == [[1, 2], [0]]
+    assert token_batches([], 4) == []
+    assert token_batches([9], 4) == [[0]]
+
+
+def test_every_pair_comes_exactly_once_an_epoch_and_batches_fit_the_budget(job, tokenizers):
+    config = job(shuffle_window=100)
+    assert sorted(epoch_text(config, tokenizers)) == sorted(sentences("a", 300) + sentences("b", 90))
+    for batch in batches(config, tokenizers, epoch=0):
+        rows = len(batch.source)
+        assert rows * max(batch.source.shape[1], batch.target_in.shape[1]) <= 256
+        for ids in batch:
+            assert (ids[:, -1] != PAD).any()
+            assert ids.shape[0] == rows
+        np.testing.assert_array_equal(batch.target_in[:, 0], BOS)
+        np.testing.assert_array_equal((batch.target_in != PAD), (batch.target_out != PAD))
+
+
+def test_the_order_is_a_pure_function_of_seed_and_epoch_in_any_process(job, tokenizers, folder):
+    config = job(shuffle_window=100, sampling_alpha=0.3, weights=(("a", 0.5), ("b", 1.5)))
+    tokenizers.save(folder)
+    code = (
+        "import sys; sys.path[:0] = sys.argv[3:]; from test_data import *;"
+        "print(fingerprint(Config.model_validate_json(sys.argv[1]), Tokenizers.load(sys.argv[2]), 3))"
+    )
+    for hash_seed in ("1", "2"):
+        done = subprocess.run(
+            [sys.executable, "-c", code, config.model_dump_json(), str(folder), os.path.dirname(__file__)],
+            capture_output=True, check=True, text=True, env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        )  # fmt: skip
+        assert done.stdout.strip() == str(fingerprint(config, tokenizers, 3))
+    assert fingerprint(config, tokenizers, 3) != fingerprint(config, tokenizers, 4)
+    assert fingerprint(config, tokenizers, 3) != fingerprint(config.model_copy(update={"seed": 2}), tokenizers, 3)
+
+
+def test_compressed_files_give_the_same_batches(job, tokenizers, folder):
+    write(folder, "zipped", sentences("a", 300), suffix=".gz")
+    assert fingerprint(job([("zipped", 1.0)]), tokenizers, 0) == fingerprint(job([("a", 1.0)]), tokenizers, 0)
+
+
+@pytest.mark.parametrize("weight", [2.0, 0.5, 1.25])
+def test_a_weight_is_how_often_pairs_come(job, tokenizers, weight):
+    config = job([("a", weight), ("b", 1.0)])
+    counts = [Counter(epoch_text(config, tokenizers, epoch)) for epoch in range(2)]
+    for counted in counts:
+        of_a = [counted[pair] for pair in sentences("a", 300)]
+        assert sum(of_a) == 300 * weight
+        assert set(of_a) == ({int(weight)} if weight == int(weight) else {int(weight), int(weight) + 1})
+        assert [counted[pair] for pair in sentences("b", 90)] == [1] * 90
+    assert (counts[0] != counts[1]) is (weight != int(weight))
+
+
+def test_each_window_holds_the_corpora_in_proportion_and_no_more_than_its_pairs(job, tokenizers):
+    window = 39  # a tenth of all
+    found = epoch_text(job(shuffle_window=window), tokenizers)
+    whole = sentences("a", 300), sentences("b", 90)
+    for start in range(0, 390, window):
+        seen = set(found[start : start + window])
+        for pairs, share in zip(whole, (30, 9), strict=True):
+            first = start // window * share
+            assert sum(pair in seen for pair in pairs[max(0, first - 1) : first + share + 1]) >= share - 1
+            assert abs(sum(pair in seen for pair in pairs) - share) <= 1
+
+
+def test_lines_are_read_no_further_ahead_than_a_window(job, tokenizers, monkeypatch):
+    read = 0
+
+    def counted(pair, original=nmt.data.read_pairs):
+        nonlocal read
+        for both in original(pair):
+            read += 1
+            yield both
+
+    monkeypatch.setattr(nmt.data, "read_pairs", counted)
+    used = 0
+    for batch in batches(job([("a", 1.0)], shuffle_window=50), tokenizers, epoch=0):
+        assert read <= used + 50 + 1
+        used += len(batch.source)
+    assert read == used == 300
+
+
+def test_skipping_batches_gives_the_rest_as_it_was(job, tokenizers):
+    config = job(shuffle_window=100, sampling_alpha=0.2)
+    whole = fingerprint(config, tokenizers, 1)
+    for skip in (1, 7, len(whole) - 1, len(whole)):
+        assert fingerprint(config, tokenizers, 1, skip=skip) == whole[skip:]
+
+
+def test_sampling_gives_other_pieces_each_epoch_but_the_same_text(job, tokenizers):
+    config = job(sampling_alpha=0.2, max_length=200)
+    assert sorted(epoch_text(config, tokenizers, 0)) == sorted(epoch_text(job(), tokenizers, 0))
+
+    def pieces(config, epoch):
+        return sum(int((batch.source != PAD).sum()) for batch in batches(config, tokenizers, epoch=epoch))
+
+    assert pieces(config, 0) != pieces(config, 1)
+    assert pieces(job(), 0) == pieces(job(), 1)
+
+
+def test_pairs_left_out_are_counted_and_identical_ones_kept(job, tokenizers, folder):
+    good = sentences("a", 20)
+    long = "ba " * 99
+    write(folder, "mixed", [*good, ("", "ba"), ("ba", " \t"), ("a ba", "a ba"), (long, "ba"), ("ba", long)])
+    report = DataReport()
+    config = job([("mixed", 1.0), ("b", 2.0)])
+    found = [pair for batch in batches(config, tokenizers, epoch=0, report=report) for pair in text(batch, tokenizers)]
+    assert Counter(found) == Counter([*good, ("a ba", "a ba"), *sentences("b", 90) * 2])
+    mixed, b = report.corpora
+    assert (mixed.pairs, mixed.empty, mixed.too_long, mixed.identical) == (21, 2, 2, 1)
+    assert (b.pairs, b.empty, b.too_long, b.identical) == (180, 0, 0, 0)
+    header, row, _ = str(report).splitlines()
+    assert header.split() == ["corpus", "pairs", "empty", "too", "long", "identical"]
+    assert row.split() == [config.data.train[0].source, "21", "2", "2", "1"]
+
+
+def test_a_pair_of_max_length_fits_a_batch_of_itself(job, tokenizers, folder):
+    (ids,) = tokenizers.source.encode(["ba be bi bo"])
+    write(folder, "one", [("ba be bi bo", "ba be bi bo")])
+    (batch,) = batches(job([("one", 1.0)], max_length=len(ids), batch_tokens=len(ids) + 1), tokenizers, epoch=0)
+    assert batch.source.shape == (1, len(ids) + 1)
+    with pytest.raises(ValueError, match=rf"batch_tokens \({len(ids)}\) cannot hold .* at least {len(ids) + 1}"):
+        next(batches(job([("one", 1.0)], max_length=len(ids), batch_tokens=len(ids)), tokenizers, epoch=0))
+    with pytest.raises(ValueError, match="no pair to train on"):
+        list(batches(job([("one", 1.0)], max_length=len(ids) - 1), tokenizers, epoch=0))
+
+
+def test_files_of_different_length_are_refused_before_the_first_batch(job, tokenizers, folder):
+    paths = write(folder, "uneven", sentences("a", 40))
+    with open(paths["target"], "ab") as file:
+        file.write(b"one more\n")
+    with pytest.raises(ValueError, match=r"uneven\.source has 40 lines but .*uneven\.target has 41"):
+        next(batches(job([("uneven", 1.0)]), tokenizers, epoch=0))
+
+
+def test_padding_wastes_less_than_a_twentieth_of_the_positions(job, folder, tokenizers):
+    write(folder, "large", sentences("l", 4_000))
+    real = positions = 0
+    for batch in batches(job([("large", 1.0)], batch_tokens=1024), tokenizers, epoch=0):
+        for ids in (batch.source, batch.target_out):
+            real += int((ids != PAD).sum())
+            positions += ids.size
+    assert real / positions > 0.95
+
+
+def test_validation_keeps_every_pair_in_an_order_that_never_changes(job, tokenizers):
+    config = job(max_length=3, batch_tokens=64)
+    found = validation_batches(config, tokenizers)
+    assert sorted(pair for batch in found for pair in text(batch, tokenizers)) == sorted(sentences("ba", 50))
+    for batch, again in zip(found, validation_batches(config, tokenizers), strict=True):
+        for ids, same in zip(batch, again, strict=True):
+            np.testing.assert_array_equal(ids, same)
+
+
+@pytest.mark.parametrize("multiple", [1, 3])
+def test_the_dataset_is_the_batches_with_rows_of_padding_up_to_a_multiple(job, tokenizers, multiple):
+    config = job(shuffle_window=100)
+    plain = list(batches(config, tokenizers, epoch=2))[5:]
+    found = list(dataset(config, tokenizers, epoch=2, skip=5, multiple=multiple).as_numpy_iterator())
+    for batch, padded in zip(plain, found, strict=True):
+        assert isinstance(padded, Batch)
+        for ids, wider in zip(batch, padded, strict=True):
+            assert wider.dtype == np.int32
+            assert len(wider) == -(-len(ids) // multiple) * multiple
+            np.testing.assert_array_equal(wider[: len(ids)], ids)
+            np.testing.assert_array_equal(wider[len(ids) :], PAD)
+
+
+def test_importing_the_data_does_not_import_tensorflow():
+    code = "import sys, nmt.data, nmt.check; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
