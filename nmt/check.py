@@ -204,6 +204,8 @@ def _run_tokenizers(config: Config, report: Report) -> Tokenizers | None:
 def _trial_tokenizers(config: Config, report: Report) -> Tokenizers | None:
     settings = config.tokenizer
     sentences = min(settings.max_sentences, _TOKENIZER_SENTENCES)
+    # A part of the text may have fewer pieces than all that the run will see.
+    whole = sentences == settings.max_sentences or 2 * sum(map(count_pairs, config.data.train)) <= sentences
     trial = settings.model_copy(update={"max_sentences": sentences, "hard_vocabulary_limit": False})
     try:
         tokenizers = train_tokenizers(config.model_copy(update={"tokenizer": trial}))
@@ -216,9 +218,7 @@ def _trial_tokenizers(config: Config, report: Report) -> Tokenizers | None:
                 f"tokenizer.vocabulary_size: {settings.vocabulary_size:,}, but {side} text (of at most {sentences:,} "
                 f"lines) has only {tokenizer.vocabulary_size:,} different pieces"
             )
-            # A part of the text may have fewer pieces than all of it.
-            certain = settings.hard_vocabulary_limit and sentences == settings.max_sentences
-            (report.errors if certain else report.warnings).append(Finding(text))
+            (report.errors if settings.hard_vocabulary_limit and whole else report.warnings).append(Finding(text))
     return tokenizers
 
 
