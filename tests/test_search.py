@@ -168,10 +168,10 @@ def test_a_beam_as_wide_as_the_space_finds_the_brute_force_best(toy, alpha, beta
 
 
 def test_a_repetition_penalty_orders_hypotheses_but_leaves_their_scores_alone(toy):
-    options = SearchConfig(beam_size=WIDE, n_best=8, repetition_penalty=1.5, **SMALL)
+    options = SearchConfig(beam_size=WIDE, n_best=40, repetition_penalty=0.7, **SMALL)
     found = find(toy, options, rows=[2])
-    best = sorted(all_hypotheses(2, options), key=lambda tokens: -score(toy, 2, tokens, options, penalized=True))[:8]
-    unpenalized = sorted(all_hypotheses(2, options), key=lambda tokens: -score(toy, 2, tokens, options))[:8]
+    best = sorted(all_hypotheses(2, options), key=lambda tokens: -score(toy, 2, tokens, options, penalized=True))[:40]
+    unpenalized = sorted(all_hypotheses(2, options), key=lambda tokens: -score(toy, 2, tokens, options))[:40]
     assert token_lists(found)[0] == best != unpenalized
     assert_worth_their_tokens(toy, found, options, rows=[2])
 
