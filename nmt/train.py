@@ -319,7 +319,7 @@ def choose_precision(setting: str, workers: Workers) -> str:
     """ "float32" or "bfloat16"; "auto" measures which one multiplies matrices faster on this machine."""
     if setting != "auto":
         return setting
-    seconds = {dtype: _product_seconds(dtype) for dtype in (tf.float32, tf.bfloat16)}
+    seconds = _product_seconds((tf.float32, tf.bfloat16))
     # A tie goes to float32; and all workers must compute alike.
     slower = workers.mean(seconds[tf.bfloat16] > 0.8 * seconds[tf.float32]) > 0
     choice = "float32" if slower else "bfloat16"
@@ -330,16 +330,22 @@ def choose_precision(setting: str, workers: Workers) -> str:
     return choice
 
 
-def _product_seconds(dtype: tf.DType) -> float:
-    """The time of a matrix product of the size an LSTM layer has."""
-    left, right = tf.ones([512, 512], dtype), tf.ones([512, 2048], dtype)
-    product = tf.function(lambda: tf.reduce_sum(tf.cast(tf.matmul(left, right), tf.float32)))
-    times = []
-    for _ in range(6):
-        began_at = time.perf_counter()
-        float(product())
-        times.append(time.perf_counter() - began_at)
-    return min(times)
+def _product_seconds(dtypes: Sequence[tf.DType]) -> dict[tf.DType, float]:
+    """The time of a matrix product of the size an LSTM layer has: the shortest of many, taken in turns, for a machine
+    may be busy with other work meanwhile."""
+    products = {}
+    for dtype in dtypes:
+        left, right = tf.ones([512, 512], dtype), tf.ones([512, 2048], dtype)
+        products[dtype] = tf.function(
+            lambda left=left, right=right: tf.reduce_sum(tf.cast(tf.matmul(left, right), tf.float32)), autograph=False
+        )
+    seconds = dict.fromkeys(dtypes, math.inf)
+    for _ in range(20):
+        for dtype, product in products.items():
+            began_at = time.perf_counter()
+            float(product())
+            seconds[dtype] = min(seconds[dtype], time.perf_counter() - began_at)
+    return seconds
 
 
 def next_commands(run: Run) -> str:
