@@ -117,6 +117,7 @@ def test_one_list_of_lengths_is_grouped_shortest_first_and_rows_are_multiples_of
     assert token_batches([3, 1, 2], 4) == [[1, 2], [0]]
     assert token_batches([], 4) == []
     assert token_batches([9], 4) == [[0]]
+    assert [len(group) for group in token_batches([2] * 13 + [50], 60)] == [8, 5, 1]
 
 
 def test_every_pair_comes_exactly_once_an_epoch_and_batches_fit_the_budget(job, tokenizers):
@@ -211,6 +212,28 @@ def test_sampling_gives_other_pieces_each_epoch_but_the_same_text(job, tokenizer
 
     assert pieces(config, 0) != pieces(config, 1)
     assert pieces(job(), 0) == pieces(job(), 1)
+
+
+def test_one_pair_alone_is_segmented_anew_each_epoch(job, tokenizers, folder):
+    write(folder, "alone", [("ba be bi bo bu da de di do du", "ba be bi bo bu da de di do du")])
+    config = job([("alone", 1.0)], sampling_alpha=0.1)
+    found = [next(batches(config, tokenizers, epoch=epoch)) for epoch in range(10)]
+    assert len({str(batch.source) for batch in found}) > 1
+    assert any(str(batch.source) != str(batch.target_out) for batch in found)
+
+
+def test_each_window_is_shuffled_in_its_own_way_and_so_are_its_batches(job, tokenizers, folder):
+    equal = [(f"ba {number}", f"be {number}") for number in range(100, 200)]
+    write(folder, "equal", equal)
+    config = job([("equal", 1.0)], shuffle_window=50, batch_tokens=1024)
+    order = [equal.index(pair) for pair in epoch_text(config, tokenizers)]
+    first, second = order[:50], [index - 50 for index in order[50:]]
+    assert sorted(first) == sorted(second) == list(range(50))
+    assert first != sorted(first)
+    assert second != sorted(second)
+    assert first != second
+    widths = [batch.target_in.shape[1] for batch in batches(job(), tokenizers, epoch=0)]
+    assert widths != sorted(widths)
 
 
 def test_pairs_left_out_are_counted_and_identical_ones_kept(job, tokenizers, folder):
