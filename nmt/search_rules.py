@@ -109,7 +109,7 @@ def _ngram_ends(written: tf.Tensor, time: tf.Tensor, size: int) -> tf.Tensor:
     before, last = size - 1, tf.shape(written)[1] - 1
     context = tf.gather(written, tf.clip_by_value(time - before + tf.range(before), 0, last), axis=1)  # [rows, before]
     positions = tf.maximum(last + 1 - before, 0)
-    seen = tf.broadcast_to(tf.range(positions) + before < time, [tf.shape(written)[0], positions])  # [rows, positions]
+    seen = tf.fill([tf.shape(written)[0], positions], True)  # [rows, positions]; what is not written yet is PAD
     for offset in range(before):
         seen &= written[:, offset : offset + positions] == context[:, offset, tf.newaxis]
     return tf.where(seen, written[:, before:], PAD)

@@ -100,8 +100,8 @@ def all_hypotheses(row, options, prefix=()):
 def find(toy, options, rows=(0, 1, 2), prefixes=None, search=beam_search, **arguments):
     prefix = None
     if prefixes is not None:
-        width = max(map(len, prefixes)) + 1
-        prefix = tf.constant([[*tokens, *[PAD] * (width - len(tokens))] for tokens in prefixes])
+        # Wider than some hypotheses can be, and narrower than others.
+        prefix = tf.constant([[*tokens, *[PAD] * (9 - len(tokens))] for tokens in prefixes])
     return search(
         toy.step,
         toy.start(rows),
@@ -194,7 +194,9 @@ def plain_beam_search(toy, row, options):
 
 
 @pytest.mark.parametrize("beam_size", [1, 2, 3, 5])
-@pytest.mark.parametrize(("alpha", "beta", "least"), [(0.0, 0.0, 0.0), (1.0, 0.0, 1.0), (1.0, 0.3, 0.0)])
+@pytest.mark.parametrize(
+    ("alpha", "beta", "least"), [(0.0, 0.0, 0.0), (1.0, 0.0, 1.0), (1.0, 0.3, 0.0), (1.0, 0.0, 30.0)]
+)
 def test_a_narrow_beam_does_what_a_plain_one_does_and_stopping_early_changes_nothing(beam_size, alpha, beta, least):
     options = SearchConfig(
         beam_size=beam_size,
