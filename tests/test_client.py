@@ -1,9 +1,11 @@
 """The client against a real endpoint, over REST and gRPC, and against everything that can go wrong."""
 
+import re
 import socket
 import subprocess
 import sys
 import threading
+import urllib.request
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import numpy as np
@@ -65,10 +67,26 @@ def test_every_line_gets_the_models_own_translation_in_order(url, expected):
         assert client.translate([]) == []
 
 
-def test_more_lines_than_a_request_takes_are_split_and_rejoined(url, expected):
-    lines = [f"how are you {number}" for number in range(MAX_LINES * 2 + 3)] + ["how " * MAX_BYTES, "you"]
+def requests_so_far(server):
+    with urllib.request.urlopen(f"{server.rest_url}/monitoring/prometheus/metrics") as page:
+        counts = re.findall(r'request_count{model_name="translator",status="OK"} (\d+)', page.read().decode())
+    return sum(map(int, counts))
+
+
+def test_more_lines_than_a_request_takes_are_split_and_rejoined(server, url, expected):
+    lines = [f"how are you {number}" for number in range(MAX_LINES * 2 + 1)]
+    before = requests_so_far(server)
     with connect(url) as client:
         assert [each.score for each in client.translate(lines)] == [expected(line).score for line in lines]
+    assert requests_so_far(server) == before + 3
+
+
+def test_a_line_that_is_long_gets_a_request_of_its_own(server, url, expected):
+    lines = ["how", "how " * MAX_BYTES, "you"]
+    before = requests_so_far(server)
+    with connect(url) as client:
+        assert client.translate(lines) == [expected(line) for line in lines]
+    assert requests_so_far(server) == before + 3
 
 
 def test_bytes_that_are_no_text_are_carried_as_they_are(url, expected):

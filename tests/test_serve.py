@@ -295,9 +295,11 @@ def test_an_output_filter_leaves_the_other_outputs_out(channel):
     assert list(response.outputs) == ["score"]
 
 
-def test_a_deadline_ends_a_call_with_deadline_exceeded(channel):
+def test_a_deadline_ends_the_call_and_the_models_run(server, channel):
     code, _ = grpc_error(lambda: grpc_predict(channel, "slow", {"x": np.float32([1e6])}, timeout=0.3))
     assert code == "DEADLINE_EXCEEDED"
+    ended = ':tensorflow:serving:request_count{model_name="slow",status="DEADLINE_EXCEEDED"} 1'
+    wait_until(lambda: ended in request(server, "GET", METRICS_PATH)[2].decode())
     assert grpc_predict(channel, "slow", {"x": np.float32([3])}).outputs["y"].float_val == [3], "the model still runs"
 
 
