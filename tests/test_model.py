@@ -1,0 +1,162 @@
+"""The model keeps the laws of a translator, and every setting of its section does something."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from pydantic import ValidationError
+from tiny_job import tiny_job
+from tiny_model import SOURCE, TARGET_IN, VARIANTS, VOCABULARY, step_by_step, tiny_model
+
+from nmt.config import PRESETS, ModelConfig, Section
+from nmt.losses import smoothed_cross_entropy
+from nmt.lstm import LSTM, BidirectionalLSTM
+from nmt.model import build_model
+from nmt.tokenizer import PAD
+
+each_variant = pytest.mark.parametrize("settings", VARIANTS.values(), ids=VARIANTS)
+
+
+def padded(tokens, more):
+    return np.pad(tokens, [(0, 0), (0, more)], constant_values=PAD)
+
+
+@each_variant
+def test_padding_changes_nothing(settings):
+    model = tiny_model(settings)
+    expected = model(SOURCE, TARGET_IN)
+    np.testing.assert_allclose(model(padded(SOURCE, 3), TARGET_IN), expected, atol=1e-5)
+    np.testing.assert_allclose(model(SOURCE, padded(TARGET_IN, 3))[:, : TARGET_IN.shape[1]], expected, atol=1e-5)
+
+
+@each_variant
+def test_a_batch_equals_its_rows_one_by_one(settings):
+    model = tiny_model(settings)
+    together = model(SOURCE, TARGET_IN)
+    for row in range(len(SOURCE)):
+        source, target_in = SOURCE[row][SOURCE[row] != PAD], TARGET_IN[row][TARGET_IN[row] != PAD]
+        alone = model(source[np.newaxis], target_in[np.newaxis])
+        np.testing.assert_allclose(alone[0], together[row, : len(target_in)], atol=1e-5)
+
+
+@each_variant
+def test_every_weight_learns(settings):
+    model = tiny_model(settings)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(smoothed_cross_entropy(model(SOURCE, TARGET_IN), np.maximum(TARGET_IN, 3), 0.1))
+    gradients = tape.gradient(loss, [weight.value for weight in model.trainable_weights])
+    for weight, gradient in zip(model.trainable_weights, gradients, strict=True):
+        assert np.any(tf.convert_to_tensor(gradient)), weight.path
+
+
+@each_variant
+def test_bfloat16_keeps_weights_states_and_logits_in_float32_and_stays_close(settings):
+    exact, mixed = tiny_model(settings), tiny_model(settings, precision="bfloat16")
+    expected, found = exact(SOURCE, TARGET_IN), mixed(SOURCE, TARGET_IN)
+    memory, state = mixed.encode(SOURCE)  # as translating calls it, part by part
+    stepped, state, _ = step_by_step(mixed, TARGET_IN, state, memory)
+
+    assert {weight.dtype for weight in mixed.weights} == {"float32"}
+    assert {found.dtype, stepped.dtype, *(part.dtype for part in tf.nest.flatten(state))} == {tf.float32}
+    real = TARGET_IN != PAD
+    assert 0 < np.abs(found - expected)[real].max() < 0.15
+    np.testing.assert_allclose(stepped[real], found[real], atol=0.1)
+
+
+@pytest.mark.parametrize(("tied", "matrices"), [("none", 3), ("target", 2), ("all", 1)])
+def test_tied_embeddings_are_one_matrix_and_learn_from_each_of_its_uses(tied, matrices):
+    model = tiny_model({"tied_embeddings": tied})
+    shared = [weight for weight in model.weights if weight.shape[0] == VOCABULARY and len(weight.shape) == 2]
+    assert len(shared) == matrices
+
+    def loss():
+        return tf.reduce_sum(smoothed_cross_entropy(model(SOURCE, TARGET_IN), np.maximum(TARGET_IN, 3), 0.0))
+
+    with tf.GradientTape() as tape:
+        total = loss()
+    gradients = tape.gradient(total, [weight.value for weight in shared])
+    for weight, gradient in zip(shared, map(tf.convert_to_tensor, gradients), strict=True):
+        value, step = weight.numpy(), 1e-2
+        direction = gradient / tf.norm(gradient)
+        weight.assign(value + step * direction)
+        above = loss()
+        weight.assign(value - step * direction)
+        below = loss()
+        weight.assign(value)
+        np.testing.assert_allclose((above - below) / (2 * step), tf.norm(gradient), rtol=0.02)
+
+
+@pytest.mark.parametrize("rate", ["embedding", "layers", "recurrent", "output"])
+def test_each_dropout_rate_acts_in_training_and_never_else(rate):
+    deep = {"encoder": {"layers": 1}, "decoder": {"layers": 2}}
+    none = dict.fromkeys(("embedding", "layers", "recurrent", "output"), 0.0)
+    without, model = tiny_model({**deep, "dropout": none}), tiny_model({**deep, "dropout": {**none, rate: 0.5}})
+    expected = without(SOURCE, TARGET_IN)
+
+    np.testing.assert_array_equal(without(SOURCE, TARGET_IN, training=True), expected)
+    np.testing.assert_array_equal(model(SOURCE, TARGET_IN), expected)
+    first, second = model(SOURCE, TARGET_IN, training=True), model(SOURCE, TARGET_IN, training=True)
+    assert np.any(first != expected)
+    assert np.any(first != second)
+
+
+ACTING = {
+    "preset": {"preset": "luong"},
+    "embedding_size": {"embedding_size": 7},
+    "units": {"units": 16},
+    "encoder.bidirectional_layers": {"encoder": {"bidirectional_layers": 2}},
+    "encoder.layers": {"encoder": {"layers": 1}},
+    "decoder.layers": {"decoder": {"layers": 2}},
+    "decoder.input_feeding": {"decoder": {"input_feeding": True}},
+    "attention.score": {"attention": {"score": "additive"}},
+    "attention.heads": {"attention": {"heads": 2}},
+    "layer_normalization": {"layer_normalization": True},
+    "tied_embeddings": {"tied_embeddings": "none"},
+}
+
+
+@pytest.mark.parametrize("settings", ACTING.values(), ids=ACTING)
+def test_every_setting_of_the_model_makes_another_model(settings):
+    def shapes(model):
+        return sorted(tuple(weight.shape) for weight in model.weights)
+
+    assert shapes(tiny_model(settings)) != shapes(tiny_model())
+
+
+def test_no_setting_of_the_model_is_left_without_a_test():
+    def names(section, prefix=""):
+        for name, field in section.model_fields.items():
+            if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+                yield from names(field.annotation, f"{prefix}{name}.")
+            else:
+                yield prefix + name
+
+    assert {name for name in names(ModelConfig) if not name.startswith("dropout.")} == set(ACTING)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_builds_the_layers_it_promises(preset):
+    model = tiny_model({"preset": preset})
+    promised = PRESETS[preset]
+    encoder = [type(layer) for layer in model.encoder.stack.layers]
+    assert encoder == (
+        [BidirectionalLSTM] * promised["encoder"]["bidirectional_layers"] + [LSTM] * promised["encoder"]["layers"]
+    )
+    assert 1 + len(model.decoder.upper.layers) == promised["decoder"]["layers"]
+    assert model.decoder.attention.score == promised["attention"]["score"]
+    assert model.decoder.input_feeding == promised["decoder"].get("input_feeding", False)
+    assert model(SOURCE[:, :2], TARGET_IN[:, :2]).shape == (len(SOURCE), 2, VOCABULARY)
+
+
+def test_recurrent_dropout_with_input_feeding_is_refused_with_a_way_out():
+    with pytest.raises(ValidationError, match=r"set dropout\.recurrent: 0\.0 or decoder\.input_feeding: false"):
+        ModelConfig(decoder={"input_feeding": True}, dropout={"recurrent": 0.1})
+
+
+def test_the_seed_alone_decides_the_first_weights(tmp_path):
+    def weights(seed):
+        model = build_model(tiny_job(tmp_path, f"seed={seed}"), source_vocabulary=20, target_vocabulary=20)
+        return np.concatenate([np.ravel(weight) for weight in model.weights])
+
+    first = weights(1)
+    np.testing.assert_array_equal(weights(1), first)
+    assert np.any(weights(2) != first)

@@ -1,0 +1,53 @@
+"""A model of a few units, with every weight random, and sentences for it."""
+
+import functools
+import json
+
+import numpy as np
+import tensorflow as tf
+
+from nmt.config import ModelConfig
+from nmt.decoder import DecoderState
+from nmt.model import POLICIES, Seq2Seq
+from nmt.tokenizer import BOS, EOS, PAD
+
+VOCABULARY = 11
+SOURCE = np.array([[5, 6, 7, 8, 9, EOS], [7, 4, 10, EOS, PAD, PAD], [6, EOS, PAD, PAD, PAD, PAD]], np.int32)
+TARGET_IN = np.array([[BOS, 5, 5, 9, 4], [BOS, 8, 10, 4, 7], [BOS, 6, PAD, PAD, PAD]], np.int32)
+
+# Every part of the network in some company.
+VARIANTS = {
+    "default": {},
+    "additive": {"attention": {"score": "additive", "heads": 2}, "decoder": {"layers": 2}},
+    "dot": {"attention": {"score": "dot"}, "encoder": {"bidirectional_layers": 1, "layers": 2}},
+    "general": {"attention": {"score": "general"}, "layer_normalization": True, "decoder": {"layers": 3}},
+    "untied": {"tied_embeddings": "none", "attention": {"heads": 4}},
+    "input feeding": {"decoder": {"input_feeding": True}, "tied_embeddings": "all"},
+    "deep input feeding": {"decoder": {"input_feeding": True, "layers": 2}, "layer_normalization": True},
+}
+
+
+def tiny_model(settings=None, *, precision="float32") -> Seq2Seq:
+    """The model that these settings of the section `model` describe; the same shapes get the same weights."""
+    return _tiny_model(json.dumps(settings or {}), precision)
+
+
+@functools.cache
+def _tiny_model(settings: str, precision: str) -> Seq2Seq:
+    config = ModelConfig(**{"embedding_size": 6, "units": 8, **json.loads(settings)})
+    model = Seq2Seq(config, VOCABULARY, VOCABULARY, dtype=POLICIES[precision])
+    model(SOURCE[:, :1], TARGET_IN[:, :1])
+    random = np.random.default_rng(1)
+    for weight in model.weights:
+        weight.assign(random.normal(scale=0.4, size=weight.shape))
+    return model
+
+
+def step_by_step(model, tokens, state, memory):
+    """What the decoder says when called for one token after the other: logits, state, weights as for all at once."""
+    logits, weights = [], []
+    for step in tf.unstack(tokens, axis=1):
+        step_logits, state, step_weights = model.decoder(step[:, tf.newaxis], DecoderState(*state), memory)
+        logits.append(step_logits)
+        weights.append(step_weights)
+    return tf.concat(logits, axis=1), state, tf.concat(weights, axis=1)
