@@ -160,6 +160,11 @@ class ModelConfig(Section):
             raise ValueError(f"units must be even where the encoder has bidirectional layers, got {self.units}")
         if self.units % self.attention.heads:
             raise ValueError(f"units ({self.units}) must be a multiple of attention.heads ({self.attention.heads})")
+        if self.decoder.input_feeding and self.dropout.recurrent:
+            raise ValueError(
+                "dropout.recurrent needs one mask for a whole sentence, and decoder.input_feeding runs step by step: "
+                "set dropout.recurrent: 0.0 or decoder.input_feeding: false"
+            )
         return self
 
 
