@@ -47,66 +47,51 @@ FRAMES = """
 {event} starts at {opening} and ends at {closing}. = {event} beginnt um {opening} Uhr und endet um {closing} Uhr.
 {event} was moved from {weekday} to {weekday_2}. = {event} wurde von {weekday} auf {weekday_2} verlegt.
 {event} begins {future}. = {event} beginnt {future}.
-{event} ended {past}. = {event} endete {past}.
-{event} lasts {duration}. = {event} dauert {duration}.
 {vehicle} leaves at {clock} on {weekday}. = {vehicle} fährt am {weekday} um {clock} ab.
 On {day}, {vehicle} leaves at {time}. = Am {day} fährt {vehicle} um {time} Uhr ab.
-{vehicle} is {minutes} late. = {vehicle} hat {minutes} Verspätung.
 It is {clock}. = Es ist {clock}.
 It is {clock} and {name} is still asleep. = Es ist {clock} und {name} schläft noch.
 {name} has to get up at {clock} on {weekday}. = {name} muss am {weekday} um {clock} aufstehen.
 {name} is meeting {name_2} at {clock}. = {name} trifft {name_2} um {clock}.
 {place} is open today from {opening} to {closing}. = {place} ist heute von {opening} bis {closing} Uhr geöffnet.
-{place} is closed on {day}. = {place} ist am {day} geschlossen.
 {place} was built in {year}. = {place} wurde {year} gebaut.
 {place} has {count} employees. = {place} hat {count} Angestellte.
 The village has {large_count} inhabitants. = Das Dorf hat {large_count} Einwohner.
 The story begins in {year_words}. = Die Geschichte beginnt im Jahr {year_words}.
 {name} was born on {birthday}. = {name} wurde am {birthday} geboren.
-{name} was born in {country} in {year}. = {name} wurde {year} in {country} geboren.
 {name} turns {age} on {day}. = {name} wird am {day} {age} Jahre alt.
 Happy {nth} birthday, {name}! = Alles Gute zum {nth} Geburtstag, {name}!
-{name} and {name_2} are traveling to {country} {future}. = {name} und {name_2} reisen {future} nach {country}.
 On {day}, {name} is flying from {country} to {country_2}. = Am {day} fliegt {name} von {country} nach {country_2}.
-{name} came back from {country} {past}. = {name} ist {past} aus {country} zurückgekommen.
 {name} speaks {languages}. = {name} spricht {languages}.
-{name} has been learning {language} since {year}. = {name} lernt seit {year} {language}.
 {name} finished in {ordinal} place. = {name} belegte den {ordinal}n Platz.
 That was the {ordinal} attempt. = Das war der {ordinal} Versuch.
 {name} bought {count} {goods}. = {name} hat {count} {goods} gekauft.
-{name} paid {amount} for the {goods}. = {name} hat {amount} für die {goods} bezahlt.
 There are {count} {goods} in the store. = Im Laden gibt es {count} {goods}.
 We need {number} {goods} by {weekday}. = Wir brauchen bis {weekday} {number} {goods}.
 We have sold {number} {goods} since {month}. = Wir haben seit {month} {number} {goods} verkauft.
+The trip takes {duration}. = Die Reise dauert {duration}.
 The bill comes to {amount}. = Die Rechnung beträgt {amount}.
+{name} and {name_2} are traveling to {country} {future}. = {name} und {name_2} reisen {future} nach {country}.
+{name} came back from {country} {past}. = {name} ist {past} aus {country} zurückgekommen.
 The {goods} cost {price}. = Die {goods} kosten {price}.
 In {month}, the rent rises to {rent}. = Im {month} steigt die Miete auf {rent}.
 {name} earns {salary} a year. = {name} verdient {salary} im Jahr.
 Sales rose by {percent} in the {quarter}. = Der Umsatz stieg im {quarter} um {percent}.
-In {month}, prices fell by {percent}. = Im {month} sanken die Preise um {percent}.
-{percent} of the guests come from {country}. = {percent} der Gäste kommen aus {country}.
 The box weighs {weight}. = Die Kiste wiegt {weight}.
-The bridge is {distance} long. = Die Brücke ist {distance} lang.
 It is {distance} to the border. = Bis zur Grenze sind es {distance}.
 On {day}, the temperature rose to {temperature}. = Am {day} stieg die Temperatur auf {temperature}.
 """
 
-NAMES = "Anna, Paul, Maria, Jonas, Lena, David, Sophie, Felix, Clara, Martin, Julia, Thomas, Laura, Simon, Eva, Peter"
+NAMES = "Anna, Paul, Maria, Jonas, Lena, David, Sophie, Felix, Clara, Martin"
 EVENTS = """the meeting = die Besprechung, the lecture = die Vorlesung, the concert = das Konzert, the game = das Spiel,
-    the party = die Feier, the conference = die Konferenz, the course = der Kurs, the wedding = die Hochzeit,
-    the guided tour = die Führung, the exam = die Prüfung, the training = die Schulung, the workshop = der Workshop"""
-VEHICLES = """the train = der Zug, the bus = der Bus, the ferry = die Fähre, the streetcar = die Straßenbahn,
-    the night train = der Nachtzug, the express train = der Schnellzug"""
+    the party = die Feier, the course = der Kurs, the wedding = die Hochzeit, the exam = die Prüfung"""
+VEHICLES = "the train = der Zug, the bus = der Bus, the ferry = die Fähre, the night train = der Nachtzug"
 PLACES = """the museum = das Museum, the library = die Bibliothek, the pharmacy = die Apotheke, the zoo = der Zoo,
-    the swimming pool = das Schwimmbad, the town hall = das Rathaus, the castle = das Schloss, the school = die Schule,
-    the gallery = die Galerie, the restaurant = das Restaurant, the theater = das Theater, the bakery = die Bäckerei"""
+    the swimming pool = das Schwimmbad, the town hall = das Rathaus, the castle = das Schloss, the hotel = das Hotel"""
 GOODS = """chairs = Stühle, books = Bücher, tickets = Eintrittskarten, apples = Äpfel, bottles = Flaschen, eggs = Eier,
-    stamps = Briefmarken, plates = Teller, tables = Tische, lamps = Lampen, coins = Münzen, cups = Tassen,
-    candles = Kerzen, flags = Fahnen, pencils = Bleistifte, postcards = Postkarten, shirts = Hemden, roses = Rosen"""
-COUNTRIES = (
-    "IT, NO, FR, ES, PT, SE, FI, DK, PL, AT, GR, HU, IE, IS, JP, CA, BR, MX, IN, CN, AU, EG, KE, PE, CL, NZ, RO, HR, CZ"
-)
-LANGUAGES = "en, de, fr, it, es, pt, pl, ru, ja, zh, sv, fi, tr, el, da, nl, cs, hu, ko, ar"
+    stamps = Briefmarken, lamps = Lampen, candles = Kerzen, roses = Rosen"""
+COUNTRIES = "IT, NO, FR, ES, SE, PL, AT, GR, JP, CA, BR, IN, EG, NZ"
+LANGUAGES = "en, de, fr, it, es, pl, ru, ja, sv, el, da, cs"
 # As people tell the time: minutes -> English and German; `{0}` is the hour that has begun, `{1}` the one to come.
 CLOCK = {
     0: Pair("{0} o'clock", "{0} Uhr"),
@@ -273,10 +258,8 @@ SLOTS: dict[str, Slot] = {
     "event": one_of(listed(EVENTS)),
     "future": relative(+1),
     "goods": one_of(listed(GOODS)),
-    "language": cldr_names("languages", LANGUAGES),
     "languages": languages,
     "large_count": count(9999),
-    "minutes": lambda drawn: both(format_unit, drawn.randint(2, 59), "duration-minute"),
     "month": calendar_names("months", range(1, 13)),
     "name": one_of(listed(NAMES)),
     "nth": nth,

@@ -43,14 +43,25 @@ read -r rest_port grpc_port < <(python -c '
 import socket
 sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
 print(*(each.getsockname()[1] for each in sockets))')
-run "nmt serve exports/demo --rest-port $rest_port --grpc-port $grpc_port &"
+run "nmt serve exports/demo --port $grpc_port --rest-api-port $rest_port &"
 server=$!
 trap 'kill $server; wait $server || true' EXIT
+until python -c "import urllib.request as web; web.urlopen('http://localhost:$rest_port/v1/models/translator')" 2> /dev/null
+do
+  kill -0 $server  # ends the demo where the server has ended
+  sleep 1
+done
 
-step "Ask it."
+step "Ask it: by the command line, and as any program can."
 run "echo 'The train leaves at half past three on Monday.' | nmt translate --server http://localhost:$rest_port"
 request='{"instances": ["The bill comes to forty-two euros."]}'
-run "curl --silent --data '$request' http://localhost:$rest_port/v1/models/translator:predict"
+predict="http://localhost:$rest_port/v1/models/translator:predict"
+if command -v curl > /dev/null; then
+  run "curl --silent --show-error --fail --data '$request' $predict"
+else
+  run "python -c 'import sys, urllib.request as web; print(web.urlopen(sys.argv[1], sys.argv[2].encode()).read().decode())' \\
+    $predict '$request'"
+fi
 
 step "It says what the command line says, line for line, over REST and gRPC."
 run "nmt translate --server http://localhost:$rest_port data/demo/test.en | diff - runs/demo/test.de"
