@@ -37,7 +37,8 @@ class Workers:
     @tf.function
     def _all_reduce(self, value):
         def replica_sum(value):
-            return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
+            # The copy is on the replica's device; an argument is on none, and cannot be reduced.
+            return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(value))
 
         return self.strategy.experimental_local_results(self.strategy.run(replica_sum, args=(value,)))[0]
 

@@ -30,7 +30,7 @@ from nmt.progress import Progress
 from nmt.run import Run
 from nmt.schedule import learning_rate
 from nmt.tokenizer import train_tokenizers
-from nmt.train_step import StepResult, TrainState, TrainStep
+from nmt.train_step import StepResult, TrainState, TrainStep, separate_seeds
 from nmt.validation import Validator
 
 # Steps between two looks at the loss: a look waits for the device and, where several workers train, for all of them.
@@ -112,7 +112,7 @@ class Trainer:
 
         Raises: as `train`.
         """
-        self.step.separate_dropout()
+        separate_seeds(self.state.seeds, self.workers.strategy)
         self.state.model.stop_training = False
         self.callbacks.on_train_begin()
         try:

@@ -149,17 +149,6 @@ class TrainStep:
     def num_traces(self) -> int:
         return sum(function.experimental_get_tracing_count() for function in self._compiled.values())
 
-    def separate_dropout(self) -> None:
-        """Gives each replica random numbers of its own; those of the first one, which is saved, stay as they are."""
-
-        def move() -> None:
-            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-            for seed in self._state.seeds:
-                seed.assign(seed.value + tf.cast(tf.stack([replica * _SEED_DISTANCE, 0]), seed.dtype))
-
-        if self._strategy.num_replicas_in_sync > 1:
-            tf.function(lambda: self._strategy.run(move))()
-
     def _per_replica(self, function: Callable[..., StepResult | None]) -> Callable[..., StepResult | None]:
         def run(*batch: Batch) -> StepResult | None:
             result = self._strategy.run(function, args=batch)
@@ -212,6 +201,18 @@ class TrainStep:
         if self._state.average:
             for average, weight in zip(self._state.average, self._state.model.weights, strict=True):
                 average.assign_add((1.0 - decay) * (weight.value - average))
+
+
+def separate_seeds(seeds: list[keras.Variable], strategy: tf.distribute.Strategy) -> None:
+    """Gives each replica's dropout random numbers of its own; the first one's, which are saved, stay as they are."""
+
+    def move() -> None:
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        for seed in seeds:
+            seed.assign(seed.value + tf.cast(tf.stack([replica * _SEED_DISTANCE, 0]), seed.dtype))
+
+    if strategy.num_replicas_in_sync > 1:
+        tf.function(lambda: strategy.run(move))()
 
 
 def make_optimizer(settings: OptimizerConfig) -> keras.optimizers.Optimizer:
