@@ -100,7 +100,8 @@ def evaluate(
         if against:
             theirs = [one.text for one in other.translate(sources)] if other else list(read_lines(against))
             # The first system is the one that the others are compared with.
-            comparison = paired_bootstrap(references, {against: theirs, str(run.path): hypotheses}, tokenize=tokenize)
+            systems = {against: theirs, f"{run.path} (this run)": hypotheses}
+            comparison = paired_bootstrap(references, systems, tokenize=tokenize)
         scores = score(hypotheses, references, tokenize=tokenize)
         results.append(SetResult(name, len(sources), seconds, scores, comparison))
     return Report(str(run.path), weights, options, results)

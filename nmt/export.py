@@ -248,7 +248,10 @@ Serve it without Docker, on ports 8500 (gRPC) and 8501 (REST):
 
 or with TensorFlow Serving 2.20 or later:
 
-    docker run -p 8500:8500 -p 8501:8501 -v $directory:/models/$name -e MODEL_NAME=$name tensorflow/serving:2.20.0
+    docker run -p 127.0.0.1:8500:8500 -p 127.0.0.1:8501:8501 -v $directory:/models/$name:ro -e MODEL_NAME=$name \\
+        tensorflow/serving:2.20.0
+
+(the server has no login: put it on a public address only behind something that has one).
 
 Translate over REST:
 
