@@ -1,0 +1,79 @@
+"""An evaluation's numbers are sacrebleu's own, on the translations that the command line gives."""
+
+import json
+
+import pytest
+import sacrebleu
+from tiny_job import tiny_job, write_corpus
+
+from nmt.evaluate import evaluate
+from nmt.run import Run
+from nmt.train import train
+from nmt.translate import Translator
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Run:
+    folder = tmp_path_factory.mktemp("job")
+    write_corpus(folder)
+    tests = f"data.test={{one: {{source: {folder}/valid.en, target: {folder}/valid.xx}}}}"
+    return train(tiny_job(folder, tests, "training.max_steps=20", "search.beam_size=2"))
+
+
+@pytest.fixture(scope="module")
+def lines(run):
+    pair = run.config.data.test["one"]
+    return [open(path, encoding="utf-8").read().splitlines() for path in (pair.source, pair.target)]
+
+
+def test_scores_are_sacrebleus_of_the_translators_lines(run, lines):
+    sources, references = lines
+    translations = Translator([run.load_model()], run.tokenizers, run.config.search).translate(sources)
+    expected = sacrebleu.corpus_bleu([translation.text for translation in translations], [references]).score
+    (result,) = evaluate(run).results
+    assert (result.name, result.lines) == ("one", len(sources))
+    assert result.scores.bleu.value == pytest.approx(expected)
+    assert "tok:13a" in result.scores.bleu.signature
+
+
+def test_the_validation_pair_can_be_named_like_a_test_set(run):
+    assert [result.name for result in evaluate(run, test_set="validation").results] == ["validation"]
+
+
+def test_perfect_output_beats_the_run_and_the_report_says_so(run, lines, tmp_path):
+    perfect = tmp_path / "perfect"
+    perfect.write_text("\n".join(lines[1]) + "\n", encoding="utf-8")
+    report = evaluate(run, against=str(perfect))
+    first, second = (entry for entry in report.results[0].comparison if entry.metric == "BLEU")
+    assert first.system == str(perfect)
+    assert first.value == pytest.approx(100.0)
+    assert second.system == f"{run.path} (this run)"
+    assert second.p_value is not None
+    assert str(perfect) in str(report)
+
+
+def test_a_run_against_itself_differs_by_nothing(run):
+    report = evaluate(run, against=str(run.path))
+    values = {entry.value for entry in report.results[0].comparison if entry.metric == "chrF2"}
+    assert len(values) == 1
+
+
+def test_the_json_holds_what_the_table_shows(run):
+    report = evaluate(run)
+    data = json.loads(report.as_json())
+    result = report.results[0]
+    assert data["search"]["beam_size"] == 2
+    assert data["results"][0]["bleu"] == {"value": result.scores.bleu.value, "signature": result.scores.bleu.signature}
+    assert result.scores.ter is not None
+    assert f"{result.scores.ter.value:.2f}" in str(report)
+
+
+def test_an_unknown_test_set_is_named_with_those_there_are(run):
+    with pytest.raises(ValueError, match=r"no test set 'two' .* there are: one, validation"):
+        evaluate(run, test_set="two")
+
+
+def test_an_output_with_too_few_lines_is_refused_with_both_counts(run, tmp_path):
+    (tmp_path / "short").write_text("a\n")
+    with pytest.raises(ValueError, match="1 lines but the references have 6"):
+        evaluate(run, against=str(tmp_path / "short"))
