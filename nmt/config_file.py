@@ -50,7 +50,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         neighbours = [str(file) for file in path.parent.glob("*.y*ml")]
         raise ConfigError([f"{path}: no such file{_did_you_mean(str(path), neighbours)}"]) from None
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ConfigError([f"{path}:{line}: not UTF-8: byte 0x{content[error.start]:02x}"]) from None
@@ -160,8 +160,8 @@ def _construct(node: yaml.Node) -> Any:
 
 
 def _check_keys(root: yaml.Node) -> list[str]:
-    """Complains of keys given twice; makes mappings plain: `<<` merges resolved, keys names (2016 and on, too)."""
-    loader, seen, waiting, problems = _Loader(""), set(), [root], []
+    """Complains of keys given twice; turns keys into names, 2016 and on, too."""
+    seen, waiting, problems = set(), [root], []
     while waiting:
         node = waiting.pop()
         if id(node) in seen:  # an alias
@@ -179,10 +179,6 @@ def _check_keys(root: yaml.Node) -> list[str]:
                 if first.setdefault(key.value, key) is not key:
                     before = first[key.value].start_mark.line + 1
                     problems.append(f"{_place(key)}: {key.value}: given twice, first in line {before}")
-        try:
-            loader.flatten_mapping(node)
-        except yaml.MarkedYAMLError as error:
-            raise ConfigError([_not_yaml(error, "")]) from None
     return problems
 
 

@@ -25,7 +25,7 @@ def import_tensorflow() -> None:
         os.dup2(chatter.fileno(), 2)
         try:
             import tensorflow  # noqa: F401
-        except BaseException:
+        except Exception:
             chatter.seek(0)
             with open(stderr, "wb", closefd=False) as shown:
                 shutil.copyfileobj(chatter, shown)

@@ -82,10 +82,12 @@ def test_a_preset_sets_what_it_lists_and_leaves_the_rest_at_the_defaults(preset)
 
 
 def test_what_the_file_says_lies_above_the_preset_even_inside_a_section():
-    model = parse_config(JOB + "model: {preset: gnmt, units: 64, encoder: {layers: 2}}").model
+    model = parse_config(JOB + "model: {preset: luong, units: 64, encoder: {layers: 2}}").model
     assert (model.units, model.encoder.layers) == (64, 2)
-    assert model.encoder.bidirectional_layers == PRESETS["gnmt"]["encoder"]["bidirectional_layers"]
-    assert model.embedding_size == PRESETS["gnmt"]["embedding_size"]
+    preset = PRESETS["luong"]
+    assert model.encoder.bidirectional_layers == preset["encoder"]["bidirectional_layers"]
+    assert model.encoder.bidirectional_layers != ModelConfig().encoder.bidirectional_layers
+    assert model.embedding_size == preset["embedding_size"]
 
 
 def test_a_resolved_config_no_longer_depends_on_what_the_preset_says(monkeypatch):
