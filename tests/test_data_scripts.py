@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import itertools
 import os
 import re
 import subprocess
@@ -107,6 +108,31 @@ def test_both_sides_of_a_demo_pair_name_the_same_number_word(demo):
             assert f" {english_of[counted[1]]} " in english, (english, german)
             checked += 1
     assert checked > 100
+
+
+def minutes_of(told, numbers):
+    """Minutes since midnight or noon of a time in words: [minutes direction] [halb] hour."""
+    *earlier, hour = told.lower().split()
+    minutes = 60 * numbers[hour] - (30 if "halb" in earlier else 0)
+    for number, direction in itertools.pairwise(earlier):
+        if direction in ("past", "nach", "to", "vor"):
+            minutes += numbers[number] * (1 if direction in ("past", "nach") else -1)
+    return minutes % 720
+
+
+def test_both_sides_of_a_demo_pair_tell_the_same_time(demo):
+    english_numbers, german_numbers = (
+        {num2words(number, lang=language): number for number in range(1, 31)} | named
+        for language, named in (("en", {"quarter": 15, "half": 30}), ("de", {"viertel": 15, "ein": 1}))
+    )
+    seen = set()
+    for english, german in demo_pairs(demo):
+        if told := re.match(r"It is ([a-z -]+?)(?: o'clock| and|\.)", english):
+            spoken = re.match(r"Es ist (.+?)(?: Uhr| und|\.)", german)
+            minutes = minutes_of(told[1], english_numbers)
+            assert minutes_of(spoken[1], german_numbers) == minutes, (english, german)
+            seen.add(minutes)
+    assert len(seen) > 72, "at least half of the times of a clock that counts in fives"
 
 
 def test_a_demo_corpus_without_training_pairs_is_refused(tmp_path):
