@@ -113,6 +113,7 @@ def test_both_sides_of_a_demo_pair_name_the_same_number_word(demo):
 def minutes_of(told, numbers):
     """Minutes since midnight or noon of a time in words: [minutes direction] [halb] hour."""
     *earlier, hour = told.lower().split()
+    assert numbers[hour] <= 12, told
     minutes = 60 * numbers[hour] - (30 if "halb" in earlier else 0)
     for number, direction in itertools.pairwise(earlier):
         if direction in ("past", "nach", "to", "vor"):
