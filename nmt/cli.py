@@ -238,8 +238,8 @@ def _score(options: argparse.Namespace) -> int:
 
 def _add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Translates test sets of the run's config and scores them with BLEU, chrF and TER."
-    parser.add_argument("run", metavar="RUN", help="directory of a run")
-    parser.add_argument("--test", metavar="NAME", help="only this one of data.test (default: all)")
+    _add_run(parser)
+    parser.add_argument("--test", metavar="NAME", help='one of data.test, or "validation" (default: all of data.test)')
     parser.add_argument(
         "--against", metavar="RUN_OR_FILE", help="another run, or its output, to test the difference to"
     )
@@ -256,7 +256,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     _import_tensorflow()
     from nmt.evaluate import evaluate
 
-    report = evaluate(run, test_set=options.test, options=search, against=options.against)
+    report = evaluate(run, test_set=options.test, options=search, against=options.against, weights=options.weights)
     print(report)
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
