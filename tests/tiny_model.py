@@ -12,18 +12,23 @@ from nmt.model import POLICIES, Seq2Seq
 from nmt.tokenizer import BOS, EOS, PAD
 
 VOCABULARY = 11
-SOURCE = np.array([[5, 6, 7, 8, 9, EOS], [7, 4, 10, EOS, PAD, PAD], [6, EOS, PAD, PAD, PAD, PAD]], np.int32)
-TARGET_IN = np.array([[BOS, 5, 5, 9, 4], [BOS, 8, 10, 4, 7], [BOS, 6, PAD, PAD, PAD]], np.int32)
+SOURCE = np.array([[5, 6, 7, EOS], [10, 4, EOS, PAD], [6, EOS, PAD, PAD]], np.int32)
+TARGET_IN = np.array([[BOS, 5, 5, 9], [BOS, 8, 4, 7], [BOS, 6, PAD, PAD]], np.int32)
 
 # Every part of the network in some company.
 VARIANTS = {
-    "default": {},
-    "additive": {"attention": {"score": "additive", "heads": 2}, "decoder": {"layers": 2}},
-    "dot": {"attention": {"score": "dot"}, "encoder": {"bidirectional_layers": 1, "layers": 2}},
-    "general": {"attention": {"score": "general"}, "layer_normalization": True, "decoder": {"layers": 3}},
-    "untied": {"tied_embeddings": "none", "attention": {"heads": 4}},
-    "input feeding": {"decoder": {"input_feeding": True}, "tied_embeddings": "all"},
-    "deep input feeding": {"decoder": {"input_feeding": True, "layers": 2}, "layer_normalization": True},
+    "additive, two heads, two decoder layers": {
+        "attention": {"score": "additive", "heads": 2},
+        "decoder": {"layers": 2},
+    },
+    "dot, residual encoder": {"attention": {"score": "dot"}, "encoder": {"layers": 2}},
+    "general, layer normalization": {
+        "attention": {"score": "general"},
+        "decoder": {"layers": 2},
+        "layer_normalization": True,
+    },
+    "scaled, four heads, untied": {"attention": {"heads": 4}, "tied_embeddings": "none"},
+    "input feeding, all tied": {"decoder": {"layers": 2, "input_feeding": True}, "tied_embeddings": "all"},
 }
 
 
