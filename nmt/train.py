@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import re
 import signal
 import threading
 import time
@@ -371,5 +372,11 @@ def _open_run(config: Config, workers: Workers) -> Run:
 
 def _groups(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
     iterator = iter(batches)
-    while group := list(itertools.islice(iterator, size)):
-        yield group
+    try:
+        while group := list(itertools.islice(iterator, size)):
+            yield group
+    except tf.errors.InvalidArgumentError as error:
+        # tf.data hands on what the reader of the corpora has raised as text, its traceback included.
+        if raised := re.search(r"ValueError: (.*?)\nTraceback", error.message, re.DOTALL):
+            raise ValueError(raised[1]) from None
+        raise

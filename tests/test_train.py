@@ -249,6 +249,15 @@ def test_files_that_cannot_be_trained_on_are_refused_before_anything_is_made(cor
     assert not (tmp_path / "run").exists()
 
 
+def test_a_corpus_of_which_nothing_is_left_is_an_error_in_words(corpus, tmp_path):
+    for side in ("en", "xx"):
+        lines = (corpus / f"train.{side}").read_text().splitlines()
+        (tmp_path / f"long.{side}").write_text("".join(f"{line}\n" for line in lines if line.count(" ") > 2))
+    train_on_long = f"data.train=[{{source: {tmp_path}/long.en, target: {tmp_path}/long.xx}}]"
+    with pytest.raises(ValueError, match=r"^data\.train: no pair to train on:\ncorpus.*\n.*long\.en +0 .* 0$"):
+        train(tiny_job(corpus, f"run={tmp_path}/run", train_on_long, "data.max_length=2"))
+
+
 # --- One step ---
 
 
