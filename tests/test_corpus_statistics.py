@@ -61,6 +61,14 @@ def test_extreme_length_ratios_are_found_whatever_the_usual_ratio(lengths):
         assert length_outliers(sources, changed).tolist() == [7, 70]
 
 
+def test_where_ratios_scatter_widely_a_ratio_of_three_is_not_extreme():
+    random = np.random.default_rng(0)
+    sources = random.integers(50, 120, 2_000)
+    targets = sources * np.exp(random.normal(0, 0.5, 2_000))
+    assert (targets > 3 * sources).any()
+    assert len(length_outliers(sources, targets)) == 0
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
