@@ -68,7 +68,7 @@ class ProgressBar(_Monitor):
         self._scores = ""
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self._bar = tqdm(total=100.0, bar_format="{percentage:3.0f}%|{bar:20}| {desc}", dynamic_ncols=True)
+        self._bar = tqdm(total=100.0, leave=False, bar_format="{percentage:3.0f}%|{bar:20}| {desc}", dynamic_ncols=True)
 
     def on_training_news(self, logs: dict[str, Any]) -> None:
         assert self._bar is not None
