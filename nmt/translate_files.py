@@ -131,9 +131,6 @@ def _export(options: argparse.Namespace, directory: str) -> Translate | None:
     signature = "nbest" if options.n_best else "align" if options.alignments or options.jsonl else DEFAULT_SIGNATURE
     if signature not in model.signatures or "text" not in model.signatures[signature].inputs:
         raise ValueError(f"{newest} takes no text; the text endpoint of an export is the directory above ids/")
-    shape = model.signatures[signature].outputs["translation"].shape
-    if options.n_best and shape and options.n_best > (shape[1] or options.n_best):
-        raise ValueError(f"--n-best {options.n_best}: this export gives {shape[1]} translations a line (export.n_best)")
 
     def translate(lines: Sequence[bytes], prefixes: Sequence[str] | None) -> list[ServedTranslation]:
         by_length = sorted(range(len(lines)), key=lambda place: len(lines[place]))
@@ -141,26 +138,30 @@ def _export(options: argparse.Namespace, directory: str) -> Translate | None:
         for start in range(0, len(lines), _EXPORT_BATCH):
             places = by_length[start : start + _EXPORT_BATCH]
             outputs = model.run(signature, {"text": np.array([lines[place] for place in places], dtype=object)})
-            translations |= zip(places, _served(outputs, count=options.n_best or 1, missing=MISSING), strict=True)
+            translations |= zip(
+                places, served_translations(outputs, count=options.n_best or 1, missing=MISSING), strict=True
+            )
         return [translations[place] for place in range(len(lines))]
 
     return translate
 
 
-def _served(outputs: Mapping[str, np.ndarray], *, count: int, missing: float) -> list[ServedTranslation]:
+def served_translations(outputs: Mapping[str, np.ndarray], *, count: int, missing: float) -> list[ServedTranslation]:
     """The outputs of a text signature of an export (see export.py) line by line, at most `count` hypotheses of each.
 
     Args: missing: the score of a hypothesis that is none.
+    Raises: ValueError where the export gives fewer.
     """
     rows = len(outputs["translation"])
-    texts = outputs["translation"].reshape(rows, -1)[:, :count]  # [batch, n]
-    scores = outputs["score"].reshape(rows, -1)[:, :count]  # [batch, n]
+    texts, scores = (outputs[name].reshape(rows, -1) for name in ("translation", "score"))  # [batch, n]
+    if count > texts.shape[1]:
+        raise ValueError(f"--n-best {count}: this export gives {texts.shape[1]} translations a line (export.n_best)")
     translations = []
     for row in range(rows):
         source, target, alignment = _aligned(outputs, row) if "alignment" in outputs else ((), (), None)
         hypotheses = tuple(
             ServedHypothesis(text.decode(), float(score), target, alignment)
-            for text, score in zip(texts[row], scores[row], strict=True)
+            for text, score in zip(texts[row, :count], scores[row, :count], strict=True)
             if score > missing
         )
         translations.append(ServedTranslation(hypotheses, source, bool(outputs["truncated"][row])))

@@ -1,0 +1,366 @@
+"""The command line as a user meets it: real runs, exports and pipes, and every mistake answered in plain words."""
+
+import gzip
+import io
+import json
+import math
+import os
+import pty
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import yaml
+from tiny_job import tiny_job, write_corpus
+
+from nmt.cli import COMMANDS, main
+from nmt.config_file import dump_config, parse_config
+from nmt.run import Run
+
+NMT = [sys.executable, "-c", "import sys; from nmt.cli import main; sys.exit(main())"]
+LINES = [
+    b"red cat",
+    b"",
+    b" \t ",
+    b"old \xff\xfe dog\r",
+    "green\u2028house\x0ctree".encode(),
+    b"x\x00y",
+    b"\xf0\x9f\x98\x80",
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a job, its corpus, and its run, made by `nmt train`."""
+    folder = tmp_path_factory.mktemp("cli")
+    write_corpus(folder)
+    settings = ["training.max_steps=1", "search.beam_size=3", "search.min_length_ratio=0.5", "export.n_best=2"]
+    test_set = f"data.test.held_out={{source: {folder}/valid.en, target: {folder}/valid.xx}}"
+    (folder / "job.yaml").write_text(dump_config(tiny_job(folder, *settings, test_set)))
+    (folder / "input").write_bytes(b"\n".join(LINES))
+    assert main(["train", str(folder / "job.yaml")]) == 0
+    run = Run.open(folder / "run")
+    random = np.random.default_rng(1)  # a model that says something else of each line
+    run.save_weights("best", {name: random.normal(size=each.shape) for name, each in run.load_weights().items()})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def export(folder):
+    assert main(["export", str(folder / "run"), str(folder / "export")]) == 0
+    return str(folder / "export")
+
+
+@pytest.fixture
+def nmt(capfdbinary, monkeypatch):
+    """Runs a command that must succeed; gives the lines of its stdout."""
+
+    def run(*arguments, stdin: bytes = b"") -> list[str]:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        capfdbinary.readouterr()
+        code = main([str(argument) for argument in arguments])
+        captured = capfdbinary.readouterr()
+        assert code == 0, captured.err.decode()
+        return captured.out.decode().split("\n")[:-1]
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def translator(folder):
+    from nmt.translate import Translator
+
+    run = Run.open(folder / "run")
+    options = run.config.search.model_copy(update={"n_best": 2})
+    return Translator([run.load_model()], run.tokenizers, options, with_alignments=True)
+
+
+@pytest.fixture(scope="module")
+def expected(translator):
+    """What Python makes of LINES."""
+    return translator.translate([line.removesuffix(b"\r") for line in LINES])
+
+
+# ---- help and mistakes
+
+
+def test_help_imports_nothing_that_takes_time():
+    program = (
+        "import sys\n"
+        "from nmt.cli import COMMANDS, main\n"
+        "for arguments in [['--help'], *([command, '--help'] for command in COMMANDS)]:\n"
+        "    try: main(arguments)\n"
+        "    except SystemExit as stop: assert stop.code == 0\n"
+        "heavy = {'tensorflow', 'keras', 'pydantic', 'yaml', 'numpy', 'sentencepiece', 'sacrebleu', 'grpc', 'tqdm'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert all(f"usage: nmt {command} " in done.stdout for command in COMMANDS)
+
+
+def test_the_help_names_every_command_and_is_shown_where_none_is_given(capsys):
+    assert main([]) == 2
+    listed = capsys.readouterr().out
+    assert all(f"  {name} " in listed and command.help in listed for name, command in COMMANDS.items())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ("config {folder}/nope.yaml", "{folder}/nope.yaml: no such file"),
+        ("config --set seed=1", "--set changes the settings of a CONFIG"),
+        ("config {folder}/job.yaml --set sead=1", "--set sead=1: sead: unknown key; did you mean seed?"),
+        ("check {folder}", "{folder}: is a directory, a YAML file was expected"),
+        ("train {folder}/train.en", "{folder}/train.en:1: "),
+        ("translate", "a run, an export or --server is needed"),
+        ("translate {folder}/nope", "{folder}/nope: no such directory"),
+        ("translate {folder}", "{folder}: is not a run"),
+        ("translate {folder}/run {folder}/nope", "{folder}/nope: No such file or directory"),
+        ("translate {folder}/run {folder}", "{folder}: Is a directory"),
+        ("translate {folder}/run {folder}/input --weights 77", "no weights '77'; there are: best, last"),
+        ("translate {folder}/run --set model.units=8", "--set model.units=8: a trained run takes settings of search"),
+        ("translate {folder}/run --set search.beam=8", "--set search.beam=8: search.beam: unknown key; did you mean"),
+        ("translate {folder}/run --n-best 9", "n_best (9) cannot exceed beam_size (3)"),
+        ("translate {folder}/run {folder}/input --output {folder}/input", "choose another --output"),
+        ("translate {folder}/run {folder}/input --prefix-file {folder}/nope", "{folder}/nope: no such file"),
+        ("translate {folder}/run {folder}/input --ensemble {folder}/nope", "{folder}/nope: no such directory"),
+        ("translate --server localhost {folder}/input", "'localhost' is no address of a server"),
+        ("translate --server http://localhost:1 {folder}/input", "no server answers at http://localhost:1"),
+        ("translate --server http://localhost:1 --n-best 2", "--n-best needs a run: a server translates as"),
+        ("translate --server http://localhost:1 --weights last", "--weights needs a run: a server translates as"),
+        ("score {folder}/run {folder}/valid.en {folder}/train.xx", "6 lines but {folder}/train.xx has 150"),
+        ("evaluate {folder}/run --test nope", "no test set 'nope'"),
+        ("info {folder}/nope", "{folder}/nope: no such directory"),
+        ("export {folder}/nope {folder}/out", "{folder}/nope: no such directory"),
+        ("serve {folder}/nope", "{folder}/nope"),
+        ("serve", "serve either an export directory or"),
+    ],
+)
+def test_a_mistake_is_answered_in_plain_words_and_exit_code_2(folder, capfd, arguments, complaint):
+    assert main(arguments.format(folder=folder).split()) == 2
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("nmt: error: ")
+    assert complaint.format(folder=folder) in captured.err
+    assert "Traceback" not in captured.err
+
+
+@pytest.mark.parametrize(
+    "arguments", ["nope", "--nope", "train", "translate --n-best 0 x", "translate --alignments x y"]
+)
+def test_a_mistyped_command_or_option_is_answered_with_the_usage(capsys, arguments):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments.split())
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: nmt")
+
+
+def test_debugging_shows_where_an_error_came_from(monkeypatch, tmp_path):
+    monkeypatch.setenv("NMT_DEBUG", "1")
+    with pytest.raises(ValueError, match="no such file"):
+        main(["config", str(tmp_path / "nope.yaml")])
+
+
+def test_a_reader_who_has_had_enough_is_no_error():
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([*NMT, "config"], stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert done.stderr == b""
+    assert done.returncode == 141
+
+
+# ---- config, check, info
+
+
+def test_config_prints_every_setting_or_those_of_a_job(folder, nmt):
+    assert "  beam_size: 5  # a whole number >= 1" in nmt("config")
+    resolved = "\n".join(nmt("config", folder / "job.yaml", "--set", "seed=7"))
+    assert parse_config(resolved).seed == 7
+    assert json.loads("\n".join(nmt("config", "--schema")))["properties"].keys() == yaml.safe_load(resolved).keys()
+
+
+def test_check_fails_where_there_are_errors(folder, capsys):
+    assert main(["check", str(folder / "job.yaml")]) == 0
+    assert main(["check", str(folder / "job.yaml"), "--set", f"data.train.0.target={folder}/valid.xx"]) == 1
+    assert "150 lines" in capsys.readouterr().out
+
+
+def test_info_tells_what_the_run_is(folder, nmt):
+    run = Run.open(folder / "run")
+    said = dict(line.split(None, 1) for line in nmt("info", folder / "run"))
+    assert said["languages"] == "en -> xx"
+    assert said["vocabulary"] == f"{run.tokenizers.source.vocabulary_size} joint"
+    assert said["parameters"] == f"{sum(math.prod(weight.shape) for weight in run.load_model().weights):,}"
+    assert said["trained"].startswith("1 steps")
+    assert "BLEU" in said["best"]
+
+
+# ---- translate
+
+
+def test_each_line_in_is_one_line_out_whatever_its_bytes(folder, nmt, expected):
+    texts = [translation.text for translation in expected]
+    assert texts[1:3] == ["", ""]
+    assert len(set(texts)) > 2, "a run that says the same of everything shows nothing"
+    assert nmt("translate", folder / "run", stdin=b"\n".join(LINES) + b"\n") == texts
+
+
+def test_files_follow_one_another_and_options_may_stand_anywhere(folder, nmt, expected):
+    (folder / "input.gz").write_bytes(gzip.compress(b"\n".join(LINES)))
+    output = folder / "output"
+    files = [folder / "input", "--output", output, folder / "input.gz", "-"]
+    assert nmt("translate", folder / "run", *files, stdin=LINES[0]) == []
+    texts = [translation.text for translation in expected]
+    assert output.read_text(encoding="utf-8") == "".join(text + "\n" for text in [*texts, *texts, texts[0]])
+
+
+def test_scores_and_alignments_are_those_the_translator_found(folder, nmt, expected):
+    lines = nmt("translate", folder / "run", folder / "input", "--scores", "--alignments", "hard")
+    for line, translation in zip(lines, expected, strict=True):
+        score, text, alignment = line.split("\t")
+        assert float(score) == pytest.approx(translation.score, abs=1e-3)
+        assert text == translation.text
+        most_read = translation.n_best[0].alignment.argmax(axis=1) if text else []
+        assert alignment == " ".join(f"{source}-{target}" for target, source in enumerate(most_read))
+
+
+def test_json_lines_hold_all_the_translator_found(folder, nmt, expected):
+    lines = nmt("translate", folder / "run", folder / "input", "--jsonl", "--n-best", "2")
+    for found, translation, line in zip(map(json.loads, lines), expected, LINES, strict=True):
+        assert found["source"] == line.removesuffix(b"\r").decode("utf-8", "replace")
+        assert found.get("source_pieces", []) == list(translation.source_pieces)
+        for mine, theirs in zip(found["n_best"], translation.n_best, strict=True):
+            assert (mine["translation"], mine["pieces"]) == (theirs.text, list(theirs.pieces))
+            weights = np.reshape(mine["alignment"], theirs.alignment.shape)
+            np.testing.assert_allclose(weights, theirs.alignment, atol=1e-4)
+
+
+def test_search_settings_can_be_changed(folder, nmt, expected):
+    longer = ["--set", "search.min_length_ratio=3", "--set", "search.max_length_ratio=4"]
+    lines = nmt("translate", folder / "run", folder / "input", "--jsonl", *longer)
+    for line, translation in zip(lines, expected, strict=True):
+        source_length = len(translation.source_pieces)
+        assert len(json.loads(line)["pieces"]) >= 3 * source_length
+        assert len(translation.n_best[0].pieces) <= source_length + 1
+
+
+def test_translations_start_with_their_prefixes(folder, nmt, expected):
+    (folder / "two").write_bytes(b"blue car\n" + LINES[0])
+    (folder / "prefixes").write_text("god eert\n\n")
+    forced, free = nmt("translate", folder / "run", folder / "two", "--prefix-file", folder / "prefixes")
+    assert forced.startswith("god eert")
+    assert free == expected[0].text
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "complaint"), [("one\n", "1 lines, fewer than"), ("a\nb\nc\n", "more lines than the 2 that")]
+)
+def test_prefixes_that_are_not_one_for_each_line_are_refused(folder, capfd, prefixes, complaint):
+    (folder / "two").write_text("blue car\nred cat\n")
+    (folder / "prefixes").write_text(prefixes)
+    assert main(["translate", f"{folder}/run", f"{folder}/two", "--prefix-file", f"{folder}/prefixes"]) == 2
+    assert complaint in capfd.readouterr().err
+
+
+def test_an_ensemble_of_a_run_with_itself_is_that_run(folder, nmt, expected):
+    lines = nmt("translate", folder / "run", "--ensemble", folder / "run", folder / "input")
+    assert lines == [translation.text for translation in expected]
+
+
+def test_a_terminal_gets_a_prompt(folder, monkeypatch, capfd, expected):
+    keyboard, terminal = pty.openpty()
+    os.write(keyboard, LINES[0] + b"\n\n\x04")
+    with open(terminal, encoding="utf-8") as typed:
+        monkeypatch.setattr(sys, "stdin", typed)
+        assert main(["translate", str(folder / "run")]) == 0
+    os.close(keyboard)
+    assert capfd.readouterr().out == f"> {expected[0].text}\n> \n> \n"
+
+
+def test_a_pipe_is_answered_when_it_pauses_and_ctrl_c_ends_it_quietly(folder, expected):
+    pipe = subprocess.PIPE
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    with subprocess.Popen(
+        [*NMT, "translate", str(folder / "run")], stdin=pipe, stdout=pipe, stderr=pipe, env=environment
+    ) as process:
+        process.stdin.write(LINES[0] + b"\n")
+        process.stdin.flush()
+        assert process.stdout.readline().decode() == expected[0].text + "\n"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (out, err) == (b"", b"")
+    assert process.returncode == 130
+
+
+# ---- score and evaluate
+
+
+def test_score_prints_the_log_probability_of_each_pair_and_the_perplexity(folder, capfd, translator):
+    sides = [(folder / f"valid.{side}").read_text().splitlines() for side in ("en", "xx")]
+    scores = translator.score(*sides)
+    assert main(["score", f"{folder}/run", f"{folder}/valid.en", f"{folder}/valid.xx"]) == 0
+    captured = capfd.readouterr()
+    printed = [float(line) for line in captured.out.splitlines()]
+    np.testing.assert_allclose(printed, [each.sum() for each in scores], atol=1e-3)
+    word, perplexity, *_ = captured.err.split()
+    assert word == "perplexity"
+    assert float(perplexity) == pytest.approx(math.exp(-np.concatenate(scores).mean()), rel=1e-3)
+
+
+def test_evaluate_scores_what_translate_writes(folder, nmt, translator):
+    from nmt.metrics import default_tokenize, score
+
+    report = nmt("evaluate", folder / "run", "--json", folder / "report.json")
+    sources, references = ((folder / f"valid.{side}").read_text().splitlines() for side in ("en", "xx"))
+    translations = [translation.text for translation in translator.translate(sources)]
+    expected = score(translations, references, tokenize=default_tokenize("xx"))
+    assert any(expected.bleu.signature in line for line in report)
+    (result,) = json.loads((folder / "report.json").read_text())["results"]
+    assert result["test_set"] == "held_out"
+    assert result["chrf"]["value"] == pytest.approx(expected.chrf.value)
+
+
+# ---- exports and servers
+
+
+def test_an_export_translates_and_aligns_as_its_run_does(folder, nmt, export, expected):
+    lines = nmt("translate", export, folder / "input", "--jsonl")
+    for found, translation in zip(map(json.loads, lines), expected, strict=True):
+        best = translation.n_best[0]
+        assert (found["translation"], found["pieces"]) == (best.text, list(best.pieces))
+        assert found["score"] == pytest.approx(best.score, abs=1e-3)
+        np.testing.assert_allclose(np.reshape(found["alignment"], best.alignment.shape), best.alignment, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ("{export} --n-best 2 --alignments hard", "leave --n-best or --alignments out"),
+        ("{export} --set search.beam_size=1", "--set needs a run: an export translates as was set when"),
+        ("{export} --prefix-file {folder}/input", "--prefix-file needs a run"),
+        ("{export}/ids", "takes no text"),
+    ],
+)
+def test_what_an_export_cannot_do_is_refused(folder, export, capfd, arguments, complaint):
+    assert main(["translate", *arguments.format(export=export, folder=folder).split(), f"{folder}/input"]) == 2
+    assert complaint in capfd.readouterr().err
+
+
+@pytest.fixture
+def server(export):
+    from nmt.serve import Server, model_config
+
+    with Server([model_config(export, name="translator")], port=0, rest_api_port=0) as server:
+        yield server
+
+
+def test_a_server_translates_as_its_run_does(folder, nmt, server, expected):
+    for url in (server.rest_url, server.grpc_url):
+        lines = [line.split("\t") for line in nmt("translate", "--server", url, folder / "input", "--scores")]
+        assert [text for _, text in lines] == [translation.text for translation in expected]
+        scores = [translation.score for translation in expected]
+        np.testing.assert_allclose([float(score) for score, _ in lines], scores, atol=1e-3)
