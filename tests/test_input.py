@@ -24,7 +24,7 @@ def lines_of(content: bytes, size: int = 1000) -> list[bytes]:
         (b"a\n", [b"a"]),
         (b"a\nb", [b"a", b"b"]),
         (b"a\n\n\nb\n", [b"a", b"", b"", b"b"]),
-        (b"a\r\nb\r\n\r\n", [b"a", b"b", b""]),
+        (b"a\r\nb\r\n\r\nc\r", [b"a", b"b", b"", b"c"]),
         (b"a\rb\x0bc\x0cd\x1ce\xc2\x85f\n", [b"a\rb\x0bc\x0cd\x1ce\xc2\x85f"]),
         ("a\u2028b\u2029c\n".encode(), ["a\u2028b\u2029c".encode()]),
         (b"\xff\xfe\x00\n\xc3\n", [b"\xff\xfe\x00", b"\xc3"]),
