@@ -1,0 +1,291 @@
+"""A line in, its translation out: in order, whatever else is in the batch, however long, whatever bytes it holds."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from nmt.losses import token_log_probabilities
+from nmt.model import build_model
+from nmt.tokenizer import BOS, EOS, PAD
+from nmt.translate import Splitter, Translator, translate_ids
+
+LINES = [
+    "twenty-one. four?",
+    "",
+    "seven。",
+    "   \t ",
+    "ninety-nine? eighty. ten?",
+    "thirty-three",
+    "twenty-one. four?",
+    "fourteen. sixty-two? five. one? eleven。 eighteen. seventy-six。",
+]
+LONG = " ".join(["fourteen.", "sixty-two?", "five", "one", "eleven", "eighteen。", "seventy-six.", "twenty"] * 5)
+
+
+@pytest.fixture(scope="module")
+def model(number_run):
+    return number_run.load_model()
+
+
+@pytest.fixture(scope="module")
+def other_model(number_run):
+    """One that knows less."""
+    vocabulary = number_run.tokenizers.source.vocabulary_size
+    config = number_run.config.model_copy(update={"seed": 7})
+    return build_model(config, source_vocabulary=vocabulary, target_vocabulary=vocabulary)
+
+
+@pytest.fixture(scope="module")
+def translator(number_run, model):
+    """Makes translators, each kind once: tracing one takes longer than all it is asked for."""
+    made = {}
+
+    def make(*models, with_alignments=False, **settings):
+        key = (*map(id, models), with_alignments, *sorted(settings.items()))
+        if key not in made:
+            options = number_run.config.search.model_copy(update=settings)
+            made[key] = Translator(models or [model], number_run.tokenizers, options, with_alignments=with_alignments)
+        return made[key]
+
+    return make
+
+
+def padded(rows):
+    return tf.ragged.constant(rows, dtype=tf.int32).to_tensor(PAD)
+
+
+def assert_equal_translations(found, expected):
+    for one, other in zip(found, expected, strict=True):
+        assert one.text == other.text
+        for mine, its in zip(one.n_best, other.n_best, strict=True):
+            assert mine.pieces == its.pieces
+            assert mine.score == pytest.approx(its.score, abs=1e-4)
+
+
+# --- scores ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ensemble", [False, True], ids=["one model", "ensemble"])
+def test_a_hypothesis_scores_its_teacher_forced_log_probability(number_run, model, other_model, ensemble):
+    models = [model, other_model] if ensemble else [model]
+    options = number_run.config.search.model_copy(update={"length_penalty": 0.0, "n_best": 3, "beam_size": 4})
+    source = padded([[*ids, EOS] for ids in number_run.tokenizers.source.encode(LINES[:5]) if ids])
+
+    found = translate_ids(models, source, options)
+
+    for place in range(options.n_best):
+        tokens = found.tokens[:, place]
+        target_in = tf.concat([tf.fill([len(tokens), 1], BOS), tokens[:, :-1]], axis=1)
+        each = [token_log_probabilities(model(source, target_in), tokens) for model in models]
+        expected = np.log(np.mean(np.exp(np.float64(each)), axis=0)).sum(axis=-1)
+        np.testing.assert_allclose(found.scores[:, place], expected, atol=1e-4)
+        np.testing.assert_allclose(found.log_probabilities[:, place], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("ensemble", [False, True], ids=["one model", "ensemble"])
+def test_scoring_the_systems_own_translation_gives_the_searchs_score(
+    number_run, model, other_model, translator, ensemble
+):
+    models = [model, other_model] if ensemble else [model]
+    own = translator(*models, length_penalty=0.0)
+    lines = [line for line in LINES if line.strip()]
+
+    translations = own.translate(lines)
+    scores = own.score(lines, [translation.text for translation in translations])
+
+    compared = 0
+    for translation, score in zip(translations, scores, strict=True):
+        (ids,) = number_run.tokenizers.target.encode([translation.text])
+        if tuple(number_run.tokenizers.target.pieces(ids)) == translation.n_best[0].pieces:  # written as it is read
+            assert len(score) == len(ids) + 1
+            assert score.sum() == pytest.approx(translation.score, abs=1e-4)
+            compared += 1
+    assert compared >= 3
+
+
+def test_scores_of_a_batch_equal_those_of_each_pair_alone(translator):
+    sources, targets = ["seven", "", "twenty-one. four?"], ["sieben", "ein", ""]
+    together = translator().score(sources, targets)
+    for source, target, expected in zip(sources, targets, together, strict=True):
+        (alone,) = translator().score([source], [target])
+        np.testing.assert_allclose(alone, expected, atol=1e-5)
+        assert np.all(expected < 0)
+
+
+# --- lines -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("settings", [{}, {"beam_size": 1}, {"n_best": 3}], ids=str)
+def test_a_batch_equals_its_lines_one_by_one_and_keeps_their_order(translator, settings):
+    own = translator(**settings)
+    together = own.translate(LINES)
+    assert_equal_translations(together, [own.translate([line])[0] for line in LINES])
+    assert together[0].text == together[6].text
+    assert len({translation.text for translation in together}) >= 5
+
+
+def test_a_line_without_pieces_becomes_the_empty_translation_and_no_lines_none(translator):
+    for translation in translator().translate(["", "  \t ", b"", "\u3000"]):
+        assert (translation.text, translation.score, translation.source_pieces) == ("", 0.0, ())
+    assert translator().translate([]) == []
+
+
+def test_bytes_equal_the_text_they_encode_and_bytes_that_are_no_text_are_translated_too(translator):
+    text, as_bytes, invalid, nul, emoji = translator().translate(
+        [
+            "seven。",
+            "seven。".encode(),
+            b"\xff\xfe seven \xe2\x82",
+            "seven\x00four",
+            "\N{GRINNING FACE} \N{ZERO WIDTH JOINER}",
+        ]
+    )
+    assert text == as_bytes
+    for translation in (invalid, nul, emoji):
+        assert translation.source_pieces
+        assert "\n" not in translation.text
+
+
+def test_n_best_are_different_and_the_best_comes_first(translator):
+    for translation in translator(n_best=4).translate(["seven", "twenty-one. four?"]):
+        scores = [hypothesis.score for hypothesis in translation.n_best]
+        assert scores == sorted(scores, reverse=True)
+        assert len({hypothesis.pieces for hypothesis in translation.n_best}) == 4
+        assert translation.text == translation.n_best[0].text
+
+
+# --- ensembles, prefixes, sampling -----------------------------------------------------------------------------------
+
+
+def test_an_ensemble_of_a_model_with_itself_is_that_model(model, translator):
+    assert_equal_translations(translator(model, model).translate(LINES), translator().translate(LINES))
+
+
+def test_an_ensemble_lies_between_its_models(model, other_model, translator):
+    (first,), (second,), (both,) = (
+        translator(*models).score(["seven"], ["sieben"]) for models in ([model], [other_model], [model, other_model])
+    )
+    assert np.all(np.minimum(first, second) <= both)
+    assert np.all(both <= np.maximum(first, second))
+    assert np.any(np.abs(first - second) > 1e-3)
+
+
+def test_a_prefix_starts_the_translation_of_its_line_and_an_empty_one_is_none(number_run, translator):
+    free = translator().translate([LINES[0], LONG])
+    found = translator(max_source_length=20).translate(
+        [LINES[0], LINES[0], "", LONG], prefixes=["neunzig", "", "zehn", "acht"]
+    )
+
+    for translation, prefix in ((found[0], "neunzig"), (found[3], "acht")):
+        (ids,) = number_run.tokenizers.target.encode([prefix])
+        assert translation.n_best[0].pieces[: len(ids)] == tuple(number_run.tokenizers.target.pieces(ids))
+        assert translation.text.startswith(prefix)
+    assert found[1].text == free[0].text != found[0].text
+    assert found[2].text == ""
+    assert found[3].text.count("acht") <= free[1].text.count("acht") + 2  # forced once, not in every chunk
+
+
+def test_a_sample_depends_on_seed_and_line_alone(translator):
+    settings = {"sampling": True, "n_best": 2, "temperature": 1.5}
+    first, again, other = (translator(seed=seed, **settings) for seed in (1, 1, 2))
+    together = first.translate(LINES)
+
+    assert_equal_translations(again.translate(list(reversed(LINES))), reversed(together))
+    assert_equal_translations([first.translate([line])[0] for line in LINES], together)
+    assert together[0].text == together[6].text  # the same line twice
+    assert [one.text for one in other.translate(LINES)] != [one.text for one in together]
+    assert any(one.n_best[0].pieces != one.n_best[1].pieces for one in together if one.source_pieces)
+
+
+# --- long lines ------------------------------------------------------------------------------------------------------
+
+
+def best_cut(pieces, limit):
+    """Where a too long line is cut: the last sentence end within the limit, else the last word end, else the limit."""
+    in_text = ["".join(pieces[: size + 1])[len("".join(pieces[:size])) :] for size in range(len(pieces))]
+    sizes = range(1, limit + 1)
+    starts_word = {size for size in sizes if in_text[size].startswith("▁")}
+    sentence = [
+        size
+        for size in sizes
+        if in_text[size - 1].endswith("。") or (in_text[size - 1][-1] in ".?" and size in starts_word)
+    ]
+    return max(sentence or starts_word or [limit])
+
+
+@pytest.mark.parametrize("limit", [1, 3, 7, 20, 1000])
+def test_long_lines_are_cut_at_sentence_ends_else_between_words_else_anywhere(number_run, limit):
+    tokenizer = number_run.tokenizers.source
+    lines = tokenizer.encode([LONG, "", "seven", "x" * 50, "one two three four five six seven", "ten。six。十。" * 9])
+
+    found = Splitter(tokenizer, limit).split(tf.ragged.constant(lines, dtype=tf.int32)).to_list()
+
+    for ids, chunks in zip(lines, found, strict=True):
+        rest, expected = ids, []
+        while len(rest) > limit:
+            cut = best_cut(tokenizer.pieces(rest), limit)
+            expected.append(rest[:cut])
+            rest = rest[cut:]
+        assert chunks == ([*expected, rest] if rest else [])
+        assert [id_ for chunk in chunks for id_ in chunk] == ids
+        assert all(0 < len(chunk) <= limit for chunk in chunks)
+
+
+def test_the_translation_of_a_long_line_is_those_of_its_chunks_in_order(number_run, translator):
+    own = translator(max_source_length=20)
+    tokenizers = number_run.tokenizers
+    chunks = Splitter(tokenizers.source, 20).split(tf.ragged.constant(tokenizers.source.encode([LONG]), dtype=tf.int32))
+    parts = own.translate(tokenizers.source.decode(chunks[0].to_list()))
+
+    (whole,) = own.translate([LONG])
+
+    assert len(parts) > 3
+    assert whole.source_pieces == sum((part.source_pieces for part in parts), ())
+    assert whole.n_best[0].pieces == sum((part.n_best[0].pieces for part in parts), ())
+    assert whole.score == pytest.approx(sum(part.score for part in parts), abs=1e-4)
+
+
+# --- alignments ------------------------------------------------------------------------------------------------------
+
+
+def test_alignments_are_of_each_piece_to_each_source_piece_and_only_where_asked_for(translator):
+    lines = [*LINES, LONG]
+    plain = translator(max_source_length=20).translate(lines)
+    aligned = translator(with_alignments=True, max_source_length=20).translate(lines)
+
+    assert_equal_translations(aligned, plain)
+    assert {hypothesis.alignment is None for one in plain for hypothesis in one.n_best} == {True}
+    for translation in aligned:
+        for hypothesis in translation.n_best:
+            assert hypothesis.alignment.shape == (len(hypothesis.pieces), len(translation.source_pieces))
+            assert np.all(hypothesis.alignment >= 0)
+            assert np.all(hypothesis.alignment.sum(axis=1) <= 1 + 1e-5)
+
+
+def test_the_alignment_of_a_long_line_keeps_each_chunk_to_itself(number_run, translator):
+    own = translator(with_alignments=True, max_source_length=20)
+    tokenizers = number_run.tokenizers
+    chunks = Splitter(tokenizers.source, 20).split(tf.ragged.constant(tokenizers.source.encode([LONG]), dtype=tf.int32))
+    parts = own.translate(tokenizers.source.decode(chunks[0].to_list()))
+
+    (whole,) = own.translate([LONG])
+
+    expected = np.zeros((len(whole.n_best[0].pieces), len(whole.source_pieces)))
+    row = column = 0
+    for part in parts:
+        block = part.n_best[0].alignment
+        expected[row : row + block.shape[0], column : column + block.shape[1]] = block
+        row, column = row + block.shape[0], column + block.shape[1]
+    np.testing.assert_allclose(whole.n_best[0].alignment, expected, atol=1e-4)
+
+
+def test_an_alignment_is_the_attention_of_teacher_forcing(number_run, model, translator):
+    lines = ["seven", "twenty-one. four?"]
+    tokenizers = number_run.tokenizers
+    for line, translation in zip(lines, translator(with_alignments=True).translate(lines), strict=True):
+        (source,) = tokenizers.source.encode([line])
+        by_piece = {piece: id_ for id_, piece in enumerate(tokenizers.target.pieces(range(80)))}
+        target = [by_piece[piece] for piece in translation.n_best[0].pieces]
+        memory, state = model.encode(tf.constant([[*source, EOS]]))
+        _, _, weights = model.decoder(tf.constant([[BOS, *target]]), state, memory)
+        np.testing.assert_allclose(translation.n_best[0].alignment, weights[0, :-1, :-1], atol=1e-5)
