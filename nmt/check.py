@@ -20,7 +20,6 @@ from nmt.config import Config, TextPair
 from nmt.config_file import load_config
 from nmt.corpus import count_pairs, read_pairs
 from nmt.corpus_statistics import PAIR_CHECKS, length_outliers, profile, script, similarity, suspicious_blocks
-from nmt.data import check_budget
 from nmt.tokenizer import UNK, Tokenizers, train_tokenizers
 
 _EXAMPLES = 5
@@ -133,10 +132,6 @@ class _Scan:
 def quick_check(config: Config) -> Report:
     """The checks that cost one reading of the files; training runs them itself before it begins."""
     report = Report()
-    try:
-        check_budget(config)
-    except ValueError as error:
-        report.errors.append(Finding(str(error)))
     used: dict[str, str] = {}
     for name, pair in _corpora(config):
         try:

@@ -55,6 +55,15 @@ class DataConfig(Section):
     )
     prefetch: Positive = Field(default=8, description="Batches prepared ahead of the training step.")
 
+    @model_validator(mode="after")
+    def _a_pair_fits_a_batch(self) -> DataConfig:
+        if self.max_length + 1 > self.batch_tokens:
+            raise ValueError(
+                f"batch_tokens ({self.batch_tokens}) cannot hold one pair of max_length ({self.max_length}) pieces and "
+                f"its end: set batch_tokens to at least {self.max_length + 1}, or max_length lower"
+            )
+        return self
+
 
 class TokenizerConfig(Section):
     type: Literal["unigram", "bpe"] = Field(default="unigram", description="SentencePiece model type.")
@@ -65,7 +74,7 @@ class TokenizerConfig(Section):
     hard_vocabulary_limit: bool = Field(
         default=False, description="Fail where the text cannot fill the vocabulary, rather than make a smaller one."
     )
-    character_coverage: Annotated[float, Field(gt=0.9, le=1.0)] = Field(
+    character_coverage: Annotated[float, Field(ge=0.98, le=1.0)] = Field(
         default=1.0, description="Share of the text's characters that get a piece; 0.9995 for Chinese and Japanese."
     )
     byte_fallback: bool = Field(

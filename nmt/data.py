@@ -109,16 +109,6 @@ def token_batches(lengths: Sequence[int] | Sequence[tuple[int, int]] | np.ndarra
     return [*groups, group] if group else groups
 
 
-def check_budget(config: Config) -> None:
-    """Raises a ValueError unless any pair of data.max_length and its end fit a batch."""
-    data = config.data
-    if data.max_length + 1 > data.batch_tokens:
-        raise ValueError(
-            f"data.batch_tokens ({data.batch_tokens}) cannot hold one pair of data.max_length ({data.max_length}) "
-            f"pieces and its end: set batch_tokens to at least {data.max_length + 1}, or max_length lower"
-        )
-
-
 def batches(
     config: Config, tokenizers: Tokenizers, *, epoch: int, skip: int = 0, report: DataReport | None = None
 ) -> Iterator[Batch]:
@@ -134,7 +124,6 @@ def batches(
     Raises:
         ValueError: if a file cannot be read, two files differ in length, or no pair is left to train on.
     """
-    check_budget(config)
     data = config.data
     report = report if report is not None else DataReport()
     report.corpora = [CorpusReport(corpus.source) for corpus in data.train]

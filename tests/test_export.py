@@ -1,4 +1,4 @@
-"""An export says exactly what the command line says: loaded as TensorFlow Serving loads it, in batches and one by one."""
+"""An export, loaded as TensorFlow Serving loads it, says exactly what the command line says, in batches and one by one."""
 
 import json
 import shutil
@@ -64,7 +64,9 @@ def texts(lines):
 def test_a_batch_gives_exactly_the_command_lines_translations(model, translations):
     found = model.run("serving_default", texts(LINES))
     assert [text.decode() for text in found["translation"]] == [translation.text for translation in translations]
-    np.testing.assert_allclose(found["score"], [translation.score for translation in translations], rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(
+        found["score"], [translation.score for translation in translations], rtol=1e-5, atol=1e-4
+    )
     assert not found["truncated"].any()
 
 
@@ -120,24 +122,30 @@ def test_the_ids_endpoint_agrees_and_needs_no_sentencepiece_ops(run, exported, t
     assert run.tokenizers.target.decode([tokens]) == [translations[0].text]
 
 
-def test_a_line_over_the_limit_is_cut_and_says_so(run, tmp_path):
-    settings = run.config.export.model_copy(update={"max_line_pieces": 40})
-    run = Run(run.path, run.config.model_copy(update={"export": settings}), run.tokenizers)
-    found = SavedModel(export(run, tmp_path)).run("serving_default", texts([b"red cat", LINES[-1]]))
-    assert list(found["truncated"]) == [False, True]
-
-
 def test_weights_are_stored_once(run, exported):
     stored = sum(path.stat().st_size for path in (exported / "variables").iterdir())
     weights = 4 * sum(array.size for array in run.load_weights("best").values())
     assert stored < 1.1 * weights + 20_000
 
 
-def test_the_next_export_is_the_next_version_and_nothing_half_written_is_left(run, exported):
-    directory = shutil.copytree(exported.parent, exported.parent.with_name("again"))
-    assert export(run, directory) == directory / "2"
+@pytest.fixture(scope="module")
+def next_version(run, exported) -> Path:
+    """A second export beside a copy of the first, which takes lines of 40 pieces at most."""
+    settings = run.config.export.model_copy(update={"max_line_pieces": 40})
+    strict = Run(run.path, run.config.model_copy(update={"export": settings}), run.tokenizers)
+    return export(strict, shutil.copytree(exported.parent, exported.parent.with_name("again")))
+
+
+def test_the_next_export_is_the_next_version_and_nothing_half_written_is_left(next_version):
+    directory = next_version.parent
+    assert next_version.name == "2"
     assert {path.name for path in directory.iterdir() if path.is_dir()} == {"1", "2", "ids"}
     assert {path.name for path in (directory / "ids").iterdir()} == {"1", "2"}
+
+
+def test_a_line_over_the_limit_is_cut_and_says_so(next_version):
+    found = SavedModel(next_version).run("serving_default", texts([b"red cat", LINES[-1]]))
+    assert list(found["truncated"]) == [False, True]
 
 
 def test_every_signature_has_a_warm_up_request(exported):
