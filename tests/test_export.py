@@ -1,4 +1,4 @@
-"""An export, loaded as TensorFlow Serving loads it, says exactly what the command line says, in batches and one by one."""
+"""An export, loaded as TensorFlow Serving loads it, says what the command line says, in batches and one by one."""
 
 import json
 import shutil
