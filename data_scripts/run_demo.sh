@@ -15,7 +15,7 @@ run "python data_scripts/demo.py data/demo"
 step "What is wrong or suspicious in the job's files, before time is spent on them?"
 run "nmt check configs/demo.yaml"
 
-step "Train: tokenizer, model, validation after each epoch. Stop it with Ctrl-C and the same command goes on."
+step "Train: first the tokenizer, then the model, scored on the validation set as it goes. Stop it with Ctrl-C and the same command goes on."
 run "nmt train configs/demo.yaml"
 
 step "Translate sentences that it never saw."
