@@ -241,6 +241,15 @@ def test_bfloat16_products_keep_the_state_in_float32_and_stay_close_to_it(normal
         assert 0 < np.abs(outputs - expected).max() < 0.1
 
 
+def test_bfloat16_rounds_nothing_but_what_is_multiplied(normal):
+    inputs = tf.cast(normal(BATCH, TIME, SIZE), tf.float32)
+    exact, mixed = (randomized(LSTM(UNITS, dtype=dtype), inputs) for dtype in ("float32", "mixed_bfloat16"))
+    for layer in (exact, mixed):
+        layer.kernel.assign(tf.zeros_like(layer.kernel))
+        layer.recurrent_kernel.assign(tf.zeros_like(layer.recurrent_kernel))
+    np.testing.assert_array_equal(mixed(inputs)[0], exact(inputs)[0])
+
+
 def test_a_stack_takes_bfloat16_inputs_of_its_own_size_and_float64_stays_float64(normal):
     for policy, given in (("mixed_bfloat16", tf.bfloat16), ("float64", tf.float64)):
         inputs = tf.cast(normal(BATCH, TIME, UNITS), given)
