@@ -216,7 +216,9 @@ def best_cut(pieces, limit):
 @pytest.mark.parametrize("limit", [1, 3, 7, 20, 1000])
 def test_long_lines_are_cut_at_sentence_ends_else_between_words_else_anywhere(number_run, limit):
     tokenizer = number_run.tokenizers.source
-    lines = tokenizer.encode([LONG, "", "seven", "x" * 50, "one two three four five six seven", "ten。six。十。" * 9])
+    lines = tokenizer.encode(
+        [LONG, "", "seven", "x" * 50, "one two three four five six seven", "ten。six。十。" * 9, "one.two?six." * 9]
+    )
 
     found = Splitter(tokenizer, limit).split(tf.ragged.constant(lines, dtype=tf.int32)).to_list()
 
