@@ -171,7 +171,12 @@ class Translator:
         """Translates each line; one without pieces (empty, blank) becomes the empty translation.
 
         Args: prefixes: for each line, how its translation starts ("" = free).
+        Raises: ValueError where there are not as many prefixes as lines.
         """
+        if prefixes is not None and len(prefixes) != len(lines):
+            raise ValueError(
+                f"{len(lines)} lines, but {len(prefixes)} prefixes: give one for each line, empty where none"
+            )
         ids = self.tokenizers.source.encode(lines)
         chunks, owners = self._split(ids)
         starts = [[] for _ in chunks] if prefixes is None else self._starts(prefixes, owners)
@@ -185,7 +190,12 @@ class Translator:
         return [self._join(parts, line_ids) for parts, line_ids in zip(by_line, ids, strict=True)]
 
     def score(self, sources: Sequence[str | bytes], targets: Sequence[str | bytes]) -> list[np.ndarray]:
-        """The log-probability of each piece (EOS last) of each target given its source, nothing cut."""
+        """The log-probability of each piece (EOS last) of each target given its source, nothing cut.
+
+        Raises: ValueError where there are not as many targets as sources.
+        """
+        if len(sources) != len(targets):
+            raise ValueError(f"{len(sources)} sources, but {len(targets)} targets: give one for each source")
         source_ids = self.tokenizers.source.encode(sources)
         target_ids = self.tokenizers.target.encode(targets)
         lengths = [(len(a) + 1, len(b) + 1) for a, b in zip(source_ids, target_ids, strict=True)]

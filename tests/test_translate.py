@@ -291,3 +291,10 @@ def test_an_alignment_is_the_attention_of_teacher_forcing(number_run, model, tra
         memory, state = model.encode(tf.constant([[*source, EOS]]))
         _, _, weights = model.decoder(tf.constant([[BOS, *target]]), state, memory)
         np.testing.assert_allclose(translation.n_best[0].alignment, weights[0, :-1, :-1], atol=1e-5)
+
+
+def test_prefixes_or_targets_that_are_not_one_for_each_line_are_refused_with_both_counts(translator):
+    with pytest.raises(ValueError, match="2 lines, but 1 prefixes"):
+        translator().translate(["one", "two"], ["eins"])
+    with pytest.raises(ValueError, match="2 sources, but 1 targets"):
+        translator().score(["one", "two"], ["eins"])
