@@ -143,6 +143,10 @@ class ModelConfig(Section):
         default=None, description="Start from a published architecture (see `nmt config`); the other keys change it."
     )
     embedding_size: Positive = Field(default=256, description="Size of a token's vector.")
+    embedding_range: Annotated[float, Field(gt=0.0)] = Field(
+        default=0.5,
+        description="New embeddings are drawn evenly from +- this; too small, and words are told apart late.",
+    )
     units: Positive = Field(
         default=512, description="Size of the LSTM's state; a bidirectional layer has half of it each way."
     )

@@ -29,11 +29,11 @@ class Seq2Seq(keras.Model):
 
     def __init__(self, config: ModelConfig, source_vocabulary: int, target_vocabulary: int, **options):
         super().__init__(autocast=False, **options)
-        source_embedding = _embedding(source_vocabulary, config.embedding_size, "source_embedding")
+        source_embedding = _embedding(source_vocabulary, config, "source_embedding")
         if config.tied_embeddings == "all":
             target_embedding = source_embedding
         else:
-            target_embedding = _embedding(target_vocabulary, config.embedding_size, "target_embedding")
+            target_embedding = _embedding(target_vocabulary, config, "target_embedding")
         policy = self.dtype_policy
         self.encoder = Encoder(config, source_embedding, dtype=policy, name="encoder")
         self.decoder = Decoder(config, target_vocabulary, target_embedding, dtype=policy, name="decoder")
@@ -49,10 +49,11 @@ class Seq2Seq(keras.Model):
         return logits
 
 
-def _embedding(vocabulary: int, size: int, name: str) -> keras.layers.Embedding:
+def _embedding(vocabulary: int, config: ModelConfig, name: str) -> keras.layers.Embedding:
+    initializer = keras.initializers.RandomUniform(-config.embedding_range, config.embedding_range)
     # float32 whatever the policy: the matrix products downstream cast what they need
     return keras.layers.Embedding(
-        vocabulary, size, embeddings_initializer=keras.initializers.RandomUniform(-0.1, 0.1), dtype="float32", name=name
+        vocabulary, config.embedding_size, embeddings_initializer=initializer, dtype="float32", name=name
     )
 
 

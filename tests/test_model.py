@@ -10,7 +10,7 @@ from tiny_model import SOURCE, TARGET_IN, VARIANTS, VOCABULARY, step_by_step, ti
 from nmt.config import PRESETS, ModelConfig, Section
 from nmt.losses import smoothed_cross_entropy
 from nmt.lstm import LSTM, BidirectionalLSTM
-from nmt.model import build_model
+from nmt.model import Seq2Seq, build_model
 from nmt.tokenizer import PAD
 
 each_variant = pytest.mark.parametrize("settings", VARIANTS.values(), ids=VARIANTS)
@@ -130,7 +130,17 @@ def test_no_setting_of_the_model_is_left_without_a_test():
             else:
                 yield prefix + name
 
-    assert {name for name in names(ModelConfig) if not name.startswith("dropout.")} == set(ACTING)
+    assert {name for name in names(ModelConfig) if not name.startswith("dropout.")} == {*ACTING, "embedding_range"}
+
+
+@pytest.mark.parametrize("limit", [0.01, 0.5])
+def test_embeddings_start_evenly_within_their_range(limit):
+    config = ModelConfig(embedding_size=64, units=8, embedding_range=limit, tied_embeddings="all")
+    model = Seq2Seq(config, VOCABULARY, VOCABULARY)
+    model(SOURCE, TARGET_IN)
+    (embeddings,) = (weight.numpy() for weight in model.weights if "embedding" in weight.path)
+    assert 0.95 * limit < np.abs(embeddings).max() <= limit
+    assert abs(embeddings.std() / limit - 3**-0.5) < 0.1  # of an even distribution
 
 
 @pytest.mark.parametrize("preset", PRESETS)
