@@ -176,18 +176,6 @@ def dataset(
     return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(config.data.prefetch)
 
 
-def validation_batches(config: Config, tokenizers: Tokenizers) -> list[Batch]:
-    """All pairs of data.validation, none left out, as batches in an order that never changes."""
-    pairs = list(read_pairs(config.data.validation))
-    sources = tokenizers.source.encode([source for source, _ in pairs])
-    targets = tokenizers.target.encode([target for _, target in pairs])
-    lengths = [(len(source) + 1, len(target) + 1) for source, target in zip(sources, targets, strict=True)]
-    return [
-        make_batch([sources[index] for index in group], [targets[index] for index in group])
-        for group in token_batches(lengths, config.data.batch_tokens)
-    ]
-
-
 def _mixed(config: Config, epoch: int) -> Iterator[_Pair]:
     """All corpora's pairs, each corpus in its own order, spread evenly over the epoch."""
 

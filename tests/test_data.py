@@ -10,7 +10,7 @@ import pytest
 
 import nmt.data
 from nmt.config import Config
-from nmt.data import BOS, EOS, PAD, Batch, DataReport, batches, dataset, make_batch, token_batches, validation_batches
+from nmt.data import BOS, EOS, PAD, Batch, DataReport, batches, dataset, make_batch, token_batches
 from nmt.tokenizer import Tokenizers, train_tokenizers
 
 WORDS = ["ba", "be", "bi", "bo", "bu", "da", "de", "di", "do", "du", "ga", "ge", "gi", "go", "gu"]
@@ -279,15 +279,6 @@ def test_padding_wastes_less_than_a_twentieth_of_the_positions(job, folder, toke
             real += int((ids != PAD).sum())
             positions += ids.size
     assert real / positions > 0.95
-
-
-def test_validation_keeps_every_pair_in_an_order_that_never_changes(job, tokenizers):
-    config = job(max_length=3, batch_tokens=64)
-    found = validation_batches(config, tokenizers)
-    assert sorted(pair for batch in found for pair in text(batch, tokenizers)) == sorted(sentences("ba", 50))
-    for batch, again in zip(found, validation_batches(config, tokenizers), strict=True):
-        for ids, same in zip(batch, again, strict=True):
-            np.testing.assert_array_equal(ids, same)
 
 
 @pytest.mark.parametrize("multiple", [1, 3])
