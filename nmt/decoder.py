@@ -89,10 +89,27 @@ class Decoder(keras.layers.Layer):
         return self.attention.memorize(outputs, mask), DecoderState(layers, tf.zeros([tf.shape(mask)[0], feed_size]))
 
     def call(self, tokens, state, memory, training=False):
+        readouts, state, weights = self.read(tokens, state, memory, training)
+        flat = tf.reshape(readouts, [-1, self.readout.units])
+        logits = product(flat, self.output_weights[0], self.product_dtype, transpose_b=True) + self.output_bias
+        logits = tf.reshape(logits, [tf.shape(readouts)[0], tf.shape(readouts)[1], self.vocabulary])
+        return logits, state, weights
+
+    def read(self, tokens, state, memory, training=False):
+        """As `call`, with what the output layer reads, the attentional vectors [rows, time, size], for the logits."""
         embedded = self.embedding_dropout(self.embedding(tokens), training=training)  # [rows, time, embedding_size]
         steps = self._fed_steps if self.input_feeding and tokens.shape[1] != 1 else self._steps
         readouts, state, weights = steps(embedded, DecoderState(*state), Memory(*memory), training)
-        return self._logits(self.output_dropout(readouts, training=training)), state, weights
+        return self.output_dropout(readouts, training=training), state, weights
+
+    @property
+    def output_weights(self):
+        """The output layer's kernel [vocab, size] and bias [vocab]."""
+        return (self.embedding.embeddings if self.tied else self.output_kernel), self.output_bias
+
+    @property
+    def product_dtype(self):
+        return tf.as_dtype(self.compute_dtype)
 
     def _layers_of_state(self):
         return [self.first, *self.upper.layers]
@@ -138,10 +155,3 @@ class Decoder(keras.layers.Layer):
         _, state, results = tf.while_loop(condition, body, (tf.constant(0), state, results))
         readouts, weights = (tf.transpose(result.stack(), [1, 0, 2]) for result in results)
         return readouts, state, weights
-
-    def _logits(self, readouts):
-        kernel = self.embedding.embeddings if self.tied else self.output_kernel
-        flat = tf.reshape(readouts, [-1, self.readout.units])
-        dtype = tf.as_dtype(self.compute_dtype)
-        logits = product(flat, kernel, dtype, transpose_b=True) + self.output_bias
-        return tf.reshape(logits, [tf.shape(readouts)[0], tf.shape(readouts)[1], self.vocabulary])

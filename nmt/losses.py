@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from nmt.lstm_kernel import product
 from nmt.tokenizer import PAD
+
+BLOCK = 2**24  # logits at a time: 64 MB each table of them
 
 
 def token_log_probabilities(logits, targets):
@@ -12,37 +15,78 @@ def token_log_probabilities(logits, targets):
 
     Args: logits float32 [batch, time, vocab]; targets int32 [batch, time], padded with PAD.
     """
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=targets, logits=logits)
-    return tf.where(tf.equal(targets, PAD), 0.0, -losses)
+    own = tf.gather(logits, targets, batch_dims=2)  # [batch, time]
+    return tf.where(tf.equal(targets, PAD), 0.0, own - log_normalizers(logits, tf.nn.softmax(logits))[..., 0])
 
 
-def smoothed_cross_entropy(logits, targets, smoothing: float):
-    """Cross-entropy against targets of which `smoothing` is spread evenly over all tokens (Szegedy et al. 2016, 7).
+def log_normalizers(logits, probabilities):
+    """log sum exp of logits [..., vocab], whose softmax is known: [..., 1].
 
-    Args: logits float32 [batch, time, vocab]; targets int32 [batch, time], padded with PAD; smoothing in [0, 1).
-    Returns: float32 [batch, time], 0 on padding.
+    p = exp(logit - normalizer) holds for each token, and most exactly for the likeliest one. TensorFlow's softmax is
+    one fast pass, its log-softmax, logsumexp and cross-entropy are several slow ones (docs/performance.md).
     """
-    vocabulary = logits.shape[-1]
-    losses = _smoothed_rows(tf.reshape(logits, [-1, vocabulary]), tf.reshape(targets, [-1]), smoothing)
-    return tf.where(tf.equal(targets, PAD), 0.0, tf.reshape(losses, tf.shape(targets)))
+    largest = tf.reduce_max(logits, axis=-1, keepdims=True)
+    return largest - tf.math.log(tf.reduce_max(probabilities, axis=-1, keepdims=True))
 
 
-def _smoothed_rows(logits, targets, smoothing: float):
-    """Losses [rows] for logits [rows, vocab]; its gradient needs one softmax and no one-hot matrix."""
+def summed_loss(readouts, kernel, bias, targets, *, smoothing: float, dtype=tf.float32):
+    """The output layer's cross-entropy, summed over tokens, against targets of which `smoothing` is spread evenly over
+    the vocabulary (Szegedy et al. 2016, 7).
+
+    The layer and the loss are one function because passes over [tokens, vocab] are what they cost: there are only the
+    logits, their softmax and the three products; smoothing and bias are dealt with in [tokens] and [tokens, size].
+
+    Args:
+        readouts: float32 [tokens, size], real positions only.
+        kernel: float32 [vocab, size]; bias: float32 [vocab].
+        targets: int32 [tokens].
+        smoothing: in [0, 1).
+        dtype: of the matrix products; everything else is float32.
+
+    Returns: float32 scalar.
+    """
 
     @tf.custom_gradient
-    def run(logits):
-        normalizers = tf.reduce_logsumexp(logits, axis=-1)  # [rows]
-        rows = tf.range(tf.shape(targets)[0])
-        index = tf.stack([rows, targets], axis=1)  # [rows, 2]
-        expected = (1.0 - smoothing) * tf.gather_nd(logits, index) + smoothing * tf.reduce_mean(logits, axis=-1)
+    def run(readouts, kernel, bias):
+        loss, gradients = _loss_by_blocks(readouts, kernel, bias, targets, smoothing, dtype)
+        return loss, lambda upstream: [upstream * gradient for gradient in gradients]
 
-        def gradient(upstream):
-            probabilities = tf.exp(logits - normalizers[:, tf.newaxis])
-            spread = probabilities - smoothing / logits.shape[-1]
-            difference = tf.tensor_scatter_nd_sub(spread, index, tf.fill(tf.shape(rows), 1.0 - smoothing))
-            return difference * upstream[:, tf.newaxis]
+    return run(*(tf.convert_to_tensor(argument) for argument in (readouts, kernel, bias)))
 
-        return normalizers - expected, gradient
 
-    return run(logits)
+def _loss_by_blocks(readouts, kernel, bias, targets, smoothing, dtype):
+    """The loss, and its gradients for readouts, kernel and bias, never holding more than BLOCK logits."""
+    vocab, size = kernel.shape
+    tokens = tf.shape(readouts)[0]
+    rows = max(1, BLOCK // vocab)
+    narrow = tf.cast(kernel, dtype)  # once, not for every block
+    # The share of the loss that smoothing spreads over the vocabulary needs no logits.
+    mean_kernel, mean_bias = tf.reduce_mean(kernel, axis=0), tf.reduce_mean(bias)  # [size], []
+
+    def condition(start, loss, readouts_gradients, weights_gradient):
+        return (start == 0) | (start < tokens)  # once at least, as a replica's share may be all padding
+
+    def body(start, loss, readouts_gradients, weights_gradient):
+        block, wanted = readouts[start : start + rows], targets[start : start + rows]  # [rows, size], [rows]
+        logits = product(block, narrow, dtype, transpose_b=True) + bias  # [rows, vocab]
+        index = tf.stack([tf.range(tf.shape(wanted)[0]), wanted], axis=1)  # [rows, 2]
+        probabilities = tf.nn.softmax(logits)
+        mean = tf.linalg.matvec(block, mean_kernel) + mean_bias  # [rows], of the logits
+        expected = (1.0 - smoothing) * tf.gather_nd(logits, index) + smoothing * mean  # [rows]
+        loss += tf.reduce_sum(log_normalizers(logits, probabilities)[:, 0] - expected)
+        difference = tf.tensor_scatter_nd_sub(probabilities, index, tf.fill(tf.shape(wanted), 1.0 - smoothing))
+        difference = tf.cast(difference, dtype)  # less the smoothing, which is taken off the products
+        back = product(difference, narrow, dtype) - smoothing * mean_kernel  # [rows, size]
+        factors = tf.concat([block, tf.ones_like(block[:, :1])], axis=1)  # [rows, size + 1]: the bias's are 1
+        weights_gradient += product(difference, factors, dtype, transpose_a=True)  # [vocab, size + 1]
+        return start + rows, loss, readouts_gradients.write(start // rows, back), weights_gradient
+
+    blocks = tf.TensorArray(
+        readouts.dtype, tf.maximum(-(-tokens // rows), 1), element_shape=[None, size], infer_shape=False
+    )
+    zeros = tf.zeros([vocab, size + 1], readouts.dtype)
+    first = (tf.constant(0), tf.zeros([], readouts.dtype), blocks, zeros)
+    _, loss, blocks, weights_gradient = tf.while_loop(condition, body, first)
+    spread = smoothing / vocab * tf.concat([tf.reduce_sum(readouts, axis=0), [tf.cast(tokens, readouts.dtype)]], axis=0)
+    weights_gradient -= spread
+    return loss, [blocks.concat(), weights_gradient[:, :size], weights_gradient[:, size]]

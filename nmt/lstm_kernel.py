@@ -155,14 +155,13 @@ class _Sequence:
         shapes = [[batch, 4 * units], [batch, units], [batch, units]]
         if self.normalization:
             shapes += [[batch, 4, units], [batch, 4, 1], [batch, units], [batch, 1]]
-        inputs = tf.TensorArray(gate_inputs.dtype, time).unstack(gate_inputs)
         arrays = tuple(tf.TensorArray(gate_inputs.dtype, time, element_shape=shape) for shape in shapes)
 
         def condition(step, hidden, cell, arrays):
             return step < time
 
         def body(step, hidden, cell, arrays):
-            results = self.step(inputs.read(step), hidden, cell)
+            results = self.step(gate_inputs[step], hidden, cell)
             arrays = tuple(array.write(step, result) for array, result in zip(arrays, results, strict=True))
             return step + 1, results[1], results[2], arrays
 
@@ -239,7 +238,6 @@ class _Sequence:
         time = tf.shape(hiddens_gradient)[0]
         batch, units = hiddens_gradient.shape[1], self.units
         inputs = (hiddens_gradient, cells_gradient, *factors, *saved.recurrent, *saved.cell)
-        arrays = [tf.TensorArray(part.dtype, time).unstack(part) for part in inputs]
         results = tuple(
             tf.TensorArray(hiddens_gradient.dtype, time, element_shape=[batch, size]) for size in (4 * units, units)
         )
@@ -248,7 +246,7 @@ class _Sequence:
             return step >= 0
 
         def body(step, hidden_gradient, cell_gradient, results):
-            hidden, cell, gate_factor, shown_factor, forget_gate, *kept = [array.read(step) for array in arrays]
+            hidden, cell, gate_factor, shown_factor, forget_gate, *kept = [part[step] for part in inputs]
             hidden += hidden_gradient
             shown_gradient = hidden * shown_factor
             if self.normalization:

@@ -14,8 +14,11 @@ import tensorflow as tf
 
 from nmt.attention import Memory
 from nmt.config import Config, ModelConfig
+from nmt.data import Batch
 from nmt.decoder import Decoder, DecoderState
 from nmt.encoder import Encoder
+from nmt.losses import summed_loss
+from nmt.tokenizer import PAD
 
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
@@ -47,6 +50,18 @@ class Seq2Seq(keras.Model):
         memory, state = self.encode(source, training)
         logits, _, _ = self.decoder(target_in, state, memory, training=training)
         return logits
+
+    def training_loss(self, batch: Batch, smoothing: float):
+        """losses.summed_loss over a batch's target tokens, with dropout: float32 scalar."""
+        memory, state = self.encode(batch.source, training=True)
+        readouts, _, _ = self.decoder.read(batch.target_in, state, memory, training=True)
+        real = tf.where(batch.target_out != PAD)  # [tokens, 2]
+        readouts, targets = (
+            tf.gather_nd(readouts, real),
+            tf.gather_nd(batch.target_out, real),
+        )  # [tokens, size], [tokens]
+        kernel, bias = self.decoder.output_weights
+        return summed_loss(readouts, kernel, bias, targets, smoothing=smoothing, dtype=self.decoder.product_dtype)
 
 
 def _embedding(vocabulary: int, config: ModelConfig, name: str) -> keras.layers.Embedding:

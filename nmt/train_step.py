@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -10,33 +9,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nmt.config import Config, OptimizerConfig
+from nmt.config import Config
 from nmt.data import Batch
-from nmt.losses import smoothed_cross_entropy
 from nmt.model import build_model
+from nmt.optimizer import make_optimizer
 from nmt.tokenizer import PAD, Tokenizers
 
-OPTIMIZERS = {
-    "adam": keras.optimizers.Adam,
-    "adamw": keras.optimizers.AdamW,
-    "nadam": keras.optimizers.Nadam,
-    "adafactor": keras.optimizers.Adafactor,
-    "rmsprop": keras.optimizers.RMSprop,
-    "sgd": keras.optimizers.SGD,
-    "lion": keras.optimizers.Lion,
-}
-# What `training` sets in its own words.
-_RESERVED = {
-    "learning_rate": "training.schedule.learning_rate",
-    "clipnorm": "training.optimizer.clip_norm",
-    "clipvalue": "training.optimizer.clip_norm",
-    "global_clipnorm": "training.optimizer.clip_norm",
-    "use_ema": "training.ema_decay",
-    "ema_momentum": "training.ema_decay",
-    "ema_overwrite_frequency": "training.ema_decay",
-    "gradient_accumulation_steps": "training.accumulate_batches",
-    "name": "training.optimizer.name",
-}
 # So far apart that no two replicas' generators count through the same numbers.
 _SEED_DISTANCE = 7_919
 
@@ -175,9 +153,7 @@ class TrainStep:
         """Of the summed loss to each weight; the loss itself; the number of target tokens."""
         model = self._state.model
         with tf.GradientTape() as tape:
-            logits = model(batch.source, batch.target_in, training=True)  # [batch, time, vocab]
-            losses = smoothed_cross_entropy(logits, batch.target_out, self._training.label_smoothing)
-            loss = tf.reduce_sum(losses)
+            loss = model.training_loss(batch, self._training.label_smoothing)
         gradients = tape.gradient(loss, [weight.value for weight in model.trainable_weights])
         tokens = tf.reduce_sum(tf.cast(batch.target_out != PAD, tf.float32))
         # An embedding's gradient comes as rows, a token's once for each time it is there: their norm is not its norm.
@@ -186,11 +162,12 @@ class TrainStep:
     def _update(self, sums: list[tf.Tensor]) -> StepResult:
         context = tf.distribute.get_replica_context()
         *gradients, loss, tokens = context.all_reduce(tf.distribute.ReduceOp.SUM, sums)
-        gradients = [gradient / tokens for gradient in gradients]
-        norm = tf.linalg.global_norm(gradients)
-        if self._training.optimizer.clip_norm is not None:
-            gradients, _ = tf.clip_by_global_norm(gradients, self._training.optimizer.clip_norm, use_norm=norm)
-        self._state.optimizer.apply(gradients, self._state.model.trainable_weights)
+        norm = tf.linalg.global_norm(gradients) / tokens
+        scale = 1.0 / tokens
+        clip_norm = self._training.optimizer.clip_norm
+        if clip_norm is not None:
+            scale *= tf.minimum(1.0, clip_norm / norm)
+        self._state.optimizer.apply([gradient * scale for gradient in gradients], self._state.model.trainable_weights)
         self._update_average()
         return StepResult(loss, tokens, norm)
 
@@ -213,25 +190,3 @@ def separate_seeds(seeds: list[keras.Variable], strategy: tf.distribute.Strategy
 
     if strategy.num_replicas_in_sync > 1:
         tf.function(lambda: strategy.run(move))()
-
-
-def make_optimizer(settings: OptimizerConfig) -> keras.optimizers.Optimizer:
-    """The Keras optimizer that `settings` name; its learning rate is set at each step.
-
-    Raises:
-        ValueError: for an argument that it does not take, or that is set elsewhere.
-    """
-    optimizer_class = OPTIMIZERS[settings.name]
-    known = [name for name in inspect.signature(optimizer_class).parameters if name not in {*_RESERVED, "kwargs"}]
-    for name in settings.arguments:
-        if name in _RESERVED:
-            raise ValueError(f"training.optimizer.arguments.{name}: is set by {_RESERVED[name]}")
-        if name not in known:
-            raise ValueError(
-                f"training.optimizer.arguments.{name}: keras.optimizers.{optimizer_class.__name__} has no such "
-                f"argument; it has {', '.join(known)}"
-            )
-    optimizer = optimizer_class(learning_rate=0.0, **settings.arguments, name="optimizer")
-    # The step has summed the gradients over the replicas, to clip what is really applied; Keras would sum them again.
-    optimizer._all_reduce_sum_gradients = lambda gradients_and_variables: gradients_and_variables
-    return optimizer

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from nmt.config import SearchConfig
 from nmt.data import make_batch, token_batches
-from nmt.losses import token_log_probabilities
+from nmt.losses import log_normalizers, token_log_probabilities
 from nmt.model import Seq2Seq
 from nmt.search import Hypotheses, beam_search, length_limits, repeat_rows, sample
 from nmt.tokenizer import EOS, PAD, Tokenizer, Tokenizers
@@ -47,7 +47,8 @@ def translate_ids(
             ),
             strict=True,
         )
-        log_probabilities = tf.nn.log_softmax(tf.stack(logits)[:, :, 0])  # [models, rows, vocab]
+        logits = tf.stack(logits)[:, :, 0]  # [models, rows, vocab]
+        log_probabilities = logits - log_normalizers(logits, tf.nn.softmax(logits))
         if len(models) == 1:
             return log_probabilities[0], states, weights[0][:, 0]
         mean = tf.reduce_logsumexp(log_probabilities, axis=0) - np.log(len(models))

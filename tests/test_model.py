@@ -8,10 +8,14 @@ from tiny_job import tiny_job
 from tiny_model import SOURCE, TARGET_IN, VARIANTS, VOCABULARY, step_by_step, tiny_model
 
 from nmt.config import PRESETS, ModelConfig, Section
-from nmt.losses import smoothed_cross_entropy
+from nmt.data import Batch
+from nmt.losses import token_log_probabilities
 from nmt.lstm import LSTM, BidirectionalLSTM
 from nmt.model import Seq2Seq, build_model
 from nmt.tokenizer import PAD
+
+BATCH = Batch(SOURCE, TARGET_IN, np.where(TARGET_IN != PAD, np.maximum(TARGET_IN, 3), PAD))
+NO_DROPOUT = {"embedding": 0.0, "layers": 0.0, "output": 0.0}
 
 each_variant = pytest.mark.parametrize("settings", VARIANTS.values(), ids=VARIANTS)
 
@@ -39,10 +43,17 @@ def test_a_batch_equals_its_rows_one_by_one(settings):
 
 
 @each_variant
+def test_the_training_loss_is_that_of_the_logits_at_the_real_targets(settings):
+    model = tiny_model({**settings, "dropout": NO_DROPOUT})
+    expected = -tf.reduce_sum(token_log_probabilities(model(SOURCE, TARGET_IN), BATCH.target_out))
+    np.testing.assert_allclose(model.training_loss(BATCH, 0.0), expected, rtol=1e-5)
+
+
+@each_variant
 def test_every_weight_learns(settings):
     model = tiny_model(settings)
     with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(smoothed_cross_entropy(model(SOURCE, TARGET_IN), np.maximum(TARGET_IN, 3), 0.1))
+        loss = model.training_loss(BATCH, 0.1)
     gradients = tape.gradient(loss, [weight.value for weight in model.trainable_weights])
     for weight, gradient in zip(model.trainable_weights, gradients, strict=True):
         assert np.any(tf.convert_to_tensor(gradient)), weight.path
@@ -64,12 +75,12 @@ def test_bfloat16_keeps_weights_states_and_logits_in_float32_and_stays_close(set
 
 @pytest.mark.parametrize(("tied", "matrices"), [("none", 3), ("target", 2), ("all", 1)])
 def test_tied_embeddings_are_one_matrix_and_learn_from_each_of_its_uses(tied, matrices):
-    model = tiny_model({"tied_embeddings": tied})
+    model = tiny_model({"tied_embeddings": tied, "dropout": NO_DROPOUT})
     shared = [weight for weight in model.weights if weight.shape[0] == VOCABULARY and len(weight.shape) == 2]
     assert len(shared) == matrices
 
     def loss():
-        return tf.reduce_sum(smoothed_cross_entropy(model(SOURCE, TARGET_IN), np.maximum(TARGET_IN, 3), 0.0))
+        return model.training_loss(BATCH, 0.0)
 
     with tf.GradientTape() as tape:
         total = loss()

@@ -20,11 +20,12 @@ from nmt.data import Batch, make_batch
 from nmt.distribution import Workers
 from nmt.losses import token_log_probabilities
 from nmt.metrics import score
+from nmt.optimizer import make_optimizer
 from nmt.progress import Progress
 from nmt.run import Run
 from nmt.tokenizer import train_tokenizers
 from nmt.train import Interrupted, choose_precision, train
-from nmt.train_step import TrainState, TrainStep, make_optimizer
+from nmt.train_step import TrainState, TrainStep
 from nmt.translate import Translator
 
 # Everything that has a state of its own, all at once.
@@ -366,6 +367,23 @@ def test_each_optimizer_moves_weights_downhill(name):
     for _ in range(3):
         optimizer.apply([weight.value], [weight])
     assert np.all(np.abs(weight.numpy()) < [1.0, 2.0])
+
+
+@pytest.mark.parametrize(("name", "keras_class"), [("adam", keras.optimizers.Adam), ("adamw", keras.optimizers.AdamW)])
+@pytest.mark.parametrize("amsgrad", [False, True])
+def test_one_pass_updates_are_those_of_keras(name, keras_class, amsgrad):
+    arguments = {"beta_1": 0.8, "beta_2": 0.9, "epsilon": 1e-3, "amsgrad": amsgrad}
+    gradients = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    results = []
+    for optimizer in (make_optimizer(OptimizerConfig(name=name, arguments=arguments)), keras_class(**arguments)):
+        weight = keras.Variable([1.0, -2.0, 3.0, 0.0])
+        optimizer.build([weight])
+        for step, gradient in enumerate(gradients):
+            optimizer.learning_rate = 0.1 / (step + 1)
+            optimizer.apply([tf.constant(gradient)], [weight])
+        results.append([variable.numpy() for variable in (weight, *optimizer.variables)])
+    for found, expected in zip(*results, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_optimizer_arguments_reach_keras_and_others_are_refused():

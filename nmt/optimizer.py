@@ -1,0 +1,84 @@
+"""The optimizers: those of Keras, the two most used of them with one pass over the weights instead of a dozen."""
+
+from __future__ import annotations
+
+import inspect
+
+import keras
+import tensorflow as tf
+
+from nmt.config import OptimizerConfig
+
+
+@keras.saving.register_keras_serializable("nmt")
+class Adam(keras.optimizers.Adam):
+    """keras.optimizers.Adam, updated by TensorFlow's kernel for Kingma & Ba 2015, section 2."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        if self.amsgrad:
+            super().update_step(gradient, variable, learning_rate)
+            return
+        index = self._get_variable_index(variable)
+        step = tf.cast(self.iterations + 1, variable.dtype)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[index].value.handle,
+            v=self._velocities[index].value.handle,
+            beta1_power=self.beta_1**step,
+            beta2_power=self.beta_2**step,
+            lr=tf.cast(learning_rate, variable.dtype),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=gradient,
+        )
+
+
+@keras.saving.register_keras_serializable("nmt")
+class AdamW(Adam, keras.optimizers.AdamW):
+    """keras.optimizers.AdamW, which is Adam once the weights have decayed."""
+
+
+OPTIMIZERS = {
+    "adam": Adam,
+    "adamw": AdamW,
+    "nadam": keras.optimizers.Nadam,
+    "adafactor": keras.optimizers.Adafactor,
+    "rmsprop": keras.optimizers.RMSprop,
+    "sgd": keras.optimizers.SGD,
+    "lion": keras.optimizers.Lion,
+}
+# What `training` sets in its own words.
+_RESERVED = {
+    "learning_rate": "training.schedule.learning_rate",
+    "clipnorm": "training.optimizer.clip_norm",
+    "clipvalue": "training.optimizer.clip_norm",
+    "global_clipnorm": "training.optimizer.clip_norm",
+    "use_ema": "training.ema_decay",
+    "ema_momentum": "training.ema_decay",
+    "ema_overwrite_frequency": "training.ema_decay",
+    "gradient_accumulation_steps": "training.accumulate_batches",
+    "name": "training.optimizer.name",
+}
+
+
+def make_optimizer(settings: OptimizerConfig) -> keras.optimizers.Optimizer:
+    """The Keras optimizer that `settings` name; its learning rate is set at each step.
+
+    Raises:
+        ValueError: for an argument that it does not take, or that is set elsewhere.
+    """
+    optimizer_class = OPTIMIZERS[settings.name]
+    known = [name for name in inspect.signature(optimizer_class).parameters if name not in {*_RESERVED, "kwargs"}]
+    for name in settings.arguments:
+        if name in _RESERVED:
+            raise ValueError(f"training.optimizer.arguments.{name}: is set by {_RESERVED[name]}")
+        if name not in known:
+            raise ValueError(
+                f"training.optimizer.arguments.{name}: keras.optimizers.{optimizer_class.__name__} has no such "
+                f"argument; it has {', '.join(known)}"
+            )
+    optimizer = optimizer_class(learning_rate=0.0, **settings.arguments, name="optimizer")
+    # The step has summed the gradients over the replicas, to clip what is really applied; Keras would sum them again.
+    optimizer._all_reduce_sum_gradients = lambda gradients_and_variables: gradients_and_variables
+    return optimizer
