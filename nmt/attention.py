@@ -18,8 +18,8 @@ MASKED = -1e9  # a score that softmax turns into an exact 0
 class Memory(NamedTuple):
     """The source as the decoder sees it: only read while decoding, so it is repeated per beam once, never reordered."""
 
-    values: tf.Tensor  # float32 [batch, heads, source_time, size]
-    keys: tf.Tensor  # float32 [batch, heads, source_time, units / heads]
+    values: tf.Tensor  # [batch, heads, source_time, size], of the products' dtype
+    keys: tf.Tensor  # [batch, heads, source_time, units / heads]; likewise, but float32 for the additive score
     mask: tf.Tensor  # bool [batch, source_time], True = real
 
 
@@ -91,6 +91,9 @@ class Attention(keras.layers.Layer):
         """values float [batch, source_time, size], mask bool [batch, source_time], True = real."""
         keys = self._product(values, self.key_kernel) if SCORES[self.score].projects_keys else values
         values = self._product(values, self.value_kernel) if self.heads > 1 else values
+        # What only products read is cast to their dtype here, once, and not at every step.
+        values = tf.cast(values, self.compute_dtype)
+        keys = keys if self.score == "additive" else tf.cast(keys, self.compute_dtype)
         return Memory(self._by_head(values), self._by_head(keys), mask)
 
     def call(self, queries, memory):
@@ -119,8 +122,9 @@ class Attention(keras.layers.Layer):
         if SCORES[self.score].projects_queries:
             queries = self._product(queries, self.query_kernel)
         if self.score == "additive":
-            summed = self._by_head(queries + self.bias)[..., tf.newaxis, :] + memory.keys[:, :, tf.newaxis]
+            queries += tf.cast(self.bias.value, queries.dtype)
+            summed = self._by_head(queries)[..., tf.newaxis, :] + memory.keys[:, :, tf.newaxis]
             # [rows, heads, time, source_time, depth] . [heads, depth]
-            return tf.einsum("bhtsd,hd->bhts", tf.tanh(summed), tf.convert_to_tensor(self.score_kernel))
+            return tf.einsum("bhtsd,hd->bhts", tf.tanh(summed), tf.cast(self.score_kernel.value, summed.dtype))
         scores = self._product(self._by_head(queries), memory.keys, transpose_b=True)
         return scores * self.depth**-0.5 if self.score == "scaled" else scores

@@ -224,7 +224,8 @@ def _score(options: argparse.Namespace) -> int:
     _import_tensorflow()
     from nmt.translate import Translator
 
-    translator = Translator([run.load_model(options.weights)], run.tokenizers, run.config.search)
+    search = run.config.search
+    translator = Translator([run.load_model(options.weights, search.precision)], run.tokenizers, search)
     pairs, log_probability, pieces = read_pairs(pair), 0.0, 0
     while window := list(islice(pairs, WINDOW_LINES)):
         for scores in translator.score(*zip(*window, strict=True)):
@@ -283,16 +284,19 @@ def _add_export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Writes DIR/<version>, a SavedModel that takes text and gives text, with configs and a README."
     _add_run(parser)
     parser.add_argument("directory", metavar="DIR", help="where to; a later export becomes the next version")
+    _add_set(parser, "a setting of search, such as search.precision=bfloat16")
 
 
 def _export(options: argparse.Namespace) -> int:
     from nmt.run import Run
+    from nmt.translate_files import search_options
 
     run = Run.open(options.run)
+    search = search_options(run.config, options.overrides)
     _import_tensorflow()
     from nmt.export import export
 
-    print(export(run, options.directory, weights=options.weights))
+    print(export(run, options.directory, weights=options.weights, search=search))
     return 0
 
 

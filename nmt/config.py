@@ -296,6 +296,11 @@ class SearchConfig(Section):
     )
     seed: int = Field(default=0, description="sampling: the same seed and line give the same translation.")
     n_best: Positive = Field(default=1, description="Translations a sentence, best first.")
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="float32",
+        description="Of weights and matrix products when translating; bfloat16 is faster on processors that have it, "
+        "and an export of half the size.",
+    )
     max_source_length: Positive = Field(
         default=100,
         description="Longer lines are split at sentence ends or words into chunks of at most so many pieces.",

@@ -91,7 +91,8 @@ class Decoder(keras.layers.Layer):
     def call(self, tokens, state, memory, training=False):
         readouts, state, weights = self.read(tokens, state, memory, training)
         flat = tf.reshape(readouts, [-1, self.readout.units])
-        logits = product(flat, self.output_weights[0], self.product_dtype, transpose_b=True) + self.output_bias
+        logits = product(flat, self.output_weights[0], self.product_dtype, transpose_b=True)
+        logits += tf.cast(self.output_bias.value, logits.dtype)
         logits = tf.reshape(logits, [tf.shape(readouts)[0], tf.shape(readouts)[1], self.vocabulary])
         return logits, state, weights
 

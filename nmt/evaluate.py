@@ -108,7 +108,8 @@ def evaluate(
 
 
 def _translator(run: Run, options: SearchConfig | None, weights: str) -> Translator:
-    return Translator([run.load_model(weights)], run.tokenizers, options or run.config.search)
+    options = options or run.config.search
+    return Translator([run.load_model(weights, options.precision)], run.tokenizers, options)
 
 
 def _test_sets(run: Run, name: str | None) -> dict[str, TextPair]:

@@ -34,20 +34,26 @@ MAX_ALIGNED_PIECES = 1000  # of a line in `align`, whose answer grows with the s
 WARMUP_LINES = (["."], [". " * 10] * 8)
 
 
-def export(run: Run, directory: str | os.PathLike[str], *, weights: str | int = "best") -> Path:
+def export(
+    run: Run, directory: str | os.PathLike[str], *, weights: str | int = "best", search: SearchConfig | None = None
+) -> Path:
     """Writes the next version of a run's endpoints and what is needed to serve them.
 
-    Args: weights: which of the run's, as in Run.load_model.
+    Args:
+        weights: which of the run's, as in Run.load_model.
+        search: how the endpoints translate; None = as the run's config says.
+
     Returns: the new version's directory; that of the ids endpoint where tensorflow-text is not installed.
     """
-    model = run.load_model(weights)
+    search = search or run.config.search
+    model = run.load_model(weights, search.precision)
     directory = Path(directory)
     version = _next_version(directory)
     config = run.config
-    ids = IdsEndpoint(model, config.search)
+    ids = IdsEndpoint(model, search)
     written = _save(ids, {"serving_default": ids.translate}, directory / "ids" / version)
     if importlib.util.find_spec("tensorflow_text"):
-        text = TextEndpoint(model, run.tokenizers, search=config.search, settings=config.export)
+        text = TextEndpoint(model, run.tokenizers, search=search, settings=config.export)
         signatures = {"serving_default": text.translate, "nbest": text.nbest, "align": text.align}
         written = _save(text, signatures, directory / version)
     else:

@@ -65,7 +65,7 @@ class LSTM(keras.layers.Layer):
     def build(self, inputs_shape):
         size = inputs_shape[-1]
         self.kernel = self._weight("kernel", (size, 4 * self.units), "glorot_uniform")
-        self.recurrent_kernel = self._weight("recurrent_kernel", (self.units, 4 * self.units), "orthogonal")
+        self.recurrent_kernel = self._weight("recurrent_kernel", (self.units, 4 * self.units), _orthogonal)
         self.bias = self._weight("bias", (4 * self.units,), _forget_bias)
         if self.layer_normalization:
             self.input_gain = self._weight("input_gain", (4 * self.units,), "ones")
@@ -91,7 +91,7 @@ class LSTM(keras.layers.Layer):
             state = LSTMState(*(tf.cast(part, self._state_dtype) for part in initial_state))
         hiddens, cells = lstm_sequence(
             self._gate_inputs(inputs, dtype),
-            self._value(self.recurrent_kernel),
+            self.recurrent_kernel.value,
             state,
             hidden_mask=self._hidden_mask(state.hidden, training),
             normalization=self._normalization(),
@@ -129,7 +129,7 @@ class LSTM(keras.layers.Layer):
 
     def _gate_inputs(self, inputs, dtype):
         flat = tf.reshape(inputs, [-1, inputs.shape[-1]])
-        gates = product(flat, self._value(self.kernel), dtype)  # [time * batch, 4 * units]
+        gates = product(flat, self.kernel.value, dtype)  # [time * batch, 4 * units]
         if self.layer_normalization:
             normalized, _ = normalize(tf.reshape(gates, [-1, 4, self.units]))
             gates = tf.reshape(normalized, tf.shape(gates)) * self._value(self.input_gain)
@@ -146,6 +146,11 @@ class LSTM(keras.layers.Layer):
         if not self.layer_normalization:
             return None
         return Normalization(*map(self._value, (self.gate_gain, self.cell_gain, self.cell_bias)))
+
+
+def _orthogonal(shape, dtype=None):
+    """Saxe et al. 2014; made in float32, as TensorFlow has no QR decomposition for bfloat16."""
+    return tf.cast(keras.initializers.Orthogonal()(shape, dtype="float32"), dtype)
 
 
 def _forget_bias(shape, dtype=None):

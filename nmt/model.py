@@ -20,6 +20,7 @@ from nmt.encoder import Encoder
 from nmt.losses import summed_loss
 from nmt.tokenizer import PAD
 
+# While training, bfloat16 weights are kept in float32 beside: small updates would be lost in rounding.
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
@@ -32,11 +33,11 @@ class Seq2Seq(keras.Model):
 
     def __init__(self, config: ModelConfig, source_vocabulary: int, target_vocabulary: int, **options):
         super().__init__(autocast=False, **options)
-        source_embedding = _embedding(source_vocabulary, config, "source_embedding")
+        source_embedding = _embedding(source_vocabulary, config, "source_embedding", self.variable_dtype)
         if config.tied_embeddings == "all":
             target_embedding = source_embedding
         else:
-            target_embedding = _embedding(target_vocabulary, config, "target_embedding")
+            target_embedding = _embedding(target_vocabulary, config, "target_embedding", self.variable_dtype)
         policy = self.dtype_policy
         self.encoder = Encoder(config, source_embedding, dtype=policy, name="encoder")
         self.decoder = Decoder(config, target_vocabulary, target_embedding, dtype=policy, name="decoder")
@@ -64,23 +65,30 @@ class Seq2Seq(keras.Model):
         return summed_loss(readouts, kernel, bias, targets, smoothing=smoothing, dtype=self.decoder.product_dtype)
 
 
-def _embedding(vocabulary: int, config: ModelConfig, name: str) -> keras.layers.Embedding:
+def _embedding(vocabulary: int, config: ModelConfig, name: str, dtype: str) -> keras.layers.Embedding:
     initializer = keras.initializers.RandomUniform(-config.embedding_range, config.embedding_range)
-    # float32 whatever the policy: the matrix products downstream cast what they need
     return keras.layers.Embedding(
-        vocabulary, config.embedding_size, embeddings_initializer=initializer, dtype="float32", name=name
+        vocabulary, config.embedding_size, embeddings_initializer=initializer, dtype=dtype, name=name
     )
 
 
 def build_model(
-    config: Config, *, source_vocabulary: int, target_vocabulary: int, precision: str = "float32"
+    config: Config,
+    *,
+    source_vocabulary: int,
+    target_vocabulary: int,
+    precision: str = "float32",
+    trainable: bool = True,
 ) -> Seq2Seq:
     """A model with its weights, initialized as config.seed says.
 
-    Args: precision: "float32" or "bfloat16" (of the matrix products; weights, states and softmax stay float32).
+    Args:
+        precision: "float32" or "bfloat16", of the matrix products; states and softmax are float32 in any case.
+        trainable: keep the weights in float32 too; else they have the precision of the products, and no product has to
+            cast them.
     """
     keras.utils.set_random_seed(config.seed)
-    policy = keras.DTypePolicy(POLICIES[precision])
+    policy = keras.DTypePolicy(POLICIES[precision] if trainable else precision)
     model = Seq2Seq(config.model, source_vocabulary, target_vocabulary, dtype=policy, name="model")
     tokens = tf.ones([1, 2], tf.int32)
     model(tokens, tokens)  # creates the weights

@@ -202,7 +202,7 @@ class Run:
         raise ValueError(f"{self.path}: no weights {str(name)!r}; there are: {', '.join(self._names()) or 'none yet'}")
 
     def load_model(self, name: str | int = "best", precision: str = "float32") -> Seq2Seq:
-        """The model with the weights `name`, as in `load_weights`.
+        """The model with the weights `name`, as in `load_weights`, to translate with in "float32" or "bfloat16".
 
         Raises:
             ValueError: as `load_weights`.
@@ -215,6 +215,7 @@ class Run:
             source_vocabulary=self.tokenizers.source.vocabulary_size,
             target_vocabulary=self.tokenizers.target.vocabulary_size,
             precision=precision,
+            trainable=False,
         )
         assign_weights(model.weights, weights)
         return model

@@ -93,7 +93,7 @@ def _translator(options: argparse.Namespace, model: str) -> Translate:
     import_tensorflow()
     from nmt.translate import Translator
 
-    models = [run.load_model(options.weights) for run in runs]
+    models = [run.load_model(options.weights, search.precision) for run in runs]
     with_alignments = options.alignments is not None or options.jsonl
     return Translator(models, runs[0].tokenizers, search, with_alignments=with_alignments).translate
 

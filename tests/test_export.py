@@ -57,6 +57,23 @@ def translations(run):
     return Translator([run.load_model()], run.tokenizers, run.config.search, with_alignments=True).translate(LINES)
 
 
+def variable_bytes(version: Path) -> int:
+    return sum(file.stat().st_size for file in (version / "variables").iterdir())
+
+
+def test_a_bfloat16_export_has_two_bytes_a_weight_and_says_what_a_bfloat16_translator_says(run, exported, tmp_path):
+    search = run.config.search.model_copy(update={"precision": "bfloat16"})
+    narrow = export(run, tmp_path, search=search)
+    saved = variable_bytes(exported) - variable_bytes(narrow)
+    assert saved == pytest.approx(2 * run.load_model().count_params(), rel=0.02)
+
+    lines = [b"red cat sees", b"big dog. small house. old tree runs."]
+    expected = Translator([run.load_model(precision="bfloat16")], run.tokenizers, search).translate(lines)
+    found = SavedModel(narrow).run("serving_default", texts(lines))
+    assert found["translation"].tolist() == [translation.text.encode() for translation in expected]
+    np.testing.assert_allclose(found["score"], [translation.score for translation in expected], atol=0.05)
+
+
 def texts(lines):
     return {"text": np.array(lines, dtype=object)}
 

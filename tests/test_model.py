@@ -1,5 +1,7 @@
 """The model keeps the laws of a translator, and every setting of its section does something."""
 
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -71,6 +73,24 @@ def test_bfloat16_keeps_weights_states_and_logits_in_float32_and_stays_close(set
     real = TARGET_IN != PAD
     assert 0 < np.abs(found - expected)[real].max() < 0.15
     np.testing.assert_allclose(stepped[real], found[real], atol=0.1)
+
+
+@each_variant
+def test_a_bfloat16_model_to_translate_with_has_bfloat16_weights_and_float32_states_and_stays_close(settings, tmp_path):
+    overrides = [f"model.{name}={json.dumps(value)}" for name, value in settings.items()]
+    config = tiny_job(tmp_path, "tokenizer.joint=true", *overrides)
+    sizes = {"source_vocabulary": VOCABULARY, "target_vocabulary": VOCABULARY}
+    exact = build_model(config, **sizes)
+    narrow = build_model(config, **sizes, precision="bfloat16", trainable=False)
+    for weight, same in zip(narrow.weights, exact.weights, strict=True):
+        weight.assign(same.numpy())
+    memory, state = narrow.encode(SOURCE)
+    found, state, _ = step_by_step(narrow, TARGET_IN, state, memory)
+
+    assert {weight.dtype for weight in narrow.weights} == {"bfloat16"}
+    assert {found.dtype, *(part.dtype for part in tf.nest.flatten(state))} == {tf.float32}
+    real = TARGET_IN != PAD
+    assert 0 < np.abs(found - exact(SOURCE, TARGET_IN))[real].max() < 0.1
 
 
 @pytest.mark.parametrize(("tied", "matrices"), [("none", 3), ("target", 2), ("all", 1)])
