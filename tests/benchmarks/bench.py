@@ -1,0 +1,129 @@
+"""What the benchmarks share: contenders in processes of their own, measured in turns, and the table of what came out.
+
+A contender is a command. It prepares itself, says so with a line, and then makes one repetition for each line it reads,
+answering with one line of JSON: `work` done (tokens, sentences) and the `seconds` it took. Taking turns makes machines
+whose speed drifts bearable: what is compared ran seconds apart, and ratios are taken turn by turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Contender:
+    """One line of the table: its name and the command that measures it."""
+
+    name: str
+    command: Sequence[str]
+    speeds: list[float] = field(default_factory=list)  # work a second, one a repetition
+    peak_megabytes: float = 0.0
+
+
+def answer_repetitions(repetition: Callable[[], float]) -> None:
+    """The contender's side: `repetition` does its work once and returns how much it was."""
+    repetition()  # compiles, fills caches
+    print(json.dumps("ready"), flush=True)
+    for _ in sys.stdin:
+        began_at = time.perf_counter()
+        work = repetition()
+        print(json.dumps({"work": work, "seconds": time.perf_counter() - began_at}), flush=True)
+
+
+def measure(contenders: Sequence[Contender], *, repetitions: int, cores: int) -> None:
+    """Lets the contenders take turns on the first `cores` processor cores, and notes their speeds.
+
+    One that cannot start, such as a peer that is not installed, is reported and has no speeds.
+    """
+    allowed = sorted(os.sched_getaffinity(0))[:cores]
+    running = []
+    for contender in contenders:
+        process = subprocess.Popen(
+            contender.command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": str(cores), "TF_CPP_MIN_LOG_LEVEL": "3"},
+            preexec_fn=lambda: os.sched_setaffinity(0, allowed),
+        )
+        if _answer(process) == "ready":
+            running.append((contender, process))
+        else:
+            _, errors = process.communicate()
+            print(f"{contender.name}: left out: {(errors.strip().splitlines() or ['no answer'])[-1]}", file=sys.stderr)
+    for _ in range(repetitions):
+        for contender, process in running:
+            process.stdin.write("\n")
+            process.stdin.flush()
+            result = _answer(process)
+            contender.speeds.append(result["work"] / result["seconds"])
+    for contender, process in running:
+        with open(f"/proc/{process.pid}/status") as status:
+            peak = next(line for line in status if line.startswith("VmHWM"))
+        contender.peak_megabytes = int(peak.split()[1]) / 1024
+        process.communicate()
+
+
+def _answer(process: subprocess.Popen) -> object:
+    """The next line that is JSON: libraries print as they like."""
+    for line in process.stdout:
+        try:
+            return json.loads(line)
+        except ValueError:
+            continue
+    return None
+
+
+def print_table(title: str, unit: str, contenders: Sequence[Contender], *, against: Sequence[str]) -> None:
+    """A Markdown table; `against` names the contenders that all are compared with, turn by turn."""
+    measured = {contender.name: contender for contender in contenders if contender.speeds}
+    against = [name for name in against if name in measured]
+    print(f"\n{title}\n")
+    header = ["", f"{unit} (median)", "min - max", *(f"x {name}" for name in against), "peak MB"]
+    print("| " + " | ".join(header) + " |")
+    print("|" + "---|" * len(header))
+    for contender in measured.values():
+        speeds = contender.speeds
+        ratios = [
+            statistics.median(a / b for a, b in zip(speeds, measured[name].speeds, strict=True)) for name in against
+        ]
+        cells = [
+            contender.name,
+            f"{statistics.median(speeds):,.4g}",
+            f"{min(speeds):,.4g} - {max(speeds):,.4g}",
+            *(f"{ratio:.2f}" for ratio in ratios),
+            f"{contender.peak_megabytes:,.0f}",
+        ]
+        print("| " + " | ".join(cells) + " |")
+
+
+def arguments(description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--repetitions", type=int, default=7, help="turns of each contender (7)")
+    parser.add_argument("--cores", type=int, default=1, help="processor cores each may use (1)")
+    parser.add_argument("--contender", help=argparse.SUPPRESS)  # this process is one
+    return parser
+
+
+def contender_command(script: str, name: str, *options: object) -> list[str]:
+    """The command that makes a process of `script` the contender `name`."""
+    return [sys.executable, script, "--contender", name, *map(str, options)]
+
+
+def machine() -> str:
+    with open("/proc/cpuinfo") as cpuinfo:
+        lines = list(cpuinfo)
+    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    flags = next((line.split(":")[1].split() for line in lines if line.startswith("flags")), [])
+    extensions = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in flags]
+    return f"{model}, {os.cpu_count()} cores, {' '.join(extensions)}; Python {platform.python_version()}"

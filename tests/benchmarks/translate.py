@@ -1,0 +1,157 @@
+"""Translating with the whole model (see reference.py): sentences a second, against OpenNMT-tf and CTranslate2.
+
+    python tests/benchmarks/translate.py [--beam-size 5] [--rows 64] [--cores 1] [--opennmt-tf ENVIRONMENT/bin/python]
+
+Every sentence has 14 pieces and every translation is made to have 14, so that all do the same number of steps.
+CTranslate2, which runs no recurrent models, translates with a Transformer-Tiny of 4 + 4 layers of 128; it is
+a contender where it is installed (pip install -e '.[bench]'). peers/opennmt_tf.py says how to make that environment.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import reference
+from bench import Contender, answer_repetitions, arguments, contender_command, machine, measure, print_table
+
+PEER = str(Path(__file__).parent / "peers" / "opennmt_tf.py")
+LENGTH = 14
+SENTENCES = 128  # a repetition; of single sentences an eighth
+
+
+def sources(rows: int) -> np.ndarray:
+    count = SENTENCES if rows > 1 else SENTENCES // 8
+    return np.random.default_rng(0).integers(4, reference.VOCABULARY, size=(count, LENGTH)).astype(np.int32)
+
+
+def contend_nmt(precision, ids, *, beam_size, rows):
+    from nmt.startup import import_tensorflow
+
+    import_tensorflow()
+    import tensorflow as tf
+
+    from nmt.config import SearchConfig
+    from nmt.model import build_model
+    from nmt.translate import translate_ids
+
+    model = build_model(
+        reference.config(),
+        source_vocabulary=reference.VOCABULARY,
+        target_vocabulary=reference.VOCABULARY,
+        precision=precision,
+        trainable=False,
+    )
+    # Neither shorter nor longer than LENGTH with its EOS; ratios count from the source's pieces.
+    ratio = (LENGTH - 1) / LENGTH
+    options = SearchConfig(beam_size=beam_size, min_length_ratio=1.0, max_length_ratio=ratio, max_length_extra=1)
+    search = tf.function(
+        lambda source: translate_ids([model], source, options),
+        input_signature=[tf.TensorSpec([None, None], tf.int32)],
+        autograph=False,
+    )
+
+    def repetition():
+        for start in range(0, len(ids), rows):
+            found = search(ids[start : start + rows])
+            assert int(tf.reduce_max(found.lengths)) == LENGTH == int(tf.reduce_min(found.lengths))
+        return len(ids)
+
+    answer_repetitions(repetition)
+
+
+def contend_ctranslate2(compute_type, ids, *, beam_size, rows):
+    import ctranslate2
+    from ctranslate2.specs import transformer_spec
+
+    random = np.random.default_rng(0)
+    spec = transformer_spec.TransformerSpec.from_config((4, 4), 4)
+    fill(spec, random, size=128, inner=256)
+    words = ["<unk>", "<s>", "</s>", *(f"w{number}" for number in range(3, reference.VOCABULARY))]
+    spec.register_source_vocabulary(words)
+    spec.register_target_vocabulary(words)
+    spec.validate()
+    spec.optimize()
+    with tempfile.TemporaryDirectory() as path:
+        spec.save(path)
+        translator = ctranslate2.Translator(path, compute_type=compute_type, inter_threads=1)
+    sentences = [[words[number] for number in row] for row in ids]
+
+    def repetition():
+        for start in range(0, len(sentences), rows):
+            translator.translate_batch(
+                sentences[start : start + rows],
+                beam_size=beam_size,
+                min_decoding_length=LENGTH,
+                max_decoding_length=LENGTH,
+            )
+        return len(sentences)
+
+    answer_repetitions(repetition)
+
+
+def fill(spec, random, *, size, inner):
+    """Gives every weight of a Transformer its shape and random values."""
+
+    def normal(*shape):
+        return random.normal(scale=0.1, size=shape).astype(np.float32)
+
+    def norm(layer):
+        layer.gamma, layer.beta = np.ones(size, np.float32), np.zeros(size, np.float32)
+
+    def linear(layer, inputs, outputs):
+        layer.weight, layer.bias = normal(outputs, inputs), normal(outputs)
+
+    def attention(layer, outputs):
+        norm(layer.layer_norm)
+        for part, factor in zip(layer.linear, outputs, strict=True):
+            linear(part, size, factor * size)
+
+    def half(stack, crosses):
+        embeddings = stack.embeddings[0] if isinstance(stack.embeddings, list) else stack.embeddings
+        embeddings.weight = normal(reference.VOCABULARY, size)
+        stack.position_encodings.encodings = normal(500, size)
+        norm(stack.layer_norm)
+        for layer in stack.layer:
+            attention(layer.self_attention, (3, 1))
+            if crosses:
+                attention(layer.attention, (1, 2, 1))
+            norm(layer.ffn.layer_norm)
+            linear(layer.ffn.linear_0, size, inner)
+            linear(layer.ffn.linear_1, inner, size)
+
+    half(spec.encoder, crosses=False)
+    half(spec.decoder, crosses=True)
+    linear(spec.decoder.projection, size, reference.VOCABULARY)
+
+
+def main() -> None:
+    parser = arguments(__doc__.splitlines()[0])
+    parser.add_argument("--opennmt-tf", help="the Python of an environment with OpenNMT-tf")
+    parser.add_argument("--beam-size", type=int, default=5, help="hypotheses (5)")
+    parser.add_argument("--rows", type=int, default=64, help="sentences a batch (64)")
+    options = parser.parse_args()
+    ids = sources(options.rows)
+    work = {"beam_size": options.beam_size, "rows": options.rows}
+    if options.contender:
+        system, precision = options.contender.split()
+        contend = {"nmt": contend_nmt, "CTranslate2": contend_ctranslate2}[system]
+        contend(precision, ids, **work)
+        return
+    flags = ("--beam-size", options.beam_size, "--rows", options.rows)
+    names = ("nmt float32", "nmt bfloat16", "CTranslate2 float32", "CTranslate2 int8")
+    contenders = [Contender(name, contender_command(__file__, name, *flags)) for name in names]
+    with tempfile.NamedTemporaryFile(suffix=".npz") as file:
+        np.savez(file, source=ids, vocabulary=reference.VOCABULARY, length=LENGTH)
+        file.flush()
+        if options.opennmt_tf:
+            sizes = ["--beam-size", str(options.beam_size), "--rows", str(options.rows)]
+            contenders.append(Contender("OpenNMT-tf", [options.opennmt_tf, PEER, file.name, *sizes]))
+        measure(contenders, repetitions=options.repetitions, cores=options.cores)
+    title = f"Translating, beam {options.beam_size}, batch {options.rows}, {options.cores} core(s); {machine()}"
+    print_table(title, "sentences/s", contenders, against=["nmt float32", "OpenNMT-tf", "CTranslate2 int8"])
+
+
+if __name__ == "__main__":
+    main()
