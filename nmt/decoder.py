@@ -90,9 +90,10 @@ class Decoder(keras.layers.Layer):
 
     def call(self, tokens, state, memory, training=False):
         readouts, state, weights = self.read(tokens, state, memory, training)
+        kernel, bias = self.output_weights
         flat = tf.reshape(readouts, [-1, self.readout.units])
-        logits = product(flat, self.output_weights[0], self.product_dtype, transpose_b=True)
-        logits += tf.cast(self.output_bias.value, logits.dtype)
+        logits = product(flat, kernel, tf.as_dtype(self.compute_dtype), transpose_b=True)
+        logits += tf.cast(bias.value, logits.dtype)
         logits = tf.reshape(logits, [tf.shape(readouts)[0], tf.shape(readouts)[1], self.vocabulary])
         return logits, state, weights
 
@@ -107,10 +108,6 @@ class Decoder(keras.layers.Layer):
     def output_weights(self):
         """The output layer's kernel [vocab, size] and bias [vocab]."""
         return (self.embedding.embeddings if self.tied else self.output_kernel), self.output_bias
-
-    @property
-    def product_dtype(self):
-        return tf.as_dtype(self.compute_dtype)
 
     def _layers_of_state(self):
         return [self.first, *self.upper.layers]

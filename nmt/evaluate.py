@@ -88,7 +88,10 @@ def evaluate(
     if against and not Path(against).is_dir() and len(pairs) > 1:
         raise ValueError(f"{against} is one system output, for one test set: choose it with --test {'|'.join(pairs)}")
     translator = _translator(run, options, weights)
-    other = _translator(Run.open(against), None, "best") if against and Path(against).is_dir() else None
+    other = None
+    if against and Path(against).is_dir():
+        other_run = Run.open(against)
+        other = _translator(other_run, other_run.config.search, "best")
     results = []
     for name, pair in pairs.items():
         sources, references = (list(side) for side in zip(*read_pairs(pair), strict=True))
@@ -107,8 +110,7 @@ def evaluate(
     return Report(str(run.path), weights, options, results)
 
 
-def _translator(run: Run, options: SearchConfig | None, weights: str) -> Translator:
-    options = options or run.config.search
+def _translator(run: Run, options: SearchConfig, weights: str) -> Translator:
     return Translator([run.load_model(weights, options.precision)], run.tokenizers, options)
 
 

@@ -57,12 +57,11 @@ class Seq2Seq(keras.Model):
         memory, state = self.encode(batch.source, training=True)
         readouts, _, _ = self.decoder.read(batch.target_in, state, memory, training=True)
         real = tf.where(batch.target_out != PAD)  # [tokens, 2]
-        readouts, targets = (
-            tf.gather_nd(readouts, real),
-            tf.gather_nd(batch.target_out, real),
-        )  # [tokens, size], [tokens]
+        readouts = tf.gather_nd(readouts, real)  # [tokens, size]
+        targets = tf.gather_nd(batch.target_out, real)  # [tokens]
         kernel, bias = self.decoder.output_weights
-        return summed_loss(readouts, kernel, bias, targets, smoothing=smoothing, dtype=self.decoder.product_dtype)
+        dtype = tf.as_dtype(self.compute_dtype)
+        return summed_loss(readouts, kernel, bias, targets, smoothing=smoothing, dtype=dtype)
 
 
 def _embedding(vocabulary: int, config: ModelConfig, name: str, dtype: str) -> keras.layers.Embedding:

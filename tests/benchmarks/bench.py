@@ -17,6 +17,9 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+
+OPENNMT_TF = str(Path(__file__).parent / "peers" / "opennmt_tf.py")  # its file says which Python runs it
 
 
 @dataclass

@@ -33,8 +33,9 @@ def tensorflow_step(library, precision, inputs, *, units, jit):
     import tensorflow as tf
 
     from nmt.lstm import LSTM
+    from nmt.model import POLICIES
 
-    policy = {"float32": "float32", "bfloat16": "mixed_bfloat16"}[precision]
+    policy = POLICIES[precision]
     if library == "nmt":
         layer = LSTM(units, dtype=policy)
     else:

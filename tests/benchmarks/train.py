@@ -8,14 +8,12 @@ peers/opennmt_tf.py says how to make that environment.
 from __future__ import annotations
 
 import tempfile
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import reference
-from bench import Contender, answer_repetitions, arguments, contender_command, machine, measure, print_table
+from bench import OPENNMT_TF, Contender, answer_repetitions, arguments, contender_command, machine, measure, print_table
 
-PEER = str(Path(__file__).parent / "peers" / "opennmt_tf.py")
 BATCHES = 8  # a repetition
 
 
@@ -73,7 +71,7 @@ def main() -> None:
         np.savez(file, **arrays)
         file.flush()
         if options.opennmt_tf:
-            contenders.append(Contender("OpenNMT-tf", [options.opennmt_tf, PEER, file.name]))
+            contenders.append(Contender("OpenNMT-tf", [options.opennmt_tf, OPENNMT_TF, file.name]))
         measure(contenders, repetitions=options.repetitions, cores=options.cores)
     shape = f"{options.units} units, vocabulary {options.vocabulary:,}, {options.rows} rows of {options.mean_length}"
     title = f"Training, {shape}, {options.cores} core(s); {machine()}"

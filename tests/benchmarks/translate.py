@@ -10,13 +10,11 @@ a contender where it is installed (pip install -e '.[bench]'). peers/opennmt_tf.
 from __future__ import annotations
 
 import tempfile
-from pathlib import Path
 
 import numpy as np
 import reference
-from bench import Contender, answer_repetitions, arguments, contender_command, machine, measure, print_table
+from bench import OPENNMT_TF, Contender, answer_repetitions, arguments, contender_command, machine, measure, print_table
 
-PEER = str(Path(__file__).parent / "peers" / "opennmt_tf.py")
 LENGTH = 14
 SENTENCES = 128  # a repetition; of single sentences an eighth
 
@@ -147,7 +145,7 @@ def main() -> None:
         file.flush()
         if options.opennmt_tf:
             sizes = ["--beam-size", str(options.beam_size), "--rows", str(options.rows)]
-            contenders.append(Contender("OpenNMT-tf", [options.opennmt_tf, PEER, file.name, *sizes]))
+            contenders.append(Contender("OpenNMT-tf", [options.opennmt_tf, OPENNMT_TF, file.name, *sizes]))
         measure(contenders, repetitions=options.repetitions, cores=options.cores)
     title = f"Translating, beam {options.beam_size}, batch {options.rows}, {options.cores} core(s); {machine()}"
     print_table(title, "sentences/s", contenders, against=["nmt float32", "OpenNMT-tf", "CTranslate2 int8"])
