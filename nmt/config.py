@@ -224,6 +224,11 @@ class TrainingConfig(Section):
     label_smoothing: Probability = Field(
         default=0.1, description="Share of the target's probability spread over all pieces."
     )
+    consistency: Annotated[float, Field(ge=0.0)] = Field(
+        default=0.0,
+        description="Weight of the divergence between two passes over each batch with other dropout (R-Drop, Liang et "
+        "al. 2021): doubles a step's work, pays where text is scarce; 0 = one pass.",
+    )
     accumulate_batches: Positive = Field(default=1, description="Batches whose gradients are summed into one step.")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="Of matrix products; weights and states stay float32. auto = measured at start-up."
@@ -343,6 +348,11 @@ class Config(Section):
     def _parts_fit(self) -> Config:
         if self.model.tied_embeddings == "all" and not self.tokenizer.joint:
             raise ValueError("model.tied_embeddings: all needs tokenizer.joint: true (one vocabulary, one matrix)")
+        if self.training.consistency and not any(self.model.dropout.model_dump().values()):
+            raise ValueError(
+                "training.consistency compares two passes with different dropout, and model.dropout has none: set a "
+                "dropout rate above 0, or training.consistency: 0"
+            )
         return self
 
 

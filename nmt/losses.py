@@ -29,36 +29,39 @@ def log_normalizers(logits, probabilities):
     return largest - tf.math.log(tf.reduce_max(probabilities, axis=-1, keepdims=True))
 
 
-def summed_loss(readouts, kernel, bias, targets, *, smoothing: float, dtype=tf.float32):
+def summed_loss(readouts, kernel, bias, targets, *, smoothing: float, consistency: float = 0.0, dtype=tf.float32):
     """The output layer's cross-entropy, summed over tokens, against targets of which `smoothing` is spread evenly over
-    the vocabulary (Szegedy et al. 2016, 7).
+    the vocabulary (Szegedy et al. 2016, 7), and how far two passes are from each other.
 
     The layer and the loss are one function because passes over [tokens, vocab] are what they cost: there are only the
     logits, their softmax and the three products; smoothing and bias are dealt with in [tokens] and [tokens, size].
 
     Args:
-        readouts: float32 [tokens, size], real positions only.
+        readouts: float32 [passes, tokens, size], real positions only; one pass through the network, or two of the same
+            tokens with other dropout.
         kernel: float32 [vocab, size]; bias: float32 [vocab].
         targets: int32 [tokens].
         smoothing: in [0, 1).
+        consistency: weight of the two passes' divergence (R-Drop, Liang et al. 2021, eq. 4).
         dtype: of the matrix products; everything else is float32.
 
-    Returns: float32 scalar.
+    Returns: float32 scalar, the sum over tokens and passes.
     """
 
     @tf.custom_gradient
     def run(readouts, kernel, bias):
-        loss, gradients = _loss_by_blocks(readouts, kernel, bias, targets, smoothing, dtype)
+        loss, gradients = _loss_by_blocks(readouts, kernel, bias, targets, smoothing, consistency, dtype)
         return loss, lambda upstream: [upstream * gradient for gradient in gradients]
 
     return run(*(tf.convert_to_tensor(argument) for argument in (readouts, kernel, bias)))
 
 
-def _loss_by_blocks(readouts, kernel, bias, targets, smoothing, dtype):
+def _loss_by_blocks(readouts, kernel, bias, targets, smoothing, consistency, dtype):
     """The loss, and its gradients for readouts, kernel and bias, never holding more than BLOCK logits."""
     vocab, size = kernel.shape
-    tokens = tf.shape(readouts)[0]
-    rows = max(1, BLOCK // vocab)
+    passes = readouts.shape[0]
+    tokens = tf.shape(readouts)[1]
+    rows = max(1, BLOCK // (passes * vocab))
     narrow = tf.cast(kernel, dtype)  # once, not for every block
     # The share of the loss that smoothing spreads over the vocabulary needs no logits.
     mean_kernel, mean_bias = tf.reduce_mean(kernel, axis=0), tf.reduce_mean(bias)  # [size], []
@@ -67,26 +70,50 @@ def _loss_by_blocks(readouts, kernel, bias, targets, smoothing, dtype):
         return (start == 0) | (start < tokens)  # once at least, as a replica's share may be all padding
 
     def body(start, loss, readouts_gradients, weights_gradient):
-        block, wanted = readouts[start : start + rows], targets[start : start + rows]  # [rows, size], [rows]
-        logits = product(block, narrow, dtype, transpose_b=True) + bias  # [rows, vocab]
-        index = tf.stack([tf.range(tf.shape(wanted)[0]), wanted], axis=1)  # [rows, 2]
+        block = tf.reshape(readouts[:, start : start + rows], [-1, size])  # [passes * rows, size]
+        wanted = tf.tile(targets[start : start + rows], [passes])  # [passes * rows]
+        logits = product(block, narrow, dtype, transpose_b=True) + bias  # [passes * rows, vocab]
+        index = tf.stack([tf.range(tf.shape(wanted)[0]), wanted], axis=1)  # [passes * rows, 2]
         probabilities = tf.nn.softmax(logits)
-        mean = tf.linalg.matvec(block, mean_kernel) + mean_bias  # [rows], of the logits
-        expected = (1.0 - smoothing) * tf.gather_nd(logits, index) + smoothing * mean  # [rows]
-        loss += tf.reduce_sum(log_normalizers(logits, probabilities)[:, 0] - expected)
+        normalizers = log_normalizers(logits, probabilities)  # [passes * rows, 1]
+        mean = tf.linalg.matvec(block, mean_kernel) + mean_bias  # [passes * rows], of the logits
+        expected = (1.0 - smoothing) * tf.gather_nd(logits, index) + smoothing * mean  # [passes * rows]
+        loss += tf.reduce_sum(normalizers[:, 0] - expected)
         difference = tf.tensor_scatter_nd_sub(probabilities, index, tf.fill(tf.shape(wanted), 1.0 - smoothing))
+        if consistency:
+            divergence, gradient = _divergence(logits - normalizers, probabilities)
+            loss += consistency * divergence
+            difference += consistency * gradient
         difference = tf.cast(difference, dtype)  # less the smoothing, which is taken off the products
-        back = product(difference, narrow, dtype) - smoothing * mean_kernel  # [rows, size]
-        factors = tf.concat([block, tf.ones_like(block[:, :1])], axis=1)  # [rows, size + 1]: the bias's are 1
+        back = product(difference, narrow, dtype) - smoothing * mean_kernel  # [passes * rows, size]
+        factors = tf.concat([block, tf.ones_like(block[:, :1])], axis=1)  # [passes * rows, size + 1]: the bias's are 1
         weights_gradient += product(difference, factors, dtype, transpose_a=True)  # [vocab, size + 1]
+        back = tf.transpose(tf.reshape(back, [passes, -1, size]), [1, 0, 2])  # [rows, passes, size]
         return start + rows, loss, readouts_gradients.write(start // rows, back), weights_gradient
 
     blocks = tf.TensorArray(
-        readouts.dtype, tf.maximum(-(-tokens // rows), 1), element_shape=[None, size], infer_shape=False
+        readouts.dtype, tf.maximum(-(-tokens // rows), 1), element_shape=[None, passes, size], infer_shape=False
     )
     zeros = tf.zeros([vocab, size + 1], readouts.dtype)
     first = (tf.constant(0), tf.zeros([], readouts.dtype), blocks, zeros)
     _, loss, blocks, weights_gradient = tf.while_loop(condition, body, first)
-    spread = smoothing / vocab * tf.concat([tf.reduce_sum(readouts, axis=0), [tf.cast(tokens, readouts.dtype)]], axis=0)
-    weights_gradient -= spread
-    return loss, [blocks.concat(), weights_gradient[:, :size], weights_gradient[:, size]]
+    total = tf.concat([tf.reduce_sum(readouts, axis=[0, 1]), [tf.cast(passes * tokens, readouts.dtype)]], axis=0)
+    weights_gradient -= smoothing / vocab * total
+    readouts_gradient = tf.transpose(blocks.concat(), [1, 0, 2])  # [passes, tokens, size]
+    return loss, [readouts_gradient, weights_gradient[:, :size], weights_gradient[:, size]]
+
+
+def _divergence(log_probabilities, probabilities):
+    """How far two passes' distributions are from each other: (KL(p, q) + KL(q, p)) / 2, summed over tokens.
+
+    Args: both float32 [2 * rows, vocab], the first pass's rows first.
+    Returns: float32 scalar, and its gradient for the logits [2 * rows, vocab].
+    """
+    first, second = tf.split(probabilities, 2)
+    ratio = tf.subtract(*tf.split(log_probabilities, 2))  # [rows, vocab], log p / q
+    forward, backward = first * ratio, -second * ratio
+    from_first = tf.reduce_sum(forward, axis=1, keepdims=True)  # [rows, 1], KL(p, q)
+    from_second = tf.reduce_sum(backward, axis=1, keepdims=True)
+    apart = first - second
+    gradient = tf.concat([forward - first * from_first + apart, backward - second * from_second - apart], axis=0)
+    return 0.5 * tf.reduce_sum(from_first + from_second), 0.5 * gradient

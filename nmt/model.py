@@ -52,16 +52,29 @@ class Seq2Seq(keras.Model):
         logits, _, _ = self.decoder(target_in, state, memory, training=training)
         return logits
 
-    def training_loss(self, batch: Batch, smoothing: float):
-        """losses.summed_loss over a batch's target tokens, with dropout: float32 scalar."""
-        memory, state = self.encode(batch.source, training=True)
-        readouts, _, _ = self.decoder.read(batch.target_in, state, memory, training=True)
-        real = tf.where(batch.target_out != PAD)  # [tokens, 2]
-        readouts = tf.gather_nd(readouts, real)  # [tokens, size]
-        targets = tf.gather_nd(batch.target_out, real)  # [tokens]
+    def training_loss(self, batch: Batch, *, smoothing: float, consistency: float = 0.0):
+        """losses.summed_loss over a batch's target tokens, with dropout: float32 scalar.
+
+        Where consistency is asked for, every pair goes through the network twice, and the loss is half the sum.
+        """
+        passes = 2 if consistency else 1
+        source, target_in = (tf.tile(ids, [passes, 1]) for ids in (batch.source, batch.target_in))
+        memory, state = self.encode(source, training=True)
+        readouts, _, _ = self.decoder.read(target_in, state, memory, training=True)
+        flat = tf.reshape(batch.target_out, [-1])  # [batch * time]
+        real = tf.where(flat != PAD)[:, 0]  # [tokens]
+        readouts = tf.reshape(readouts, [passes, -1, readouts.shape[-1]])  # [passes, batch * time, size]
         kernel, bias = self.decoder.output_weights
-        dtype = tf.as_dtype(self.compute_dtype)
-        return summed_loss(readouts, kernel, bias, targets, smoothing=smoothing, dtype=dtype)
+        loss = summed_loss(
+            tf.gather(readouts, real, axis=1),
+            kernel,
+            bias,
+            tf.gather(flat, real),
+            smoothing=smoothing,
+            consistency=consistency,
+            dtype=tf.as_dtype(self.compute_dtype),
+        )
+        return loss / passes
 
 
 def _embedding(vocabulary: int, config: ModelConfig, name: str, dtype: str) -> keras.layers.Embedding:

@@ -153,7 +153,9 @@ class TrainStep:
         """Of the summed loss to each weight; the loss itself; the number of target tokens."""
         model = self._state.model
         with tf.GradientTape() as tape:
-            loss = model.training_loss(batch, self._training.label_smoothing)
+            loss = model.training_loss(
+                batch, smoothing=self._training.label_smoothing, consistency=self._training.consistency
+            )
         gradients = tape.gradient(loss, [weight.value for weight in model.trainable_weights])
         tokens = tf.reduce_sum(tf.cast(batch.target_out != PAD, tf.float32))
         # An embedding's gradient comes as rows, a token's once for each time it is there: their norm is not its norm.

@@ -245,6 +245,10 @@ def test_a_conflict_between_settings_points_at_the_override_that_made_it():
             "model: {tied_embeddings: all}\ntokenizer: {joint: false}",
             "model.tied_embeddings: all needs tokenizer.joint",
         ),
+        (
+            "training: {consistency: 1.0}\nmodel: {dropout: {embedding: 0.0, layers: 0.0, output: 0.0}}",
+            "training.consistency compares two passes with different dropout, and model.dropout has none",
+        ),
         ("model: {units: 7}", "model: units must be even where the encoder has bidirectional layers, got 7"),
         ("training: {max_epochs: null}", "training: never ends: set at least one of max_steps, max_epochs, max_minut"),
         ("on: 3", "on: unknown key; known here: run,"),

@@ -28,11 +28,16 @@ def test_log_probabilities_are_the_log_softmax_at_the_targets_and_zero_on_paddin
 
 @pytest.fixture
 def layer():
-    """Readouts [tokens, size], an output layer's kernel [vocab, size] and bias [vocab], targets [tokens]."""
+    """Readouts [2, tokens, size], an output layer's kernel [vocab, size] and bias [vocab], targets [tokens]."""
     random = np.random.default_rng(1)
     targets = TARGETS[TARGETS != PAD]
-    weights = [random.normal(size=shape).astype(np.float32) for shape in ([len(targets), 5], [VOCAB, 5], [VOCAB])]
+    weights = [random.normal(size=shape).astype(np.float32) for shape in ([2, len(targets), 5], [VOCAB, 5], [VOCAB])]
     return weights, targets
+
+
+def one_pass(layer):
+    (readouts, *weights), targets = layer
+    return [readouts[:1], *weights], targets
 
 
 def loss_and_gradients(function, weights):
@@ -43,15 +48,21 @@ def loss_and_gradients(function, weights):
     return [loss, *tape.gradient(loss, weights)]
 
 
-def plain_loss(weights, targets, smoothing):
-    """Cross-entropy with the smoothed targets of Szegedy et al. 2016, section 7, and autodiff's gradients, in float64:
-    (1 - smoothing) on the token, smoothing / vocab on every one.
+def plain_loss(weights, targets, smoothing, consistency=0.0):
+    """Cross-entropy with the smoothed targets of Szegedy et al. 2016, section 7: (1 - smoothing) on the token,
+    smoothing / vocab on every one. With it the divergence of Liang et al. 2021, eq. 2 and 4. Autodiff's gradients, in
+    float64.
     """
     wanted = (1 - smoothing) * np.eye(VOCAB)[targets] + smoothing / VOCAB
 
     def function(readouts, kernel, bias):
-        logits = tf.matmul(readouts, kernel, transpose_b=True) + bias
-        return -tf.reduce_sum(wanted * tf.nn.log_softmax(logits))
+        logs = tf.nn.log_softmax(tf.einsum("pts,vs->ptv", readouts, kernel) + bias)
+        loss = -tf.reduce_sum(wanted * logs)
+        if consistency:
+            first, second = tf.unstack(logs)
+            loss += consistency * 0.5 * tf.reduce_sum(tf.exp(first) * (first - second))
+            loss += consistency * 0.5 * tf.reduce_sum(tf.exp(second) * (second - first))
+        return loss
 
     return loss_and_gradients(function, [np.float64(weight) for weight in weights])
 
@@ -67,13 +78,31 @@ def test_the_loss_and_its_gradients_are_those_of_the_plain_formula_however_many_
     layer, smoothing, rows, monkeypatch
 ):
     monkeypatch.setattr("nmt.losses.BLOCK", rows * VOCAB)
-    weights, targets = layer
+    weights, targets = one_pass(layer)
     found = loss_and_gradients(lambda *weights: summed_loss(*weights, targets, smoothing=smoothing), weights)
     assert_close(found, plain_loss(weights, targets, smoothing), atol=1e-4)
 
 
-def test_bfloat16_products_keep_the_loss_and_its_gradients_close(layer):
+@pytest.mark.parametrize("rows", [1, 4, 100])
+@pytest.mark.parametrize("consistency", [0.5, 5.0])
+def test_two_passes_sum_their_losses_and_how_far_their_distributions_are_apart(layer, consistency, rows, monkeypatch):
+    monkeypatch.setattr("nmt.losses.BLOCK", 2 * rows * VOCAB)
     weights, targets = layer
+    found = loss_and_gradients(
+        lambda *weights: summed_loss(*weights, targets, smoothing=0.1, consistency=consistency), weights
+    )
+    assert_close(found, plain_loss(weights, targets, 0.1, consistency), rtol=1e-5, atol=1e-4)
+
+
+def test_equal_passes_have_twice_the_loss_of_one_and_nothing_for_consistency(layer):
+    (readouts, *weights), targets = one_pass(layer)
+    one = summed_loss(readouts, *weights, targets, smoothing=0.1)
+    two = summed_loss(np.repeat(readouts, 2, axis=0), *weights, targets, smoothing=0.1, consistency=5.0)
+    np.testing.assert_allclose(two, 2 * one, rtol=1e-6)
+
+
+def test_bfloat16_products_keep_the_loss_and_its_gradients_close(layer):
+    weights, targets = one_pass(layer)
     found = loss_and_gradients(
         lambda *weights: summed_loss(*weights, targets, smoothing=0.1, dtype=tf.bfloat16), weights
     )
@@ -82,16 +111,18 @@ def test_bfloat16_products_keep_the_loss_and_its_gradients_close(layer):
     assert_close(found, expected, rtol=0.02, atol=0.2)
 
 
-def test_no_tokens_have_no_loss(layer):
+@pytest.mark.parametrize(("passes", "consistency"), [(1, 0.0), (2, 5.0)])
+def test_no_tokens_have_no_loss(layer, passes, consistency):
     (_, kernel, bias), _ = layer
-    weights = [np.zeros([0, 5], np.float32), kernel, bias]
-    found = loss_and_gradients(lambda *weights: summed_loss(*weights, np.zeros([0], np.int32), smoothing=0.1), weights)
+    weights = [np.zeros([passes, 0, 5], np.float32), kernel, bias]
+    options = {"smoothing": 0.1, "consistency": consistency}
+    found = loss_and_gradients(lambda *weights: summed_loss(*weights, np.zeros([0], np.int32), **options), weights)
     assert not any(np.any(part) for part in found)
 
 
 def test_logits_of_any_size_give_a_finite_loss():
     logits = np.array([[[1e4, -1e4, 0.0], [-1e4, 1e4, 0.0]]], np.float32)
     np.testing.assert_allclose(token_log_probabilities(logits, np.array([[1, 1]])), [[-2e4, 0.0]], rtol=1e-6)
-    readouts, kernel = np.ones([1, 1], np.float32), np.array([[1e4], [-1e4], [0.0]], np.float32)
-    loss = summed_loss(readouts, kernel, np.zeros(3, np.float32), np.array([1]), smoothing=0.0)
+    readouts, kernel = np.ones([1, 1, 1], np.float32), np.array([[1e4], [-1e4], [0.0]], np.float32)
+    loss = summed_loss(readouts, kernel, np.zeros(3, np.float32), np.array([1], np.int32), smoothing=0.0)
     np.testing.assert_allclose(loss, 2e4, rtol=1e-6)

@@ -48,14 +48,23 @@ def test_a_batch_equals_its_rows_one_by_one(settings):
 def test_the_training_loss_is_that_of_the_logits_at_the_real_targets(settings):
     model = tiny_model({**settings, "dropout": NO_DROPOUT})
     expected = -tf.reduce_sum(token_log_probabilities(model(SOURCE, TARGET_IN), BATCH.target_out))
-    np.testing.assert_allclose(model.training_loss(BATCH, 0.0), expected, rtol=1e-5)
+    np.testing.assert_allclose(model.training_loss(BATCH, smoothing=0.0), expected, rtol=1e-5)
+
+
+def test_consistency_adds_to_the_loss_what_dropout_makes_of_it_and_nothing_without_dropout():
+    def added(dropout):
+        model = tiny_model({"dropout": dropout})
+        return model.training_loss(BATCH, smoothing=0.0, consistency=100.0) - model.training_loss(BATCH, smoothing=0.0)
+
+    np.testing.assert_allclose(added(NO_DROPOUT), 0.0, atol=1e-4)
+    assert added({**NO_DROPOUT, "output": 0.5}) > 1.0
 
 
 @each_variant
 def test_every_weight_learns(settings):
     model = tiny_model(settings)
     with tf.GradientTape() as tape:
-        loss = model.training_loss(BATCH, 0.1)
+        loss = model.training_loss(BATCH, smoothing=0.1)
     gradients = tape.gradient(loss, [weight.value for weight in model.trainable_weights])
     for weight, gradient in zip(model.trainable_weights, gradients, strict=True):
         assert np.any(tf.convert_to_tensor(gradient)), weight.path
@@ -100,7 +109,7 @@ def test_tied_embeddings_are_one_matrix_and_learn_from_each_of_its_uses(tied, ma
     assert len(shared) == matrices
 
     def loss():
-        return model.training_loss(BATCH, 0.0)
+        return model.training_loss(BATCH, smoothing=0.0)
 
     with tf.GradientTape() as tape:
         total = loss()
