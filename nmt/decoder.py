@@ -25,6 +25,17 @@ class DecoderState(NamedTuple):
     feed: tf.Tensor  # the last attentional vector, float32 [rows, size]; size 0 without input feeding
 
 
+class OutputLayer(NamedTuple):
+    """Turns attentional vectors into logits.
+
+    The weights have a row for each token, as embeddings do. A product of a few rows with such a matrix turns it round
+    each time, which takes longer than all else in the step.
+    """
+
+    kernel: tf.Tensor  # [size, vocab], of the products' dtype
+    bias: tf.Tensor  # float32 [vocab]
+
+
 class Decoder(keras.layers.Layer):
     """Embeddings, first layer, attention, upper layers, attentional vector, output.
 
@@ -88,14 +99,16 @@ class Decoder(keras.layers.Layer):
         feed_size = self.readout.units if self.input_feeding else 0
         return self.attention.memorize(outputs, mask), DecoderState(layers, tf.zeros([tf.shape(mask)[0], feed_size]))
 
-    def call(self, tokens, state, memory, training=False):
+    def call(self, tokens, state, memory, output=None, training=False):
+        """`output`: what `output_layer` returns; a caller that goes step by step makes it once."""
         readouts, state, weights = self.read(tokens, state, memory, training)
+        kernel, bias = output or self.output_layer()
+        return product(readouts, kernel, tf.as_dtype(self.compute_dtype)) + bias, state, weights
+
+    def output_layer(self) -> OutputLayer:
+        """The output layer, its kernel laid out as a product wants it (see OutputLayer)."""
         kernel, bias = self.output_weights
-        flat = tf.reshape(readouts, [-1, self.readout.units])
-        logits = product(flat, kernel, tf.as_dtype(self.compute_dtype), transpose_b=True)
-        logits += tf.cast(bias.value, logits.dtype)
-        logits = tf.reshape(logits, [tf.shape(readouts)[0], tf.shape(readouts)[1], self.vocabulary])
-        return logits, state, weights
+        return OutputLayer(tf.transpose(tf.cast(kernel, self.compute_dtype)), tf.cast(bias.value, tf.float32))
 
     def read(self, tokens, state, memory, training=False):
         """As `call`, with what the output layer reads, the attentional vectors [rows, time, size], for the logits."""

@@ -38,12 +38,13 @@ def translate_ids(
     """
     memories, states = zip(*(model.encode(source) for model in models), strict=True)
     memories = repeat_rows(memories, options.n_best if options.sampling else options.beam_size)
+    outputs = [model.decoder.output_layer() for model in models]
 
     def step(tokens, states):
         logits, states, weights = zip(
             *(
-                model.decoder(tokens[:, tf.newaxis], state, memory)
-                for model, state, memory in zip(models, states, memories, strict=True)
+                model.decoder(tokens[:, tf.newaxis], state, memory, output)
+                for model, state, memory, output in zip(models, states, memories, outputs, strict=True)
             ),
             strict=True,
         )
