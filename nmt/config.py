@@ -43,6 +43,11 @@ class DataConfig(Section):
     test: dict[str, TextPair] = Field(
         default_factory=dict, description="Named test sets for `nmt evaluate`; training never reads them."
     )
+    bleu_tokenize: Literal["13a", "none", "char", "zh", "intl"] | None = Field(
+        default=None,
+        description="How sacrebleu cuts target text into words for BLEU; none = it is tokenized already, null = chosen "
+        "by target_language.",
+    )
     max_length: Positive = Field(
         default=100,
         description="Longest side of a training pair, in pieces; longer pairs are left out, counted and reported.",

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from nmt.config import SearchConfig, TextPair
 from nmt.corpus import count_pairs, read_lines, read_pairs
-from nmt.metrics import Scores, SystemScore, default_tokenize, paired_bootstrap, score
+from nmt.metrics import Scores, SystemScore, bleu_tokenize, paired_bootstrap, score
 from nmt.run import Run
 from nmt.translate import Translator
 
@@ -98,7 +98,7 @@ def evaluate(
         began = time.perf_counter()
         hypotheses = [translation.text for translation in translator.translate(sources)]
         seconds = time.perf_counter() - began
-        tokenize = default_tokenize(run.config.target_language)
+        tokenize = bleu_tokenize(run.config)
         comparison = []
         if against:
             theirs = [one.text for one in other.translate(sources)] if other else list(read_lines(against))

@@ -12,6 +12,8 @@ from typing import NamedTuple
 from sacrebleu.metrics import BLEU, CHRF, TER
 from sacrebleu.significance import PairedTest, Result
 
+from nmt.config import Config
+
 CHARACTER_LANGUAGES = ("ja", "ko", "th", "lo", "km", "my")
 CHARACTER_TOKENIZERS = ("zh", "char")
 
@@ -47,9 +49,11 @@ class SystemScore(NamedTuple):
     signature: str
 
 
-def default_tokenize(target_language: str) -> str:
-    """The sacrebleu tokenization for a language code: by character where the script puts no spaces between words."""
-    language = target_language.replace("_", "-").split("-")[0].lower()
+def bleu_tokenize(config: Config) -> str:
+    """A job's sacrebleu tokenization: as set, else by character where the script puts no spaces between words."""
+    if config.data.bleu_tokenize:
+        return config.data.bleu_tokenize
+    language = config.target_language.replace("_", "-").split("-")[0].lower()
     if language == "zh":
         return "zh"
     return "char" if language in CHARACTER_LANGUAGES else "13a"
@@ -66,7 +70,7 @@ def score(
     """Scores a system's lines against the reference lines.
 
     Args:
-        tokenize: sacrebleu's name of BLEU's tokenization; see `default_tokenize`.
+        tokenize: sacrebleu's name of BLEU's tokenization; see `bleu_tokenize`.
         lowercase: ignore case in BLEU and chrF (sacrebleu's TER always does).
         with_ter: False leaves out TER, by far the slowest of the three.
     Raises: ValueError where the line counts differ or there is no line.

@@ -8,7 +8,7 @@ import numpy as np
 
 from nmt.config import Config
 from nmt.corpus import read_pairs
-from nmt.metrics import default_tokenize, score
+from nmt.metrics import bleu_tokenize, score
 from nmt.model import build_model
 from nmt.run import assign_weights
 from nmt.tokenizer import Tokenizers
@@ -29,7 +29,7 @@ class Validator:
         pairs = list(read_pairs(config.data.validation))
         self._sources = [source for source, _ in pairs]
         self._references = [target for _, target in pairs]
-        self._tokenize = default_tokenize(config.target_language)
+        self._tokenize = bleu_tokenize(config)
 
     def __call__(self, weights: Mapping[str, np.ndarray]) -> dict[str, float]:
         """Scores weights (by variable path) by what training.metric may name.

@@ -6,8 +6,10 @@ import subprocess
 import sys
 
 import pytest
+import sacrebleu
+from tiny_job import tiny_job
 
-from nmt.metrics import default_tokenize, paired_bootstrap, score
+from nmt.metrics import bleu_tokenize, paired_bootstrap, score
 
 REFERENCES = [f"der {noun} steht {place} und wartet {number} Minuten ." for noun, place, number in
               zip(["Mann", "Hund", "Zug", "Bus"] * 10, ["dort", "hier"] * 20, range(40), strict=True)]  # fmt: skip
@@ -63,10 +65,20 @@ def test_lowercase_forgives_case_and_says_so_in_the_signature():
     ("language", "tokenize"),
     [("de", "13a"), ("zh", "zh"), ("zh-TW", "zh"), ("ZH_cn", "zh"), ("ja", "char"), ("ko", "char"), ("th", "char")],
 )
-def test_languages_without_word_spaces_are_scored_by_character_and_the_signature_says_so(language, tokenize):
-    found = score(["一二三四五"], ["一二三四六"], tokenize=default_tokenize(language))
+def test_languages_without_word_spaces_are_scored_by_character_and_the_signature_says_so(language, tokenize, tmp_path):
+    job = tiny_job(tmp_path, f"target_language={language}")
+    found = score(["一二三四五"], ["一二三四六"], tokenize=bleu_tokenize(job))
     assert f"tok:{tokenize}" in found.bleu.signature
     assert ("asian:yes" in found.ter.signature) == (tokenize != "13a")
+
+
+def test_a_job_whose_text_is_tokenized_already_is_scored_by_its_own_words(tmp_path):
+    hypotheses, references = ["a b-c, d. e f g"], ["a b-c, d. e f h"]
+    apart = score(hypotheses, references, tokenize=bleu_tokenize(tiny_job(tmp_path)))
+    kept = score(hypotheses, references, tokenize=bleu_tokenize(tiny_job(tmp_path, "data.bleu_tokenize=none")))
+    assert "tok:none" in kept.bleu.signature
+    assert kept.bleu.value == pytest.approx(sacrebleu.corpus_bleu(hypotheses, [references], tokenize="none").score)
+    assert kept.bleu.value < apart.bleu.value  # which counts commas and full stops as words
 
 
 def test_one_wrong_character_of_an_unspaced_line_is_one_edit_of_its_length():
