@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from nmt.presets import PRESETS, with_preset
+
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(min_length=1)]
@@ -170,7 +172,7 @@ class ModelConfig(Section):
     @classmethod
     def _start_from_preset(cls, settings: Any) -> Any:
         preset = settings.get("preset") if isinstance(settings, dict) else None
-        return _merge(PRESETS[preset], settings) if isinstance(preset, str) and preset in PRESETS else settings
+        return with_preset(preset, settings) if isinstance(preset, str) and preset in PRESETS else settings
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> ModelConfig:
@@ -359,45 +361,3 @@ class Config(Section):
                 "dropout rate above 0, or training.consistency: 0"
             )
         return self
-
-
-# What a preset sets, below what the YAML file itself says. Sizes are the papers' own.
-PRESETS: dict[str, dict[str, Any]] = {
-    # Luong et al. 2015: 4 stacked layers of 1000, general score, input feeding.
-    "luong": {
-        "embedding_size": 1000,
-        "units": 1000,
-        "encoder": {"bidirectional_layers": 0, "layers": 4},
-        "decoder": {"layers": 4, "input_feeding": True},
-        "attention": {"score": "general"},
-        "tied_embeddings": "none",
-    },
-    # Wu et al. 2016: one bidirectional and 7 residual layers of 1024, 8 in the decoder, additive attention.
-    "gnmt": {
-        "embedding_size": 1024,
-        "units": 1024,
-        "encoder": {"bidirectional_layers": 1, "layers": 7},
-        "decoder": {"layers": 8},
-        "attention": {"score": "additive"},
-        "tied_embeddings": "none",
-    },
-    # Chen et al. 2018: 6 bidirectional and 8 decoder layers of 1024, layer normalization, 4 additive heads.
-    "rnmt_plus": {
-        "embedding_size": 1024,
-        "units": 1024,
-        "encoder": {"bidirectional_layers": 6, "layers": 0},
-        "decoder": {"layers": 8},
-        "attention": {"score": "additive", "heads": 4},
-        "layer_normalization": True,
-        "tied_embeddings": "none",
-    },
-}
-
-
-def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Both nested dictionaries in one; where they disagree, `above` has it."""
-    merged = {**below, **above}
-    for key in below.keys() & above.keys():
-        if isinstance(below[key], dict) and isinstance(above[key], dict):
-            merged[key] = _merge(below[key], above[key])
-    return merged

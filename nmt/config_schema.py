@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 
-from nmt.config import PRESETS, Config
+from nmt.config import Config
+from nmt.presets import PRESETS
 
 Keys = tuple[str | int, ...]  # ("data", "train", 0, "weight")
 Schema = dict[str, Any]

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from nmt.config import PRESETS, Config, Corpus, DataConfig, ModelConfig, TextPair
+from nmt.config import Config, Corpus, DataConfig, ModelConfig, TextPair
 from nmt.config_file import ConfigError, dump_config, load_config, override_config, parse_config
 from nmt.config_schema import describe_settings, json_schema
+from nmt.presets import PRESETS
 
 JOB = """\
 run: runs/demo
