@@ -168,15 +168,14 @@ class _Sequence:
         shown = cell
         if self.normalization:
             normalized, deviation = normalize(cell, self.features)
-            shown = self._shown(normalized)
+            shown = self._gained(normalized, self.normalization)
             kept += (normalized, deviation)
         hidden = output_gate * tf.tanh(shown)
         return (tf.concat([sigmoids, candidate], axis=self.features), hidden, cell, *kept)
 
-    def _shown(self, normalized_cell):
+    def _gained(self, normalized_cell, normalization: Normalization):
         """The normalized cell as the output gate sees it, before tanh."""
-        gain, bias = self.normalization.cell_gain, self.normalization.cell_bias
-        return normalized_cell * self._along(gain) + self._along(bias)
+        return normalized_cell * self._along(normalization.cell_gain) + self._along(normalization.cell_bias)
 
     def forward(self, gate_inputs, hidden, cell):
         first = LSTMState(hidden, cell)
@@ -253,7 +252,8 @@ class _Sequence:
         """
         previous_cells = tf.concat([self._turned(saved.first.cell)[tf.newaxis], saved.cells[:-1]], axis=0)
         input_gates, forget_gates, output_gates, candidates = tf.split(saved.gates, 4, axis=self.features)
-        shown = tf.tanh(self._shown(saved.cell[0]) if self.normalization else saved.cells)
+        shown = self._gained(saved.cell[0], self.normalization) if self.normalization else saved.cells
+        shown = tf.tanh(shown)
         gate_factors = tf.concat(
             [
                 candidates * input_gates * (1.0 - input_gates),
@@ -270,7 +270,8 @@ class _Sequence:
         if not self.normalization:
             return gates_gradient
         gained = self._by_gate(gates_gradient * self._along(self.normalization.gate_gain))
-        return tf.reshape(normalize_gradient(gained, *recurrent, self.features), tf.shape(gates_gradient))
+        normalized, deviation = recurrent
+        return tf.reshape(normalize_gradient(gained, normalized, deviation, self.features), tf.shape(gates_gradient))
 
     def _loop_backward(self, hiddens_gradient, cells_gradient, factors, saved: _Saved):
         """Carries the gradients of hidden state and cell back through time.
@@ -294,7 +295,8 @@ class _Sequence:
             shown_gradient = hidden * shown_factor
             if self.normalization:
                 gained = shown_gradient * self._along(self.normalization.cell_gain)
-                shown_gradient = normalize_gradient(gained, *kept[2:], self.features)
+                normalized, deviation = kept[2:]
+                shown_gradient = normalize_gradient(gained, normalized, deviation, self.features)
             cell += cell_gradient + shown_gradient
             gates = tf.concat([cell, cell, hidden, cell], axis=self.features) * gate_factor  # [4 * units]
             entered = self._times(self._recurrent_gradient(gates, kept[:2]), leaving_kernel)
