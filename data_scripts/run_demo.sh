@@ -67,4 +67,4 @@ step "It says what the command line says, line for line, over REST and gRPC."
 run "nmt translate --server http://localhost:$rest_port data/demo/test.en | diff - runs/demo/test.de"
 run "nmt translate --server grpc://localhost:$grpc_port data/demo/test.en | diff - runs/demo/test.de"
 
-step "Done. The run is runs/demo, the export exports/demo. For your own text, copy configs/demo.yaml and name your files."
+step "Done. The run is runs/demo, the export exports/demo. For your own text, start with: nmt init --source text.en --target text.de"

@@ -28,8 +28,17 @@ SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>")
 _TRAINING_THREADS = 4
 # Segmentations of a word that sampling chooses from.
 _SEGMENTATIONS = 16
-_CACHED_WORDS = 100_000
+_CACHED_SPANS = 100_000
 _SPACE = "\u2581"  # SentencePiece's mark before each word
+
+# Scripts without spaces between words, where a "word" is a whole sentence: Thai, Lao, Burmese, Khmer, Kana, Han.
+UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+# Where a Japanese phrase or a clause ends: spans that begin there come again in other sentences.
+_PHRASE_END = re.compile("(?<=[\u3041-\u309f])(?=[^\u3041-\u309f])|(?<=[\u3001\u3002\uff0c\uff01\uff1f\u300d,.!?;:])")
+# Longest span in characters, in text without spaces and with them (where longer "words" are addresses and the like).
+_UNSPACED_SPAN, _SPAN = 8, 32
 
 
 class Tokenizer:
@@ -51,7 +60,7 @@ class Tokenizer:
                 f"it with --pad_id=0 --unk_id=1 --bos_id=2 --eos_id=3"
             )
         self.vocabulary_size: int = processor.get_piece_size()
-        self._segmentations = lru_cache(maxsize=_CACHED_WORDS)(self._weighted_segmentations)
+        self._segmentations = lru_cache(maxsize=_CACHED_SPANS)(self._weighted_segmentations)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Tokenizer:
@@ -77,51 +86,78 @@ class Tokenizer:
         """Ids of each line in a random segmentation: subword regularization, a pure function of the arguments.
 
         SentencePiece's own sampling cannot be repeated in another process, so that a resumed training would go another
-        way. As no piece reaches over a space, words are drawn one by one from the few segmentations of each.
+        way. As no piece reaches over a space, words are drawn one by one from the few segmentations of each. What is
+        long without a space, as sentences are in Chinese or Japanese, is first cut into short spans where two pieces of
+        its best segmentation meet: so that the best is still the best, and spans have been met before.
 
         Args:
-            alpha: unigram: smoothing of Kudo 2018, section 3.2, over the 16 best of a word (there: 64 of a sentence);
-                0 is uniform, large is the best one. bpe: dropout rate of Provilkov et al. 2020, with 16 draws a word
+            alpha: unigram: smoothing of Kudo 2018, section 3.2, over the 16 best of a span (there: 64 of a sentence);
+                0 is uniform, large is the best one. bpe: dropout rate of Provilkov et al. 2020, with 16 draws a span
                 made once; 0 is `encode`, 1 single characters.
             seed: not negative.
         """
-        words = [self._words(line) for line in lines]
-        draws = iter(np.random.default_rng(seed).random(sum(map(len, words))).tolist())
+        spans = [[span for word in self._words(line) for span in self._spans(word)] for line in lines]
+        draws = iter(np.random.default_rng(seed).random(sum(map(len, spans))).tolist())
         sampled: list[list[int]] = []
-        for line_words in words:
+        for line_spans in spans:
             ids: list[int] = []
-            for word in line_words:
-                limits, segmentations = self._segmentations(word, alpha)
+            for span in line_spans:
+                limits, segmentations = self._segmentations(span, alpha)
                 ids += segmentations[bisect(limits, next(draws))]
             sampled.append(ids)
         return sampled
 
     def _words(self, line: str) -> list[str]:
-        return [word for word in self._processor.normalize(line).split(_SPACE) if word]
+        return [_SPACE + word for word in self._processor.normalize(line).split(_SPACE) if word]
 
-    def _weighted_segmentations(self, word: str, alpha: float) -> tuple[list[float], list[list[int]]]:
-        """Segmentations of a word, and where in [0, 1) each but the last ends."""
+    def _spans(self, word: str) -> list[str]:
+        """Parts of a word that are segmented on their own; most words are one."""
+        unspaced = UNSPACED.search(word) is not None
+        longest = _UNSPACED_SPAN if unspaced else _SPAN
+        if len(word) <= longest and not unspaced:
+            return [word]
+        phrase_ends = {match.start() for match in _PHRASE_END.finditer(word)} if unspaced else set()
+        spans, start, end = [], 0, 0
+        for piece in self._exact.encode(word, return_type="proto").pieces:
+            # All bytes but the last of a character that is spelled in bytes have no text.
+            after = end + len(piece.surface)
+            if after > end > start and (after - start > longest or end in phrase_ends):
+                spans.append(word[start:end])
+                start = end
+            end = after
+        return [*spans, word[start:]]
+
+    @cached_property
+    def _exact(self) -> sentencepiece.SentencePieceProcessor:
+        """Takes text as it is: normalized already, with the mark before a word where there is one."""
+        model = sentencepiece_model_pb2.ModelProto.FromString(self.model)  # type: ignore[attr-defined]
+        model.normalizer_spec.name, model.normalizer_spec.precompiled_charsmap = "identity", b""
+        model.normalizer_spec.add_dummy_prefix = model.normalizer_spec.remove_extra_whitespaces = False
+        return sentencepiece.SentencePieceProcessor(model_proto=model.SerializeToString())
+
+    def _weighted_segmentations(self, span: str, alpha: float) -> tuple[list[float], list[list[int]]]:
+        """Segmentations of a span, and where in [0, 1) each but the last ends."""
         if self._is_bpe:
-            counts = Counter(self._dropout_segmentations(word, alpha))
+            counts = Counter(self._dropout_segmentations(span, alpha))
             found, weights = [list(ids) for ids in counts], np.array(list(counts.values()), dtype=np.float64)
         else:
-            found = self._processor.nbest_encode(word, nbest_size=_SEGMENTATIONS)
-            scores = np.array([sum(map(self._processor.get_score, ids)) for ids in found])
+            found = self._exact.nbest_encode(span, nbest_size=_SEGMENTATIONS)
+            scores = np.array([sum(map(self._exact.get_score, ids)) for ids in found])
             weights = np.exp(alpha * (scores - scores.max()))
         return (np.cumsum(weights) / weights.sum())[:-1].tolist(), found
 
-    def _dropout_segmentations(self, word: str, rate: float) -> list[tuple[int, ...]]:
-        whole = tuple(self._processor.encode(word))
-        # Unknown characters, bytes and user-defined symbols are no merges: words that have them stay as they are.
-        if rate == 0.0 or tuple(map(self._processor.piece_to_id, self._merged(word, 0.0))) != whole:
+    def _dropout_segmentations(self, span: str, rate: float) -> list[tuple[int, ...]]:
+        whole = tuple(self._exact.encode(span))
+        # Unknown characters, bytes and user-defined symbols are no merges: spans that have them stay as they are.
+        if rate == 0.0 or tuple(map(self._processor.piece_to_id, self._merged(span, 0.0))) != whole:
             return [whole]
-        random = Random(word)
-        drawn = [self._merged(word, rate, random) for _ in range(_SEGMENTATIONS)]
+        random = Random(span)
+        drawn = [self._merged(span, rate, random) for _ in range(_SEGMENTATIONS)]
         return [tuple(map(self._processor.piece_to_id, pieces)) for pieces in drawn]
 
-    def _merged(self, word: str, rate: float, random: Random | None = None) -> list[str]:
+    def _merged(self, span: str, rate: float, random: Random | None = None) -> list[str]:
         """Merges the best pair until none is left, each pair being passed over at this rate each time (algorithm 1)."""
-        pieces = list(_SPACE + word)
+        pieces = list(span)
         while True:
             merges = [
                 (self._scores[pair], -position)

@@ -18,9 +18,10 @@ from nmt.data import make_batch, token_batches
 from nmt.losses import log_normalizers, token_log_probabilities
 from nmt.model import Seq2Seq
 from nmt.search import Hypotheses, beam_search, length_limits, repeat_rows, sample
-from nmt.tokenizer import EOS, PAD, Tokenizer, Tokenizers
+from nmt.tokenizer import EOS, PAD, UNSPACED, Tokenizer, Tokenizers
 
 SENTENCE_END = re.compile(r"[.!?…؟।]['\"’”»)\]]*$")  # ends a sentence where a new word follows
+CLAUSE_END = re.compile(r"[、，,;；]['\"’”»)\]」』]*$")  # ends a clause of a text without spaces
 FULL_STOP = re.compile(r"[。！？]['\"’”»)\]」』]*$")  # ends one in any case
 WORD_START = "▁"
 
@@ -74,7 +75,9 @@ class Splitter:
         self.limit = limit
         pieces = tokenizer.pieces(range(tokenizer.vocabulary_size))
         self.starts_word = np.array([piece.startswith(WORD_START) for piece in pieces])
+        self.starts_unspaced = np.array([bool(UNSPACED.match(piece)) for piece in pieces])
         self.ends_sentence = np.array([bool(SENTENCE_END.search(piece)) for piece in pieces])
+        self.ends_clause = np.array([bool(CLAUSE_END.search(piece)) for piece in pieces])
         self.full_stop = np.array([bool(FULL_STOP.search(piece)) for piece in pieces])
 
     def split(self, ids: tf.RaggedTensor) -> tf.RaggedTensor:
@@ -108,10 +111,18 @@ class Splitter:
         return tf.RaggedTensor.from_row_lengths(chunks, counts, validate=False)
 
     def _cut_quality(self, dense):
-        """How good a cut after each piece is: 2 = a sentence ends, 1 = a word does, 0 = neither; [batch, width]."""
-        next_starts = tf.pad(tf.gather(self.starts_word, dense)[:, 1:], [[0, 0], [0, 1]])[:, : tf.shape(dense)[1]]
-        ends = tf.gather(self.full_stop, dense) | (tf.gather(self.ends_sentence, dense) & next_starts)
-        return tf.where(ends, 2, tf.cast(next_starts, tf.int32))
+        """How good a cut after each piece is: 2 = a sentence ends, 1 = a word does, 0 = neither; [batch, width].
+
+        Where there are no spaces the end of a clause counts as that of a word.
+        """
+
+        def of_next(of_piece):
+            return tf.pad(tf.gather(of_piece, dense)[:, 1:], [[0, 0], [0, 1]])[:, : tf.shape(dense)[1]]
+
+        next_starts, next_unspaced = of_next(self.starts_word), of_next(self.starts_unspaced)
+        ends = tf.gather(self.ends_sentence, dense) & (next_starts | next_unspaced)
+        words = next_starts | (tf.gather(self.ends_clause, dense) & next_unspaced)
+        return tf.where(tf.gather(self.full_stop, dense) | ends, 2, tf.cast(words, tf.int32))
 
 
 class Hypothesis(NamedTuple):

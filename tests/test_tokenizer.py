@@ -3,6 +3,7 @@ import io
 import subprocess
 import sys
 from collections import Counter
+from random import Random
 
 import numpy as np
 import pytest
@@ -206,6 +207,25 @@ def test_merge_dropout_goes_from_the_merges_to_single_characters(job):
     assert lengths == sorted(set(lengths))
     assert bpe.pieces(bpe.sample(["the dog"], alpha=1.0, seed=1)[0]) == list("\u2581the\u2581dog")
     assert "<b>" in bpe.pieces(bpe.sample(["dog<b>dog"], alpha=1.0, seed=1)[0])
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_text_without_spaces_is_sampled_in_all_its_parts(job, folder, kind):
+    """A line without spaces is one word to SentencePiece, and 16 segmentations of a whole line would hardly differ."""
+    choose = Random(1)
+    words = ["".join(choose.choices("日本語読書鳥雨風", k=2)) for _ in range(12)]
+    lines = ["".join(choose.choices([*words, "は", "を", "ました", "です。"], k=8)) for _ in range(200)]
+    (folder / "ja").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    text = {"source": str(folder / "ja"), "target": str(folder / "ja")}
+    config = job(type=kind, vocabulary_size=120, byte_fallback=False)
+    config = config.model_copy(update={"data": config.data.model_validate({"train": [text], "validation": text})})
+    tokenizer = train_tokenizers(config).source
+    best = tokenizer.encode(lines)
+    assert tokenizer.sample(lines, alpha=0.0 if kind == "bpe" else 1e6, seed=1) == best
+    assert tokenizer.decode(tokenizer.sample(lines, alpha=0.1, seed=1)) == lines
+    long_line = "".join(lines)
+    drawn = {tuple(tokenizer.sample([long_line], alpha=0.1, seed=seed)[0]) for seed in range(50)}
+    assert len(drawn) == 50
 
 
 def test_sides_are_one_object_where_joint_and_survive_saving(job, tmp_path):

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from nmt.config import Config
 from nmt.losses import token_log_probabilities
 from nmt.model import build_model
-from nmt.tokenizer import BOS, EOS, PAD
+from nmt.tokenizer import BOS, EOS, PAD, train_tokenizers
 from nmt.translate import Splitter, Translator, translate_ids
 
 LINES = [
@@ -234,6 +235,23 @@ def test_long_lines_are_cut_at_sentence_ends_else_between_words_else_anywhere(nu
         assert chunks == ([*expected, rest] if rest else [])
         assert [id_ for chunk in chunks for id_ in chunk] == ids
         assert all(0 < len(chunk) <= limit for chunk in chunks)
+
+
+def test_text_without_spaces_is_cut_at_sentence_ends_else_at_clauses(tmp_path):
+    sentences = ["雨が降る!", "風が吹くか?", "空は青い。"]
+    (tmp_path / "text").write_text("\n".join([*sentences, "山、川、海"] * 9) + "\n", encoding="utf-8")
+    pair = {"source": str(tmp_path / "text"), "target": str(tmp_path / "text")}
+    data = {"train": [pair], "validation": pair}
+    config = Config(run="run", source_language="ja", target_language="ja", data=data, tokenizer={"vocabulary_size": 40})
+    tokenizer = train_tokenizers(config).source
+
+    def chunks(line, limit):
+        found = Splitter(tokenizer, limit).split(tf.ragged.constant(tokenizer.encode([line]), dtype=tf.int32)).to_list()
+        return tokenizer.decode(found[0])
+
+    longest = max(len(ids) for ids in tokenizer.encode(sentences))
+    assert chunks("".join(sentences), longest) == sentences
+    assert all(chunk.endswith("、") for chunk in chunks("山、" * 50 + "海", 12)[:-1])
 
 
 def test_the_translation_of_a_long_line_is_those_of_its_chunks_in_order(number_run, translator):

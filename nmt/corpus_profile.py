@@ -1,0 +1,139 @@
+"""What a parallel corpus is like: how much text of which kind, seen in a sample spread evenly over it."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from nmt.config import TextPair
+from nmt.corpus import count_pairs, read_pairs
+from nmt.corpus_statistics import script
+from nmt.tokenizer import UNSPACED
+
+_SAMPLE_PAIRS = 50_000
+# Of text in scripts without spaces: a word has roughly so many characters, and what is longer on average is no word.
+_CHARACTERS_A_WORD, _LONGEST_MEAN_WORD = 2.0, 4.0
+# The share of the text that is in frequent characters.
+_COVERAGE = 0.9995
+_URL = re.compile(r"https?://|www\.")
+_PLACEHOLDER = re.compile(
+    r"%\(\w+\)[sdif]|%(?:\d+\$)?-?\d*(?:\.\d+)?(?:ll|l|h)?[sdiufxXcp@](?![^\W\d_])|%\d{1,2}(?!\d)"
+    r"|\{\{?\w*\}?\}|\$\{\w+\}|</?[a-zA-Z]\w*/?>|&\w{2,8};|\\[nt]|__\w+?__"
+)
+# A placeholder counts where so many pairs, and this share of them, have it on both sides.
+_PLACEHOLDER_PAIRS, _PLACEHOLDER_SHARE, _MOST_PLACEHOLDERS = 5, 0.0005, 50
+
+
+class SideProfile(NamedTuple):
+    """One side. Lengths are means a line."""
+
+    script: str  # of most lines, such as "LATIN"; "CJK" for Chinese and Japanese
+    spaced: bool  # whether there are spaces between words
+    words: float  # between spaces; where there are none, two characters are counted as one
+    characters: float
+    different_characters: int  # in the sample
+    alphabet: int  # the most frequent of them that make up 99.95% of it
+    capitals: float  # share of lines with an upper-case letter
+
+
+class CorpusProfile(NamedTuple):
+    """Both sides. Shares are of the pairs of the sample."""
+
+    pairs: int
+    different_pairs: int
+    source: SideProfile
+    target: SideProfile
+    sample: list[tuple[str, str]]
+    identical: float  # source == target
+    digits: float
+    addresses: float  # URLs
+    placeholders: tuple[str, ...]  # frequent ones that stand on both sides of a pair, most frequent first
+
+    @property
+    def words(self) -> float:
+        """Running words of the longer side, repeated pairs counted once."""
+        return self.different_pairs * max(self.source.words, self.target.words)
+
+
+def profile_corpus(pair: TextPair) -> CorpusProfile:
+    """Reads a corpus once (twice with the counting of its lines); memory grows by 8 bytes a pair.
+
+    Raises:
+        ValueError: as `read_pairs`.
+    """
+    pairs = count_pairs(pair)
+    hashes, sample = array("q"), []
+    for index, lines in enumerate(read_pairs(pair)):
+        hashes.append(hash(lines))
+        if pairs <= _SAMPLE_PAIRS or (index + 1) * _SAMPLE_PAIRS // pairs > index * _SAMPLE_PAIRS // pairs:
+            sample.append(lines)
+    sources, targets = zip(*sample, strict=True) if sample else ((), ())
+    return CorpusProfile(
+        pairs=pairs,
+        different_pairs=len(np.unique(np.asarray(hashes))),
+        source=_side(sources),
+        target=_side(targets),
+        sample=sample,
+        identical=_share(source == target for source, target in sample),
+        digits=_share(re.search("[0-9]", source) for source in sources),
+        addresses=_share(_URL.search(source) for source in sources),
+        placeholders=_placeholders(sample),
+    )
+
+
+def script_name(script: str) -> str:
+    """A script in words."""
+    return "Chinese or Japanese" if script == "CJK" else script.capitalize()
+
+
+def _side(lines: Sequence[str]) -> SideProfile:
+    characters = Counter(character for line in lines for character in line)
+    words = Counter(word for line in lines for word in line.split())
+    total = sum(words.values())
+    letters = sum(len(word) * count for word, count in words.items())
+    spaced = not _without_spaces(words)
+    scripts = Counter(filter(None, map(script, lines)))
+    count = max(1, len(lines))
+    return SideProfile(
+        script=scripts.most_common(1)[0][0] if scripts else "none",
+        spaced=spaced,
+        words=(total if spaced else letters / _CHARACTERS_A_WORD) / count,
+        characters=sum(map(len, lines)) / count,
+        different_characters=len(characters),
+        alphabet=_alphabet(characters),
+        capitals=_share(line != line.lower() for line in lines),
+    )
+
+
+def _without_spaces(words: Counter[str]) -> bool:
+    """Whether a good part is in a script without spaces, and nobody has put some between the words of it."""
+    counts = {word: count for word, count in words.items() if UNSPACED.search(word)}
+    total = sum(counts.values())
+    letters = sum(len(word) * count for word, count in counts.items())
+    return total > 0.1 * sum(words.values()) and letters > _LONGEST_MEAN_WORD * total
+
+
+def _alphabet(characters: Counter[str]) -> int:
+    counts = np.cumsum([count for _, count in characters.most_common()])
+    return int(np.searchsorted(counts, _COVERAGE * counts[-1])) + 1 if len(counts) else 0
+
+
+def _placeholders(sample: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    found = Counter(
+        placeholder
+        for source, target in sample
+        for placeholder in set(_PLACEHOLDER.findall(source)) & set(_PLACEHOLDER.findall(target))
+    )
+    least = max(_PLACEHOLDER_PAIRS, _PLACEHOLDER_SHARE * len(sample))
+    frequent = sorted((-count, placeholder) for placeholder, count in found.items() if count >= least)
+    return tuple(placeholder for _, placeholder in frequent[:_MOST_PLACEHOLDERS])
+
+
+def _share(holds: Iterator[object]) -> float:
+    values = [bool(value) for value in holds]
+    return sum(values) / max(1, len(values))

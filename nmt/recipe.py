@@ -1,0 +1,205 @@
+"""Which settings suit a corpus: the rules of `nmt init`, each with its reason and the figure that it rests on.
+
+Most depend on how much text there is, and stand in one table. What it says of small corpora follows Sennrich & Zhang
+2019 (few pieces, small batches, strong dropout, tied embeddings), Ding et al. 2019 (few merges), Provilkov et al. 2020
+(BPE dropout), and configs/multi30k_en_de.yaml, which was tuned.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nmt.config import DataConfig
+from nmt.config_text import Choice
+from nmt.corpus_profile import CorpusProfile, script_name
+from nmt.data import token_batches
+
+# How much text is called what: running words of the longer side, repeated pairs counted once.
+AMOUNTS = {"very few": 150_000, "few": 1_500_000, "a fair number": 6_000_000, "many": 40_000_000, "very many": math.inf}
+
+# A column for each of AMOUNTS, and why there is a difference. To retune, or to add a setting, change a line.
+TABLE: dict[str, tuple[tuple[Any, ...], str]] = {
+    "data.batch_tokens": ((1024, 1024, 2048, 4096, 4096), "the fewer, the smaller: more steps an epoch"),
+    "tokenizer.vocabulary_size": ((2000, 6000, 10_000, 20_000, 32_000), "each piece has to be seen often"),
+    "tokenizer.sampling_alpha": ((0.1, 0.1, 0.1, 0.0, 0.0), "BPE dropout shows them in other pieces each epoch"),
+    "model.embedding_size": ((256, 256, 384, 512, 512), "the more there is to learn from, the larger the model"),
+    "model.units": ((512, 512, 768, 1024, 1024), "the more there is to learn from, the larger the model"),
+    "model.encoder.layers": ((0, 0, 0, 1, 3), "on top of a bidirectional one; the more words, the deeper"),
+    "model.decoder.layers": ((1, 1, 1, 2, 4), "the more words, the deeper"),
+    "model.dropout.embedding": ((0.4, 0.3, 0.2, 0.1, 0.1), "the fewer, the sooner known by heart, the stronger"),
+    "model.dropout.layers": ((0.4, 0.3, 0.2, 0.2, 0.1), "the fewer, the stronger"),
+    "model.dropout.output": ((0.5, 0.4, 0.3, 0.2, 0.1), "the fewer, the stronger"),
+    "training.schedule.learning_rate": ((1e-3, 1e-3, 1e-3, 1e-3, 7e-4), "the peak; the larger the model, the lower"),
+}
+
+# Two vocabularies hold more than one of the same size, as few pieces are of both languages.
+_OF_TWO = 2 / 3
+# Characters beyond these need a place in the vocabulary of their own; so do the bytes.
+_FEW_CHARACTERS, _BYTES = 200, 256
+_MANY_CHARACTERS = 300
+_NUMBERS = 0.05
+# 20 epochs for Multi30k's 350,000 words; twice as often where there is an eighth of that.
+_EPOCHS, _EPOCHS_WORDS, _EPOCHS_LIMITS = 20, 350_000, (4, 40)
+_LEAST_STEPS = 3_000
+# Validations of a long training, and of one of fewer steps than this.
+_VALIDATIONS, _FEW_VALIDATIONS, _LONG = 20, 10, 5_000
+_SMALLEST_UNITS, _LARGEST_RATE, _RATE = 128, 4e-3, "training.schedule.learning_rate"
+_USUAL_LENGTH, _LARGEST_LENGTH = 100, 250
+# A higher ratio than the largest is that of pairs that are no translations.
+_USUAL_RATIO, _LARGEST_RATIO, _USUAL_EXTRA = 2.0, 5.0, 10
+
+# Written even where they are the defaults, as users will want to change them.
+SHOWN = ("tokenizer.vocabulary_size", "model.embedding_size", "model.units", "training.schedule.learning_rate")
+
+
+def amount(words: float) -> str:
+    """The key of AMOUNTS for so many words."""
+    return next(name for name, most in AMOUNTS.items() if words <= most)
+
+
+def choose(profile: CorpusProfile) -> list[Choice]:
+    """What the corpus itself decides, before its text is cut into pieces."""
+    column = list(AMOUNTS).index(amount(profile.words))
+    words = f"{rounded(profile.words):,} words are {amount(profile.words)}"
+    choices = [Choice(setting, row[column], f"{words}: {why}") for setting, (row, why) in TABLE.items()]
+    shared = profile.source.script == profile.target.script and profile.source.spaced == profile.target.spaced
+    alphabet = max(profile.source.alphabet, profile.target.alphabet)
+    many = max(profile.source.different_characters, profile.target.different_characters) > _MANY_CHARACTERS
+    scripts = [script_name(side.script) for side in (profile.source, profile.target)]
+    (vocabulary,) = (choice for choice in choices if choice.setting == "tokenizer.vocabulary_size")
+    choices = replaced(choices, [_vocabulary(vocabulary, shared=shared, alphabet=alphabet if many else 0)])
+    choices.append(Choice("tokenizer.type", "bpe", "as tuned on Multi30k; subword sampling is by BPE dropout"))
+    if shared:
+        reason = f"{scripts[0]} letters on both sides: one vocabulary, one matrix for all embeddings"
+        choices.append(Choice("model.tied_embeddings", "all", reason))
+    else:
+        reason = f"{scripts[0]} and {scripts[1]} letters: hardly a piece is of both, so two vocabularies"
+        choices.append(Choice("tokenizer.joint", False, reason))
+    if many:
+        reason = f"{alphabet:,} characters make up 99.95% of the text; the others are too rare to learn ..."
+        choices.append(Choice("tokenizer.character_coverage", 0.9995, reason))
+        choices.append(Choice("tokenizer.byte_fallback", True, "... and are spelled in bytes, so that none is unknown"))
+    return choices + _symbols(profile)
+
+
+def _vocabulary(base: Choice, *, shared: bool, alphabet: int) -> Choice:
+    """With room for an alphabet of many characters; 0 = there are few."""
+    size, reason = base.value, base.reason
+    if not shared:
+        size, reason = size * _OF_TWO, f"for each language; {reason}"
+    if alphabet:
+        size = size + max(0, alphabet - _FEW_CHARACTERS) + _BYTES
+        reason = f"{reason}, and so many characters have their own"
+    return Choice(base.setting, math.ceil(size / 100) * 100, reason)
+
+
+def _symbols(profile: CorpusProfile) -> list[Choice]:
+    symbols, reasons = list(profile.placeholders), []
+    if symbols:
+        reasons.append(f"{len(symbols)} placeholders are often on both sides")
+    if profile.digits >= _NUMBERS:
+        symbols += "0123456789"
+        reasons.append(f"{profile.digits:.0%} of the lines have digits")
+    reason = ", ".join(reasons) + ": always one piece, so that they are copied"
+    return [Choice("tokenizer.user_defined_symbols", symbols, reason)] if symbols else []
+
+
+def epochs(words: float) -> int:
+    """How often to go through so many words: less often the more there are, in all more steps."""
+    low, high = _EPOCHS_LIMITS
+    return min(high, max(low, round(_EPOCHS * (_EPOCHS_WORDS / max(1.0, words)) ** (1 / 3))))
+
+
+def choose_lengths(lengths: ArrayLike) -> list[Choice]:
+    """What the lengths of pairs in pieces decide.
+
+    Args:
+        lengths: [pairs, 2], of source and target.
+    """
+    sources, targets = np.asarray(lengths, dtype=np.float64).T
+    choices = []
+    longest = math.ceil(float(np.percentile(np.maximum(sources, targets), 99.9)))
+    if longest > _USUAL_LENGTH:
+        limit = min(_LARGEST_LENGTH, math.ceil(longest / 10) * 10)
+        reason = f"99.9% of the pairs have at most {longest:,} pieces a side"
+        choices.append(Choice("data.max_length", limit, reason))
+        choices.append(Choice("search.max_source_length", limit, "as long as what training sees (data.max_length)"))
+    ratio = float(np.percentile((targets - _USUAL_EXTRA) / np.maximum(1.0, sources), 99.9))
+    if ratio > _USUAL_RATIO:
+        reason = f"0.1% of the targets have over {ratio:.1f} pieces for each of the source"
+        choices.append(Choice("search.max_length_ratio", min(_LARGEST_RATIO, math.ceil(2 * ratio) / 2), reason))
+    return choices
+
+
+def choose_budget(profile: CorpusProfile, lengths: Sequence[tuple[int, int]], data: DataConfig) -> list[Choice]:
+    """How long to train, and what depends on it.
+
+    Args:
+        lengths: of a sample of the pairs, source and target in pieces.
+
+    Raises:
+        ValueError: if no pair is short enough to train on.
+    """
+    kept = [(source + 1, target + 1) for source, target in lengths if max(source, target) <= data.max_length]
+    if not kept:
+        raise ValueError(f"no pair has at most {data.max_length} pieces a side: a line should hold one sentence")
+    per_epoch = len(token_batches(kept, data.batch_tokens)) * profile.pairs / len(lengths)
+    often = epochs(profile.words)
+    steps = max(_LEAST_STEPS, rounded(often * per_epoch))
+    often = max(often, round(steps / per_epoch))
+    return budget(steps, f"{often} epochs of some {rounded(per_epoch):,} steps: the fewer words, the more epochs")
+
+
+def budget(steps: int, reason: str) -> list[Choice]:
+    """The settings of a training of so many steps."""
+    average = min(1000, max(100, round(steps / 12)))
+    validations = _VALIDATIONS if steps >= _LONG else _FEW_VALIDATIONS
+    return [
+        Choice("training.max_steps", steps, reason),
+        Choice("training.max_epochs", None, "max_steps ends the training"),
+        Choice("training.schedule.name", "cosine", "down to 0 at max_steps: change both together"),
+        Choice("training.schedule.warmup_steps", min(400, steps // 10), "steps of rise, at most a tenth of all"),
+        Choice(
+            "training.ema_decay", round(1 - 1 / average, 5), f"translates with an average of some {average:,} steps"
+        ),
+        Choice("training.validate_every", max(1, steps // validations), f"steps: {validations} validations in all"),
+    ]
+
+
+def halved(choices: Sequence[Choice]) -> list[Choice] | None:
+    """The choices with a model of half the width, which takes larger steps; None where it is as small as can be."""
+    of = {choice.setting: choice for choice in choices}
+    units, embedding, rate = (of[key] for key in ("model.units", "model.embedding_size", _RATE))
+    if units.value <= _SMALLEST_UNITS:
+        return None
+    reason = "there is no time for a larger one"
+    changed = [Choice(each.setting, each.value // 2, reason) for each in (units, embedding)]
+    return replaced(
+        choices, [*changed, Choice(_RATE, min(_LARGEST_RATE, 2 * rate.value), "a small model learns faster")]
+    )
+
+
+def less_dropout(choices: Sequence[Choice], share: float) -> list[Choice]:
+    """What dropout is left where there is time for this share of the steps: nothing is known by heart so soon."""
+    return [
+        Choice(choice.setting, round(choice.value * math.sqrt(share), 2), "little, as there are few epochs")
+        for choice in choices
+        if choice.setting.startswith("model.dropout.")
+    ]
+
+
+def replaced(choices: Sequence[Choice], by: Sequence[Choice]) -> list[Choice]:
+    """The choices, but these instead of others of the same settings."""
+    of = {choice.setting: choice for choice in choices} | {choice.setting: choice for choice in by}
+    return list(of.values())
+
+
+def rounded(number: float) -> int:
+    """To two digits that count, as more would not be true."""
+    digits = max(0, math.floor(math.log10(max(1.0, number))) - 1)
+    return round(number / 10**digits) * 10**digits

@@ -1,0 +1,126 @@
+import numpy as np
+import pytest
+
+from nmt.config import DataConfig
+from nmt.corpus_profile import CorpusProfile, SideProfile
+from nmt.recipe import AMOUNTS, TABLE, choose, choose_budget, choose_lengths, epochs, rounded
+
+SIZES = [1_000 * 2**power for power in range(17)]  # pairs
+
+
+def side(script="LATIN", *, spaced=True, alphabet=70, characters=90) -> SideProfile:
+    return SideProfile(
+        script=script,
+        spaced=spaced,
+        words=12.0,
+        characters=60.0,
+        different_characters=characters,
+        alphabet=alphabet,
+        capitals=0.9,
+    )
+
+
+def profile(pairs=30_000, *, source=None, target=None, digits=0.0, placeholders=()) -> CorpusProfile:
+    return CorpusProfile(
+        pairs=pairs,
+        different_pairs=pairs,
+        source=source or side(),
+        target=target or side(),
+        sample=[],
+        identical=0.0,
+        digits=digits,
+        addresses=0.0,
+        placeholders=placeholders,
+    )
+
+
+def chosen(of: CorpusProfile) -> dict:
+    return {choice.setting: choice.value for choice in choose(of)}
+
+
+def budget(pairs: int) -> dict:
+    data = DataConfig.model_construct(batch_tokens=chosen(profile(pairs))["data.batch_tokens"], max_length=100)
+    choices = choose_budget(profile(pairs), [(15, 14), (12, 18), (10, 9)] * 100, data)
+    return {choice.setting: choice.value for choice in choices} | {"batch_tokens": data.batch_tokens}
+
+
+def ordered(values, *, rising: bool) -> bool:
+    steps = np.diff(np.asarray(list(values), dtype=np.float64))
+    return bool((steps >= 0).all() if rising else (steps <= 0).all())
+
+
+@pytest.mark.parametrize(
+    ("setting", "rising"),
+    [
+        *((setting, True) for setting in TABLE if setting.startswith("model.") and "dropout" not in setting),
+        *((setting, False) for setting in TABLE if "dropout" in setting),
+        ("tokenizer.vocabulary_size", True),
+        ("tokenizer.sampling_alpha", False),
+        ("data.batch_tokens", True),
+        ("training.schedule.learning_rate", False),
+    ],
+)
+def test_more_text_never_means_a_smaller_model_fewer_pieces_or_more_dropout(setting, rising):
+    values = [chosen(profile(pairs))[setting] for pairs in SIZES]
+    assert ordered(values, rising=rising)
+    assert ordered(TABLE[setting][0], rising=rising)
+
+
+def test_more_text_means_fewer_epochs_and_more_of_it_seen():
+    assert ordered(map(epochs, SIZES), rising=False)
+    found = [budget(pairs) for pairs in SIZES]
+    assert ordered((each["training.max_steps"] * each["batch_tokens"] for each in found), rising=True)
+    assert all(each["training.schedule.warmup_steps"] * 10 <= each["training.max_steps"] for each in found)
+
+
+def test_the_table_has_a_column_for_each_amount():
+    assert {len(row) for row, _ in TABLE.values()} == {len(AMOUNTS)}
+
+
+def test_one_script_shares_all_embeddings_and_two_have_vocabularies_of_their_own():
+    shared, apart = chosen(profile()), chosen(profile(target=side("CYRILLIC")))
+    assert shared["model.tied_embeddings"] == "all"
+    assert "tokenizer.joint" not in shared
+    assert apart["tokenizer.joint"] is False
+    assert "model.tied_embeddings" not in apart
+    assert apart["tokenizer.vocabulary_size"] < shared["tokenizer.vocabulary_size"]
+
+
+def test_many_characters_have_room_in_the_vocabulary_and_the_rarest_are_bytes():
+    few = chosen(profile(target=side("CJK", spaced=False)))
+    many = chosen(profile(target=side("CJK", spaced=False, alphabet=1_800, characters=2_500)))
+    assert many["tokenizer.vocabulary_size"] >= few["tokenizer.vocabulary_size"] + 1_500 + 256
+    assert (many["tokenizer.character_coverage"], many["tokenizer.byte_fallback"]) == (0.9995, True)
+    assert not {"tokenizer.character_coverage", "tokenizer.byte_fallback"} & few.keys()
+
+
+def test_placeholders_and_frequent_digits_stay_one_piece():
+    assert "tokenizer.user_defined_symbols" not in chosen(profile())
+    found = chosen(profile(digits=0.3, placeholders=("%s", "{0}")))["tokenizer.user_defined_symbols"]
+    assert found == ["%s", "{0}", *"0123456789"]
+
+
+def test_every_reason_of_an_amount_names_the_words_found():
+    reasons = [choice.reason for choice in choose(profile(30_000)) if choice.setting in TABLE]
+    assert len(reasons) == len(TABLE)
+    assert all("360,000 words are few" in reason for reason in reasons)
+
+
+def test_long_lines_and_long_translations_are_given_room():
+    def lengths(source, target):
+        return {choice.setting: choice.value for choice in choose_lengths([(source, target)] * 1_000)}
+
+    assert lengths(30, 40) == {}
+    assert lengths(30, 141) == {"data.max_length": 150, "search.max_source_length": 150, "search.max_length_ratio": 4.5}
+    assert lengths(2_000, 10)["data.max_length"] == 250
+    assert lengths(10, 2_000)["search.max_length_ratio"] == 5.0
+
+
+def test_paragraphs_that_are_all_too_long_are_refused():
+    with pytest.raises(ValueError, match="no pair has at most 100 pieces a side: a line should hold one sentence"):
+        choose_budget(profile(), [(300, 10)], DataConfig.model_construct(batch_tokens=1024, max_length=100))
+
+
+@pytest.mark.parametrize(("number", "expected"), [(0, 0), (7, 7), (99, 99), (104, 100), (115, 120), (345_678, 350_000)])
+def test_rounding_keeps_two_digits(number, expected):
+    assert rounded(number) == expected
