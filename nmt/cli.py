@@ -304,6 +304,25 @@ def _evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def _add_calibrate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Translates the validation set with the run's best weights and fits confidence on it, as the end of a training "
+        "does; prints how reliable it is on lines it was not fitted on."
+    )
+    parser.add_argument("run", metavar="RUN", help="directory of a run")
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    from nmt.run import Run
+
+    run = Run.open(options.run)
+    _import_tensorflow()
+    from nmt.calibrate import calibrate_run
+
+    print(calibrate_run(run))
+    return 0
+
+
 def _add_info_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="directory of a run")
 
@@ -374,6 +393,7 @@ COMMANDS = {
     "translate": Command("translate files, stdin or typed lines", _add_translate_arguments, _translate),
     "score": Command("tell how probable given translations are", _add_score_arguments, _score),
     "evaluate": Command("translate test sets and score them", _add_evaluate_arguments, _evaluate),
+    "calibrate": Command("fit the confidence of a run's translations", _add_calibrate_arguments, _calibrate),
     "info": Command("tell what a run is and how far it came", _add_info_arguments, _info),
     "export": Command("make a SavedModel of a run", _add_export_arguments, _export),
     "serve": Command("serve exports over REST and gRPC", _add_serve_arguments, _serve),

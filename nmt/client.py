@@ -20,6 +20,7 @@ DEFAULT_MODEL = "translator"
 MAX_LINES = 64  # of a request: what a batching server takes (export.max_batch)
 MAX_BYTES = 32_768  # of a request's text, so that long lines stay within the server's time limit
 OUTPUTS = ("translation", "score", "truncated")  # of a text export's serving_default
+JUDGEMENTS = ("degenerate", "confidence")  # that an export may also have
 _UNUSABLE = "it is no text export of `nmt export` (its outputs should be translation, score and truncated)"
 
 
@@ -27,15 +28,18 @@ class Translation(NamedTuple):
     text: str
     score: float  # of the model; higher is better
     truncated: bool  # the line was too long and its end is not translated
+    degenerate: bool = False  # it repeats itself, or is far too short or long, or leaves much of the line unread
+    confidence: float | None = None  # expected chrF as a share of 1; None where the model is not calibrated
 
 
 class Client:
     """Made by `connect`.
 
-    Args: predict: lines of UTF-8 or other bytes -> the columns of OUTPUTS; close: frees the connection.
+    Args: predict: lines of UTF-8 or other bytes -> OUTPUTS, and those of JUDGEMENTS there are, as lists by name; close:
+        frees the connection.
     """
 
-    def __init__(self, predict: Callable[[list[bytes]], list[list[Any]]], close: Callable[[], None]) -> None:
+    def __init__(self, predict: Callable[[list[bytes]], dict[str, list[Any]]], close: Callable[[], None]) -> None:
         self._predict = predict
         self.close = close
 
@@ -48,9 +52,11 @@ class Client:
         translations: list[Translation] = []
         for request in _requests([_to_bytes(line) for line in lines]):
             columns = self._predict(request)
-            if any(len(column) != len(request) for column in columns):
-                raise ValueError(f"the model answered {len(request)} lines with {[len(each) for each in columns]}")
-            translations += [Translation(*row) for row in zip(*columns, strict=True)]
+            if any(len(column) != len(request) for column in columns.values()):
+                raise ValueError(f"the model answered {len(request)} lines with {[*map(len, columns.values())]}")
+            for row in zip(*columns.values(), strict=True):
+                fields = dict(zip(columns, row, strict=True))
+                translations.append(Translation(fields.pop("translation"), **fields))
         return translations
 
     def __enter__(self) -> Client:
@@ -130,13 +136,14 @@ def _refused(address: str, message: str) -> ValueError:
 def _rest_client(address: str, model: str, *, timeout: float) -> Client:
     url = f"{address}/v1/models/{quote(model, safe='')}:predict"
 
-    def predict(lines: list[bytes]) -> list[list[Any]]:
+    def predict(lines: list[bytes]) -> dict[str, list[Any]]:
         body = json.dumps({"inputs": [_json_string(line) for line in lines]}).encode()
         request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
         try:
             with urllib.request.urlopen(request, timeout=timeout) as response:
                 outputs = json.load(response)["outputs"]
-            return [outputs[name] for name in OUTPUTS]
+            present = [name for name in JUDGEMENTS if name in outputs]
+            return {name: outputs[name] for name in (*OUTPUTS, *present)}
         except urllib.error.HTTPError as error:
             raise _rest_error(address, model, error) from None
         except TimeoutError:
@@ -183,7 +190,7 @@ def _grpc_client(target: str, model: str, *, timeout: float) -> Client:
     channel = grpc.insecure_channel(target, options=[("grpc.max_receive_message_length", -1)])
     stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
-    def predict(lines: list[bytes]) -> list[list[Any]]:
+    def predict(lines: list[bytes]) -> dict[str, list[Any]]:
         request = predict_pb2.PredictRequest()
         request.model_spec.name = model
         request.inputs["text"].CopyFrom(make_tensor_proto(lines, shape=[len(lines)]))
@@ -193,8 +200,9 @@ def _grpc_client(target: str, model: str, *, timeout: float) -> Client:
             raise _grpc_error(address, model, error) from None
         if not outputs.keys() >= set(OUTPUTS):
             raise ValueError(f"the model {model!r} at {address} cannot be used: {_UNUSABLE}")
-        translation, *others = (make_ndarray(outputs[name]).tolist() for name in OUTPUTS)
-        return [[text.decode(errors="replace") for text in translation], *others]
+        present = [name for name in JUDGEMENTS if name in outputs]
+        columns = {name: make_ndarray(outputs[name]).tolist() for name in (*OUTPUTS, *present)}
+        return {**columns, "translation": [text.decode(errors="replace") for text in columns["translation"]]}
 
     return Client(predict, close=channel.close)
 

@@ -308,6 +308,15 @@ class SearchConfig(Section):
     )
     seed: int = Field(default=0, description="sampling: the same seed and line give the same translation.")
     n_best: Positive = Field(default=1, description="Translations a sentence, best first.")
+    guard: bool = Field(
+        default=True,
+        description="Search again, by stricter rules, where a translation is degenerate; flag what stays so.",
+    )
+    guard_max_repeats: Annotated[int, Field(ge=0)] = Field(
+        default=3, description="Degenerate: more repeated triples of pieces than this plus twice the source's own."
+    )
+    guard_min_length_ratio: Probability = Field(default=0.3, description="Degenerate: fewer pieces a source piece.")
+    guard_min_coverage: Probability = Field(default=0.4, description="Degenerate: a smaller share of the source read.")
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32",
         description="Of weights and matrix products when translating; bfloat16 is faster on processors that have it, "

@@ -22,7 +22,9 @@ from typing import Any
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
+from nmt.confidence import Calibration
 from nmt.config import ExportConfig, SearchConfig
+from nmt.features import quality_features
 from nmt.model import Seq2Seq
 from nmt.run import Run
 from nmt.search import Hypotheses
@@ -50,10 +52,13 @@ def export(
     directory = Path(directory)
     version = _next_version(directory)
     config = run.config
+    calibration = run.calibration() if weights == "best" else None
+    if calibration is None:
+        print(f"no confidence: it is that of a run's best weights, after `nmt calibrate {run.path}`", file=sys.stderr)
     ids = IdsEndpoint(model, search)
     written = _save(ids, {"serving_default": ids.translate}, directory / "ids" / version)
     if importlib.util.find_spec("tensorflow_text"):
-        text = TextEndpoint(model, run.tokenizers, search=search, settings=config.export)
+        text = TextEndpoint(model, run.tokenizers, search=search, settings=config.export, calibration=calibration)
         signatures = {"serving_default": text.translate, "nbest": text.nbest, "align": text.align}
         written = _save(text, signatures, directory / version)
     else:
@@ -77,7 +82,8 @@ class IdsEndpoint:
             """source: each row pieces + EOS, padded with PAD = 0."""
             source = tf.pad(source, [[0, 0], [0, tf.maximum(0, 1 - tf.shape(source)[1])]], constant_values=PAD)
             found = translate_ids([model], source, _without_n_best(search))
-            return {"tokens": found.tokens[:, 0], "score": found.scores[:, 0], "length": found.lengths[:, 0]}
+            best = {"tokens": found.tokens[:, 0], "score": found.scores[:, 0], "length": found.lengths[:, 0]}
+            return best if found.faults is None else {**best, "degenerate": tf.reduce_any(found.faults, axis=1)}
 
         self.translate = translate
 
@@ -85,12 +91,21 @@ class IdsEndpoint:
 class TextEndpoint:
     """Lines in, translations out: the same splitting, search and joining as Translator, inside the graph."""
 
-    def __init__(self, model: Seq2Seq, tokenizers: Tokenizers, *, search: SearchConfig, settings: ExportConfig):
+    def __init__(
+        self,
+        model: Seq2Seq,
+        tokenizers: Tokenizers,
+        *,
+        search: SearchConfig,
+        settings: ExportConfig,
+        calibration: Calibration | None,
+    ):
         import tensorflow_text  # where it is missing only this endpoint is
 
         self.model = model
         self.options = _without_n_best(search)
         self.settings = settings
+        self.calibration = calibration
         self.splitter = Splitter(tokenizers.source, search.max_source_length)
         # A name each: TensorFlow Text would call both resources the same, and one would serve for the other.
         self.source, self.target = (
@@ -107,45 +122,54 @@ class TextEndpoint:
         )
 
     def _translate(self, text):
-        """translation string [batch], score float32 [batch], truncated bool [batch]."""
-        chunks, found, truncated = self._search(text, self.options, limit=self.settings.max_line_pieces)
+        """translation string [batch], score float32 [batch], truncated bool [batch]; where the search is guarded,
+        degenerate bool [batch]; where the run is calibrated, confidence float32 [batch]."""
+        chunks, found, judgement = self._search(text, self.options, limit=self.settings.max_line_pieces)
         ids, scores = _rejoin(chunks, found, 0)
-        return {"translation": self.target.detokenize(ids), "score": scores, "truncated": truncated}
+        return {"translation": self.target.detokenize(ids), "score": scores, **judgement}
 
     def _nbest(self, text):
         """As `translate`, but translation and score [batch, n], best first."""
         count = self.settings.n_best
         options = self.options.model_copy(update={"n_best": count, "beam_size": max(count, self.options.beam_size)})
-        chunks, found, truncated = self._search(text, options, limit=self.settings.max_line_pieces)
+        chunks, found, judgement = self._search(text, options, limit=self.settings.max_line_pieces)
         ids, scores = zip(*(_rejoin(chunks, found, place) for place in range(count)), strict=True)
         translations = tf.stack([self.target.detokenize(row) for row in ids], axis=1)  # [batch, n]
-        return {"translation": translations, "score": tf.stack(scores, axis=1), "truncated": truncated}
+        return {"translation": translations, "score": tf.stack(scores, axis=1), **judgement}
 
     def _align(self, text):
         """As `translate`, with source_pieces and target_pieces string [batch, ...] (padded with "") and alignment
         float32 [batch, target pieces, source pieces]: how much each target piece read each source piece."""
         limit = min(MAX_ALIGNED_PIECES, self.settings.max_line_pieces)
-        chunks, found, truncated = self._search(text, self.options, limit=limit, with_weights=True)
+        chunks, found, judgement = self._search(text, self.options, limit=limit, with_weights=True)
         ids, scores = _rejoin(chunks, found, 0)
         source_ids = chunks.merge_dims(1, 2)
         return {
             "translation": self.target.detokenize(ids),
             "score": scores,
-            "truncated": truncated,
+            **judgement,
             "source_pieces": self.source.id_to_string(source_ids).to_tensor(),
             "target_pieces": self.target.id_to_string(ids).to_tensor(),
             "alignment": _join_weights(chunks, found, source_ids, ids),
         }
 
     def _search(self, text, options: SearchConfig, *, limit: int, with_weights=False):
-        """Chunks [batch, (chunks), (pieces)] of each line, what was found for each chunk, and which lines were cut."""
+        """Chunks [batch, (chunks), (pieces)] of each line, what was found for each chunk, and what is to be thought of
+        each line: the outputs truncated, degenerate and confidence."""
         ids = self.source.tokenize(text)  # [batch, (pieces)]
         truncated = ids.row_lengths() > limit
         chunks = self.splitter.split(ids[:, :limit])
         ends = tf.fill([chunks.values.nrows(), 1], EOS)
         source = tf.concat([chunks.values, tf.RaggedTensor.from_tensor(ends)], axis=1).to_tensor(PAD)
         source = tf.pad(source, [[0, 0], [0, tf.maximum(0, 1 - tf.shape(source)[1])]])  # wide enough for no lines too
-        return chunks, translate_ids([self.model], source, options, with_weights=with_weights), truncated
+        with_weights |= self.calibration is not None
+        found = translate_ids([self.model], source, options, with_weights=with_weights)
+        judgement = {"truncated": truncated}
+        if found.faults is not None:
+            judgement["degenerate"] = _any_chunk(chunks, tf.reduce_any(found.faults, axis=1))
+        if self.calibration is not None:
+            judgement["confidence"] = _confidence(chunks, quality_features(source, found), self.calibration)
+        return chunks, found, judgement
 
 
 def _without_n_best(search: SearchConfig) -> SearchConfig:
@@ -166,6 +190,22 @@ def _rejoin(chunks, found: Hypotheses, place: int):
     ids = tf.RaggedTensor.from_row_lengths(tokens, counts, validate=False).merge_dims(1, 2)
     scores = tf.math.unsorted_segment_sum(found.scores[:, place], lines, tf.shape(counts)[0])
     return ids, tf.where(missing, MISSING, scores)
+
+
+def _any_chunk(chunks, flags):
+    """Which lines have a chunk with its flag set: bool [batch], of flags bool [chunks]."""
+    return tf.math.unsorted_segment_sum(tf.cast(flags, tf.int32), chunks.value_rowids(), chunks.nrows()) > 0
+
+
+def _confidence(chunks, features, calibration: Calibration):
+    """Each line's confidence, as Translator has it: float32 [batch], of features float32 [chunks, features]."""
+    lengths = tf.cast(chunks.values.row_lengths(), tf.float32)  # [chunks]
+    lines, batch = chunks.value_rowids(), chunks.nrows()
+    total = tf.math.unsorted_segment_sum(lengths, lines, batch)  # [batch]
+    summed = tf.math.unsorted_segment_sum(lengths[:, tf.newaxis] * features, lines, batch)
+    mean = tf.math.divide_no_nan(summed, total[:, tf.newaxis])  # [batch, features]
+    confidence = tf.sigmoid(calibration.intercept + tf.linalg.matvec(mean, calibration.coefficients))
+    return tf.where(total > 0.0, confidence, 1.0)  # no pieces: nothing to get wrong
 
 
 def _join_weights(chunks, found: Hypotheses, source_ids, target_ids):
@@ -274,6 +314,9 @@ Over REST or gRPC from the command line, a line in, a line out:
     echo "Hello world." | nmt translate --server grpc://localhost:8500/$name
 
 Outputs: `translation`; `score`, its log-probability under the length penalty, higher is better ($missing where `nbest`
-has no such translation); `truncated`, true where a line was too long and its end was cut.
+has no such translation); `truncated`, true where a line was too long and its end was cut; `degenerate`, true where the
+translation repeats itself, is far too short or long, or leaves much of the line unread, even after a second search;
+`confidence` (of a run that is calibrated), the share of 1 that chrF is expected to give it: among the validation lines
+with such a confidence the mean chrF was about that.
 """.replace("$missing", f"{MISSING:.0f}"),
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 from sacrebleu.metrics import BLEU, CHRF, TER
 from sacrebleu.significance import PairedTest, Result
 
@@ -81,6 +82,21 @@ def score(
         value = metric.corpus_score(hypotheses, [references]).score
         values[name] = Score(value, metric.get_signature().format())
     return Scores(values["BLEU"], values["chrF2"], values.get("TER"))
+
+
+def sentence_chrf(hypotheses: Sequence[str], references: Sequence[str]) -> np.ndarray:
+    """chrF of each line by itself, 0..100: float64 [lines].
+
+    Raises: ValueError where the line counts differ or there is no line.
+    """
+    _check_line_counts({"the hypotheses": hypotheses}, references)
+    metric = CHRF()
+    return np.array(
+        [
+            metric.sentence_score(hypothesis, [reference]).score
+            for hypothesis, reference in zip(hypotheses, references, strict=True)
+        ]
+    )
 
 
 def paired_bootstrap(

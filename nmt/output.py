@@ -32,6 +32,8 @@ class ServedTranslation(NamedTuple):
     n_best: tuple[ServedHypothesis, ...]
     source_pieces: tuple[str, ...] = ()
     truncated: bool = False
+    degenerate: bool = False
+    confidence: float | None = None
 
 
 class OutputFormat(NamedTuple):
@@ -83,8 +85,12 @@ def _as_json(translation: Translation | ServedTranslation, source: bytes) -> dic
             entry |= {"pieces": hypothesis.pieces, "alignment": _weights(hypothesis.alignment)}
         n_best.append(entry)
     pieces = {"source_pieces": translation.source_pieces} if translation.source_pieces else {}
-    truncated = {"truncated": True} if isinstance(translation, ServedTranslation) and translation.truncated else {}
-    return {"source": source.decode("utf-8", "replace"), **n_best[0], **pieces, **truncated, "n_best": n_best}
+    judgement: dict[str, Any] = {"confidence": translation.confidence}
+    if translation.degenerate:
+        judgement["degenerate"] = True
+    if isinstance(translation, ServedTranslation) and translation.truncated:
+        judgement["truncated"] = True
+    return {"source": source.decode("utf-8", "replace"), **n_best[0], **judgement, **pieces, "n_best": n_best}
 
 
 def _weights(alignment: np.ndarray) -> list[list[float]]:

@@ -5,6 +5,7 @@
     checkpoints/step-00001200.npz   all that training needs to go on as if never interrupted; the newest few
     validations/step-00001200.npz   weights of the last validations, where their average is wanted
     best.npz                        the weights that validated best
+    confidence.json                 how their translations' confidence is computed (confidence.py)
     log.jsonl                       one JSON object a line
     tensorboard/
 
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from nmt.confidence import Calibration
 from nmt.config import Config
 from nmt.config_file import dump_config, load_config
 from nmt.tokenizer import Tokenizers
@@ -51,6 +53,7 @@ CHANGEABLE = (
     "export",
 )
 _METADATA = "metadata"
+_CALIBRATION = "confidence.json"
 _STEP_FILE = re.compile(r"step-(\d{8,})\.npz")
 
 
@@ -168,7 +171,12 @@ class Run:
         return next((step for step, _ in self._steps("checkpoints")), None)
 
     def save_weights(self, name: str | int, weights: Arrays) -> Path:
-        """Writes weights by their variables' paths: `name` is "best" or the step of a validation."""
+        """Writes weights by their variables' paths: `name` is "best" or the step of a validation.
+
+        New best weights end the old ones' calibration.
+        """
+        if name == "best":
+            (self.path / _CALIBRATION).unlink(missing_ok=True)
         path = self.path / f"{name}.npz" if isinstance(name, str) else self._step_file("validations", name)
         save_arrays(path, weights, {})
         return path
@@ -219,6 +227,24 @@ class Run:
         )
         assign_weights(model.weights, weights)
         return model
+
+    def save_calibration(self, calibration: Calibration) -> None:
+        """Stores how confidence is computed for the best weights."""
+        _write_text(self.path / _CALIBRATION, calibration.as_json())
+
+    def calibration(self) -> Calibration | None:
+        """How confidence is computed for the best weights; None where that was never fitted.
+
+        Raises:
+            ValueError: if the file is none of this version's.
+        """
+        file = self.path / _CALIBRATION
+        if not file.is_file():
+            return None
+        try:
+            return Calibration.from_json(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{file}: {error}") from None
 
     def log(self, **event: Any) -> None:
         """Adds a line to log.jsonl, with the time in seconds since 1970."""

@@ -22,8 +22,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from nmt.calibrate import calibrate_run
 from nmt.callbacks import default_callbacks, say
 from nmt.check import quick_check
+from nmt.confidence import TooFewLinesError
 from nmt.config import Config
 from nmt.data import Batch, DataReport
 from nmt.distribution import Workers, distributed_dataset, make_strategy
@@ -263,8 +265,20 @@ class Trainer:
             self._validate()
         if len(progress.kept_validations) > 1:
             self._try_average()
+        if self.workers.is_chief:
+            self._calibrate()
         progress.finished_step = progress.step
         self._save()
+
+    def _calibrate(self) -> None:
+        """Fits the confidence of the best weights."""
+        try:
+            calibration = calibrate_run(self.run)
+        except TooFewLinesError as error:
+            say(f"Translations will have no confidence: {error}.")
+            return
+        correlation = {"pearson": calibration.pearson, "spearman": calibration.spearman}
+        self.run.log(event="calibration", step=self.progress.step, lines=calibration.lines, **correlation)
 
     def _try_average(self) -> None:
         """Averages the weights of the last validations, and keeps that as best where it is better."""

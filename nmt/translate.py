@@ -13,8 +13,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from nmt.confidence import Calibration
 from nmt.config import SearchConfig
 from nmt.data import make_batch, token_batches
+from nmt.features import quality_features
+from nmt.guard import FAULTS, guarded_search
 from nmt.losses import log_normalizers, token_log_probabilities
 from nmt.model import Seq2Seq
 from nmt.search import Hypotheses, beam_search, length_limits, repeat_rows, sample
@@ -33,10 +36,24 @@ def translate_ids(
 
     Args:
         source: int32 [batch, source_time], each row pieces + EOS, padded with PAD.
-        options: static; options.sampling draws from the model with `noise`, else beam search.
+        options: static; options.sampling draws from the model with `noise`, else beam search; options.guard judges what
+            was found (Hypotheses.faults, else None), for which attention weights are kept in any case.
         prefix: int32 [batch, prefix_time] or None: how each translation starts, padded with PAD.
         noise: float32 [batch, n_best, time] in [0, 1), one draw a token, for sampling only.
     """
+    if not options.guard:
+        return _search(models, source, options, prefix=prefix, noise=noise, with_weights=with_weights)
+
+    def search(source, options, prefix):
+        return _search(models, source, options, prefix=prefix, noise=noise, with_weights=True)
+
+    return guarded_search(search, source, options, prefix=prefix)
+
+
+def _search(
+    models: Sequence[Seq2Seq], source, options: SearchConfig, *, prefix, noise, with_weights: bool
+) -> Hypotheses:
+    """As translate_ids, whatever comes of it."""
     memories, states = zip(*(model.encode(source) for model in models), strict=True)
     memories = repeat_rows(memories, options.n_best if options.sampling else options.beam_size)
     outputs = [model.decoder.output_layer() for model in models]
@@ -135,10 +152,13 @@ class Hypothesis(NamedTuple):
 
 
 class Translation(NamedTuple):
-    """What became of a line: its hypotheses, best first."""
+    """What became of a line: its hypotheses, best first, and what is to be thought of the best."""
 
     n_best: tuple[Hypothesis, ...]
     source_pieces: tuple[str, ...]
+    faults: tuple[str, ...] = ()  # of guard.FAULTS, those that some chunk of it has; none where options.guard is off
+    confidence: float | None = None  # see confidence.py; None where it is not calibrated
+    features: tuple[float, ...] = ()  # confidence.FEATURES, where attention was kept and there are pieces
 
     @property
     def text(self) -> str:
@@ -148,6 +168,10 @@ class Translation(NamedTuple):
     def score(self) -> float:
         return self.n_best[0].score
 
+    @property
+    def degenerate(self) -> bool:
+        return bool(self.faults)
+
 
 class _Chunk(NamedTuple):
     """A chunk's own hypotheses, as ids without EOS, best first."""
@@ -155,29 +179,36 @@ class _Chunk(NamedTuple):
     ids: list[list[int]]
     scores: list[float]
     weights: list[np.ndarray] | None  # each [target pieces, source pieces]
+    faults: np.ndarray | None  # bool [faults]
+    features: np.ndarray | None  # float32 [features]
+    source_length: int
 
 
 class Translator:
-    """Translates lines with one model, or with several as an ensemble (which must share their tokenizers)."""
+    """Translates lines with one model, or with several as an ensemble (which must share their tokenizers).
+
+    Args: calibration: of the one model, to give each translation a confidence.
+    """
 
     def __init__(
-        self, models: Sequence[Seq2Seq], tokenizers: Tokenizers, options: SearchConfig, *, with_alignments: bool = False
+        self,
+        models: Sequence[Seq2Seq],
+        tokenizers: Tokenizers,
+        options: SearchConfig,
+        *,
+        with_alignments: bool = False,
+        calibration: Calibration | None = None,
     ):
         self.models = list(models)
         self.tokenizers = tokenizers
         self.options = options
         self.with_alignments = with_alignments
+        self.calibration = calibration
         self._splitter = Splitter(tokenizers.source, options.max_source_length)
         ids = tf.TensorSpec([None, None], tf.int32)
         noise = tf.TensorSpec([None, options.n_best, None], tf.float32)
         # Lengths vary from batch to batch: one trace serves them all.
-        self._search = tf.function(
-            lambda source, prefix, noise: translate_ids(
-                self.models, source, options, prefix=prefix, noise=noise, with_weights=with_alignments
-            ),
-            input_signature=[ids, ids, noise],
-            autograph=False,
-        )
+        self._search = tf.function(self._batch_search, input_signature=[ids, ids, noise], autograph=False)
         self._token_scores = tf.function(self._batch_scores, input_signature=[ids, ids, ids], autograph=False)
 
     def translate(self, lines: Sequence[str | bytes], prefixes: Sequence[str] | None = None) -> list[Translation]:
@@ -219,6 +250,11 @@ class Translator:
                 scores[i] = row[: lengths[i][1]]
         return scores
 
+    def _batch_search(self, source, prefix, noise):
+        with_weights = self.with_alignments or self.calibration is not None
+        found = translate_ids(self.models, source, self.options, prefix=prefix, noise=noise, with_weights=with_weights)
+        return found, None if found.weights is None else quality_features(source, found)
+
     def _batch_scores(self, source, target_in, target_out):
         log_probabilities = [token_log_probabilities(model(source, target_in), target_out) for model in self.models]
         return tf.reduce_logsumexp(tf.stack(log_probabilities), axis=0) - np.log(len(self.models))
@@ -242,9 +278,10 @@ class Translator:
 
     def _translate_batch(self, chunks: list[list[int]], starts: list[list[int]]) -> list[_Chunk]:
         source = _padded([[*chunk, EOS] for chunk in chunks])
-        found = self._search(source, _padded(starts), self._noise(chunks, source, _padded(starts)))
+        found, features = self._search(source, _padded(starts), self._noise(chunks, source, _padded(starts)))
         found = Hypotheses(*(None if part is None else part.numpy() for part in found))
-        return [self._chunk(found, row, len(chunk)) for row, chunk in enumerate(chunks)]
+        features = [None] * len(chunks) if features is None else features.numpy()
+        return [self._chunk(found, features[row], row, len(chunk)) for row, chunk in enumerate(chunks)]
 
     def _noise(self, chunks, source, prefix):
         """A draw in [0, 1) for each token to be sampled, of (options.seed, the chunk) alone."""
@@ -256,14 +293,16 @@ class Translator:
         draws = [np.random.default_rng([options.seed, *ids]).random((time, options.n_best)) for ids in chunks]
         return np.stack(draws).transpose(0, 2, 1).astype(np.float32).clip(max=np.nextafter(np.float32(1), 0))
 
-    def _chunk(self, found, row: int, source_length: int) -> _Chunk:
+    def _chunk(self, found, features, row: int, source_length: int) -> _Chunk:
         exist = [k for k, length in enumerate(found.lengths[row]) if length]
         ends = {k: found.lengths[row][k] - 1 for k in exist}  # without EOS
         weights = None
         if self.with_alignments:
             weights = [found.weights[row, k, : ends[k], :source_length] for k in exist]
         ids = [found.tokens[row, k, : ends[k]].tolist() for k in exist]
-        return _Chunk(ids, [float(found.scores[row, k]) for k in exist], weights)
+        scores = [float(found.scores[row, k]) for k in exist]
+        faults = None if found.faults is None else found.faults[row]
+        return _Chunk(ids, scores, weights, faults, features, source_length)
 
     def _join(self, parts: list[_Chunk], source_ids: list[int]) -> Translation:
         """A line's translation from those of its chunks: the k-th best of it is made of the k-th best of each."""
@@ -277,7 +316,31 @@ class Translator:
                 alignment = _block_diagonal([part.weights[k] for part in parts if part.weights])
             score = sum(part.scores[k] for part in parts)
             hypotheses.append(Hypothesis(text, score, tuple(self.tokenizers.target.pieces(pieces)), alignment))
-        return Translation(tuple(hypotheses), tuple(self.tokenizers.source.pieces(source_ids)))
+        faults = [part.faults for part in parts if part.faults is not None]
+        broken = np.any(faults, axis=0) if faults else ()
+        features = _line_features(parts)
+        return Translation(
+            tuple(hypotheses),
+            tuple(self.tokenizers.source.pieces(source_ids)),
+            tuple(name for name, has in zip(FAULTS, broken, strict=False) if has),
+            self._confidence(features),
+            features,
+        )
+
+    def _confidence(self, features: tuple[float, ...]) -> float | None:
+        """Of a line without pieces it is 1: there is nothing to get wrong."""
+        if self.calibration is None:
+            return None
+        return float(self.calibration.confidence(np.array(features))) if features else 1.0
+
+
+def _line_features(parts: list[_Chunk]) -> tuple[float, ...]:
+    """The mean over a line's chunks, weighted by their pieces."""
+    known = [part for part in parts if part.features is not None]
+    if not known:
+        return ()
+    lengths = [part.source_length for part in known]
+    return tuple(np.average([part.features for part in known], axis=0, weights=lengths).tolist())
 
 
 def _padded(rows: Sequence[Sequence[int]]) -> np.ndarray:

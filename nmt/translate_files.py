@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Translate = Callable[[Sequence[bytes], Sequence[str] | None], "Sequence[Translation | ServedTranslation]"]
 
 _EXPORT_BATCH = 64
+_SHOWN_NUMBERS = 10
 
 
 def translate_files(options: argparse.Namespace) -> None:
@@ -49,6 +50,7 @@ def translate_files(options: argparse.Namespace) -> None:
         translate = _server(options) if model is None else _export(options, model) or _translator(options, model)
         output = _open_output(stack, options.output, paths)
         number = 0
+        degenerate: list[int] = []
         for lines in _windows(inputs, paths, stack):
             starts = None if prefixes is None else list(islice(prefixes, len(lines)))
             if starts is not None and len(starts) < len(lines):
@@ -59,11 +61,24 @@ def translate_files(options: argparse.Namespace) -> None:
                 text = render(translation, source=source, number=number, output_format=output_format)
                 output.write(text.encode("utf-8", "replace") + b"\n")
                 number += 1
+                if translation.degenerate:
+                    degenerate.append(number)
                 if isinstance(translation, ServedTranslation) and translation.truncated:
                     print(f"line {number}: too long for this export, its end is not translated", file=sys.stderr)
             output.flush()
         if prefixes is not None and next(prefixes, None) is not None:
             raise ValueError(f"{options.prefix_file}: more lines than the {number:,} that were to translate")
+    if degenerate:
+        print(_degenerate(degenerate, number), file=sys.stderr)
+
+
+def _degenerate(numbers: list[int], lines: int) -> str:
+    """What the guard has flagged, in words."""
+    some = ", ".join(map(str, numbers[:_SHOWN_NUMBERS])) + (", ..." if len(numbers) > _SHOWN_NUMBERS else "")
+    return (
+        f"{len(numbers):,} of {lines:,} translations look degenerate (they repeat themselves, are far too short or too "
+        f"long, or leave much of their line out): line {some}"
+    )
 
 
 def search_options(config: Config, overrides: Sequence[str]) -> SearchConfig:
@@ -94,8 +109,13 @@ def _translator(options: argparse.Namespace, model: str) -> Translate:
     from nmt.translate import Translator
 
     models = [run.load_model(options.weights, search.precision) for run in runs]
+    calibration = runs[0].calibration() if options.weights == "best" and not options.ensemble else None
+    if options.jsonl and calibration is None:
+        print(f"no confidence: it is that of a run's best weights, after `nmt calibrate {model}`", file=sys.stderr)
     with_alignments = options.alignments is not None or options.jsonl
-    return Translator(models, runs[0].tokenizers, search, with_alignments=with_alignments).translate
+    return Translator(
+        models, runs[0].tokenizers, search, with_alignments=with_alignments, calibration=calibration
+    ).translate
 
 
 def _server(options: argparse.Namespace) -> Translate:
@@ -109,7 +129,7 @@ def _server(options: argparse.Namespace) -> Translate:
 
     def translate(lines: Sequence[bytes], prefixes: Sequence[str] | None) -> list[ServedTranslation]:
         served = client.translate(lines)
-        return [ServedTranslation((ServedHypothesis(text, score),), (), cut) for text, score, cut in served]
+        return [ServedTranslation((ServedHypothesis(each.text, each.score),), (), *each[2:]) for each in served]
 
     return translate
 
@@ -164,7 +184,15 @@ def served_translations(outputs: Mapping[str, np.ndarray], *, count: int, missin
             for text, score in zip(texts[row, :count], scores[row, :count], strict=True)
             if score > missing
         )
-        translations.append(ServedTranslation(hypotheses, source, bool(outputs["truncated"][row])))
+        translations.append(
+            ServedTranslation(
+                hypotheses,
+                source,
+                truncated=bool(outputs["truncated"][row]),
+                degenerate="degenerate" in outputs and bool(outputs["degenerate"][row]),
+                confidence=float(outputs["confidence"][row]) if "confidence" in outputs else None,
+            )
+        )
     return translations
 
 

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -45,6 +46,15 @@ def folder(tmp_path_factory):
     random = np.random.default_rng(1)  # a model that says something else of each line
     run.save_weights("best", {name: random.normal(size=each.shape) for name, each in run.load_weights().items()})
     return folder
+
+
+@pytest.fixture(scope="module")
+def calibrated(folder):
+    """A copy of the run whose validation set is large enough to calibrate on."""
+    copy = shutil.copytree(folder / "run", folder / "calibrated")
+    config = (copy / "config.yaml").read_text().replace(f"{folder}/valid.", f"{folder}/train.")
+    (copy / "config.yaml").write_text(config)
+    return copy
 
 
 @pytest.fixture(scope="module")
@@ -303,6 +313,49 @@ def test_a_pipe_is_answered_when_it_pauses_and_ctrl_c_ends_it_quietly(folder, ex
     assert process.returncode == 130
 
 
+# ---- guard and confidence
+
+
+def test_calibrate_prints_how_reliable_confidence_is_and_json_lines_then_have_it(folder, calibrated, nmt):
+    table = nmt("calibrate", calibrated)
+    calibration = Run.open(calibrated).calibration()
+    assert "\n".join(table) == str(calibration)
+    assert f"{calibration.pearson:.3f} (Pearson)" in table[0]
+    export = folder / "calibrated-export"
+    assert main(["export", str(calibrated), str(export)]) == 0
+    from_run, from_export = (
+        [json.loads(line) for line in nmt("translate", model, folder / "input", "--jsonl")]
+        for model in (calibrated, export)
+    )
+    for one, other, line in zip(from_run, from_export, LINES, strict=True):
+        assert 0 <= one["confidence"] <= 1
+        assert other["confidence"] == pytest.approx(one["confidence"], abs=1e-4)
+        assert one.get("degenerate") == other.get("degenerate")
+        assert line.strip() or one["confidence"] == 1.0
+
+
+def test_a_run_that_is_not_calibrated_has_no_confidence_and_tells_the_way(folder, capfd):
+    assert main(["translate", f"{folder}/run", f"{folder}/input", "--jsonl"]) == 0
+    captured = capfd.readouterr()
+    assert {json.loads(line)["confidence"] for line in captured.out.splitlines()} == {None}
+    assert f"`nmt calibrate {folder}/run`" in captured.err
+    assert main(["calibrate", f"{folder}/run"]) == 2
+    assert "the validation set has 6 lines" in capfd.readouterr().err
+
+
+def test_degenerate_translations_are_counted_at_the_end(folder, export, capfd, expected):
+    flagged = [number for number, translation in enumerate(expected, start=1) if translation.degenerate]
+    assert 0 < len(flagged) < len(LINES)
+    for model in (f"{folder}/run", export):
+        capfd.readouterr()
+        assert main(["translate", model, f"{folder}/input"]) == 0
+        (said,) = [line for line in capfd.readouterr().err.splitlines() if "degenerate" in line]
+        assert said.startswith(f"{len(flagged)} of {len(LINES)} translations look degenerate")
+        assert said.endswith("line " + ", ".join(map(str, flagged)))
+    assert main(["translate", f"{folder}/run", f"{folder}/input", "--set", "search.guard=false"]) == 0
+    assert "degenerate" not in capfd.readouterr().err
+
+
 # ---- score and evaluate
 
 
@@ -319,12 +372,12 @@ def test_score_prints_the_log_probability_of_each_pair_and_the_perplexity(folder
 
 
 def test_evaluate_scores_what_translate_writes(folder, nmt, translator):
-    from nmt.metrics import default_tokenize, score
+    from nmt.metrics import bleu_tokenize, score
 
     report = nmt("evaluate", folder / "run", "--json", folder / "report.json")
     sources, references = ((folder / f"valid.{side}").read_text().splitlines() for side in ("en", "xx"))
     translations = [translation.text for translation in translator.translate(sources)]
-    expected = score(translations, references, tokenize=default_tokenize("xx"))
+    expected = score(translations, references, tokenize=bleu_tokenize(Run.open(folder / "run").config))
     assert any(expected.bleu.signature in line for line in report)
     (result,) = json.loads((folder / "report.json").read_text())["results"]
     assert result["test_set"] == "held_out"

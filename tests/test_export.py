@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 from tiny_job import tiny_job, write_corpus
 
+from nmt.confidence import Calibration
 from nmt.export import MISSING, export
 from nmt.run import Run
 from nmt.saved_model import WARMUP_FILE, SavedModel
@@ -32,6 +33,9 @@ LINES = [
     b"red blue green big small cat dog house tree car runs sees likes old new " * 3,
     b"cat " * 5000,
 ]
+CALIBRATION = Calibration(
+    intercept=0.3, coefficients=(2.0, 1.0, -0.4, -0.3), lines=0, pearson=0.0, spearman=0.0, reliability=()
+)
 SETTINGS = ("search.beam_size=4", "search.max_source_length=30", "export.n_best=4", "model.attention.heads=2")
 
 
@@ -39,7 +43,9 @@ SETTINGS = ("search.beam_size=4", "search.max_source_length=30", "export.n_best=
 def run(tmp_path_factory) -> Run:
     folder = tmp_path_factory.mktemp("job")
     write_corpus(folder)
-    return train(tiny_job(folder, "training.max_steps=30", "tokenizer.joint=false", *SETTINGS))
+    run = train(tiny_job(folder, "training.max_steps=30", "tokenizer.joint=false", *SETTINGS))
+    run.save_calibration(CALIBRATION)
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +60,10 @@ def model(exported) -> SavedModel:
 
 @pytest.fixture(scope="module")
 def translations(run):
-    return Translator([run.load_model()], run.tokenizers, run.config.search, with_alignments=True).translate(LINES)
+    translator = Translator(
+        [run.load_model()], run.tokenizers, run.config.search, with_alignments=True, calibration=CALIBRATION
+    )
+    return translator.translate(LINES)
 
 
 def variable_bytes(version: Path) -> int:
@@ -85,6 +94,18 @@ def test_a_batch_gives_exactly_the_command_lines_translations(model, translation
         found["score"], [translation.score for translation in translations], rtol=1e-5, atol=1e-4
     )
     assert not found["truncated"].any()
+
+
+@pytest.mark.parametrize("signature", ["serving_default", "nbest", "align"])
+def test_what_is_thought_of_a_translation_is_what_the_command_line_thinks(model, translations, signature):
+    count = 9  # all but the longest, which the align signature would cut
+    found = model.run(signature, texts(LINES[:count]))
+    expected = translations[:count]
+    assert found["degenerate"].tolist() == [translation.degenerate for translation in expected]
+    assert 0 < sum(found["degenerate"]) < count, "some should be, some not"
+    assert found["confidence"].dtype == np.float32
+    np.testing.assert_allclose(found["confidence"], [each.confidence for each in expected], atol=1e-5)
+    assert found["confidence"].tolist()[1:3] == [1.0, 1.0]
 
 
 def test_a_line_alone_gives_what_it_gives_in_a_batch(model):
@@ -137,6 +158,7 @@ def test_the_ids_endpoint_agrees_and_needs_no_sentencepiece_ops(run, exported, t
     found = SavedModel(directory).run("serving_default", {"source": np.array([[*ids, EOS]], np.int32)})
     tokens = found["tokens"][0, : found["length"][0]]
     assert tokens[-1] == EOS
+    assert found["degenerate"].tolist() == [translations[0].degenerate]
     assert run.tokenizers.target.decode([tokens]) == [translations[0].text]
 
 
@@ -148,9 +170,13 @@ def test_weights_are_stored_once(run, exported):
 
 @pytest.fixture(scope="module")
 def next_version(run, exported) -> Path:
-    """A second export beside a copy of the first, which takes lines of 40 pieces at most."""
+    """A second export beside a copy of the first: of 40 pieces a line at most, not guarded and not calibrated."""
     settings = run.config.export.model_copy(update={"max_line_pieces": 40})
-    strict = Run(run.path, run.config.model_copy(update={"export": settings}), run.tokenizers)
+    search = run.config.search.model_copy(update={"guard": False})
+    config = run.config.model_copy(update={"export": settings, "search": search})
+    path = shutil.copytree(run.path, run.path.with_name("uncalibrated"))
+    (path / "confidence.json").unlink()
+    strict = Run(path, config, run.tokenizers)
     return export(strict, shutil.copytree(exported.parent, exported.parent.with_name("again")))
 
 
@@ -164,6 +190,17 @@ def test_the_next_export_is_the_next_version_and_nothing_half_written_is_left(ne
 def test_a_line_over_the_limit_is_cut_and_says_so(next_version):
     found = SavedModel(next_version).run("serving_default", texts([b"red cat", LINES[-1]]))
     assert list(found["truncated"]) == [False, True]
+
+
+def test_an_export_of_a_run_that_is_neither_guarded_nor_calibrated_has_no_such_outputs(exported, next_version):
+    thoughts = {"degenerate", "confidence"}
+    for version, expected in ((exported, thoughts), (next_version, set())):
+        for name, signature in SavedModel(version).signatures.items():
+            if name in ("serving_default", "nbest", "align"):
+                assert signature.outputs.keys() & thoughts == expected
+    ids = next_version.parent / "ids"
+    assert "degenerate" in SavedModel(ids / "1").signatures["serving_default"].outputs
+    assert "degenerate" not in SavedModel(ids / "2").signatures["serving_default"].outputs
 
 
 def test_every_signature_has_a_warm_up_request(exported):

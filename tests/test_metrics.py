@@ -9,7 +9,7 @@ import pytest
 import sacrebleu
 from tiny_job import tiny_job
 
-from nmt.metrics import bleu_tokenize, paired_bootstrap, score
+from nmt.metrics import bleu_tokenize, paired_bootstrap, score, sentence_chrf
 
 REFERENCES = [f"der {noun} steht {place} und wartet {number} Minuten ." for noun, place, number in
               zip(["Mann", "Hund", "Zug", "Bus"] * 10, ["dort", "hier"] * 20, range(40), strict=True)]  # fmt: skip
@@ -32,6 +32,15 @@ def test_scores_equal_those_of_the_sacrebleu_command(tmp_path):
 
     assert [round(metric.value, 6) for metric in found] == [metric["score"] for metric in expected]
     assert [metric.signature for metric in found] == [metric["signature"] for metric in expected]
+
+
+def test_the_chrf_of_a_line_is_that_of_a_test_set_of_this_line():
+    hypotheses = damaged(REFERENCES, share=0.4, seed=2)
+    found = sentence_chrf(hypotheses, REFERENCES)
+    for value, hypothesis, reference in zip(found, hypotheses, REFERENCES, strict=True):
+        assert value == pytest.approx(score([hypothesis], [reference]).chrf.value)
+    with pytest.raises(ValueError, match="2 lines but the references have 1"):
+        sentence_chrf(["a", "b"], ["a"])
 
 
 def test_a_perfect_translation_has_the_best_value_of_every_metric():

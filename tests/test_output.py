@@ -54,6 +54,14 @@ def test_a_json_line_says_where_a_line_was_cut():
     assert json.loads(text)["truncated"] is True
 
 
+def test_a_json_line_has_the_confidence_and_says_where_the_translation_is_degenerate():
+    for confidence, degenerate in ((None, False), (0.25, True)):
+        judged = TRANSLATION._replace(confidence=confidence, degenerate=degenerate)
+        found = json.loads(render(judged, source=b"", number=0, output_format=OutputFormat(json_lines=True)))
+        assert found["confidence"] == confidence
+        assert found.get("degenerate", False) is degenerate
+
+
 @pytest.mark.parametrize("output_format", [OutputFormat(), OutputFormat(scores=True), OutputFormat(json_lines=True)])
 def test_a_translation_with_line_ends_in_it_is_still_one_line(output_format):
     translation = ServedTranslation((ServedHypothesis("a\nb\r\nc", 0.0),))

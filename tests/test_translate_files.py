@@ -13,6 +13,14 @@ N_BEST = {
 }
 
 
+def test_what_the_export_thinks_of_a_line_goes_with_it_where_it_thinks():
+    judged = {**N_BEST, "degenerate": np.array([False, True]), "confidence": np.array([0.75, 0.25], np.float32)}
+    thoughts = [(each.degenerate, each.confidence) for each in served_translations(judged, count=1, missing=MISSING)]
+    assert thoughts == [(False, 0.75), (True, 0.25)]
+    for each in served_translations(N_BEST, count=1, missing=MISSING):
+        assert (each.degenerate, each.confidence) == (False, None)
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_each_line_has_its_best_hypotheses_and_none_that_is_missing(count):
     first, second = served_translations(N_BEST, count=count, missing=MISSING)

@@ -32,19 +32,24 @@ VARIANTS = {
 }
 
 
-def tiny_model(settings=None, *, precision="float32") -> Seq2Seq:
-    """The model that these settings of the section `model` describe; the same shapes get the same weights."""
-    return _tiny_model(json.dumps(settings or {}), precision)
+def tiny_model(settings=None, *, precision="float32", end_bias=0.0) -> Seq2Seq:
+    """The model that these settings of the section `model` describe; the same shapes get the same weights.
+
+    Args: end_bias: added to the logit of EOS: left to itself it never ends.
+    """
+    return _tiny_model(json.dumps(settings or {}), precision, end_bias)
 
 
 @functools.cache
-def _tiny_model(settings: str, precision: str) -> Seq2Seq:
+def _tiny_model(settings: str, precision: str, end_bias: float) -> Seq2Seq:
     config = ModelConfig(**{"embedding_size": 6, "units": 8, **json.loads(settings)})
     model = Seq2Seq(config, VOCABULARY, VOCABULARY, dtype=POLICIES[precision])
     model(SOURCE[:, :1], TARGET_IN[:, :1])
     random = np.random.default_rng(1)
     for weight in model.weights:
         weight.assign(random.normal(scale=0.4, size=weight.shape))
+    output_bias = model.decoder.output_weights[1]
+    output_bias.assign(output_bias + end_bias * np.eye(VOCABULARY)[EOS])
     return model
 
 

@@ -1,0 +1,34 @@
+"""Calibrates a run's confidence: translates its validation set once more and fits confidence.py on what comes out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nmt.confidence import Calibration, calibrate, check_enough, evenly_spread
+from nmt.corpus import read_pairs
+from nmt.metrics import sentence_chrf
+from nmt.run import Run
+from nmt.translate import Translator
+
+MAX_LINES = 2000  # of the validation set: more make it slower and hardly better
+
+
+def calibrate_run(run: Run) -> Calibration:
+    """Fits confidence for a run's best weights under its own search settings, and stores it in the run.
+
+    Raises:
+        ValueError: for files that cannot be read; TooFewLinesError for fewer validation lines than MIN_LINES.
+    """
+    pairs = list(read_pairs(run.config.data.validation))
+    check_enough(len(pairs))
+    sources, references = zip(*(pairs[number] for number in evenly_spread(len(pairs), MAX_LINES)), strict=True)
+    search = run.config.search.model_copy(update={"n_best": 1, "sampling": False})
+    models = [run.load_model(precision=search.precision)]
+    translator = Translator(models, run.tokenizers, search, with_alignments=True)  # features are read off attention
+    translations = translator.translate(sources)
+    quality = sentence_chrf([translation.text for translation in translations], references) / 100
+    features = [translation.features for translation in translations]
+    told = [place for place, each in enumerate(features) if each]  # a line without pieces tells nothing
+    calibration = calibrate(np.array([features[place] for place in told]), quality[told])
+    run.save_calibration(calibration)
+    return calibration
