@@ -225,7 +225,8 @@ def _score(options: argparse.Namespace) -> int:
     from nmt.translate import Translator
 
     search = run.config.search
-    translator = Translator([run.load_model(options.weights, search.precision)], run.tokenizers, search)
+    model = run.load_model(options.weights, search.precision)
+    translator = Translator([model], run.tokenizers, search, protection=run.protection)
     pairs, log_probability, pieces = read_pairs(pair), 0.0, 0
     while window := list(islice(pairs, WINDOW_LINES)):
         for scores in translator.score(*zip(*window, strict=True)):

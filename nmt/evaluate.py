@@ -111,7 +111,8 @@ def evaluate(
 
 
 def _translator(run: Run, options: SearchConfig, weights: str) -> Translator:
-    return Translator([run.load_model(weights, options.precision)], run.tokenizers, options)
+    model = run.load_model(weights, options.precision)
+    return Translator([model], run.tokenizers, options, protection=run.protection)
 
 
 def _test_sets(run: Run, name: str | None) -> dict[str, TextPair]:

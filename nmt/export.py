@@ -24,9 +24,10 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from nmt.config import ExportConfig, SearchConfig
 from nmt.model import Seq2Seq
+from nmt.protect import Protection
 from nmt.run import Run
 from nmt.search import Hypotheses
-from nmt.tokenizer import EOS, PAD, Tokenizers
+from nmt.tokenizer import EOS, FIRST_SYMBOL, PAD, Tokenizers
 from nmt.translate import Splitter, translate_ids
 
 MISSING = -1e9  # the score of an n-best place that no hypothesis fills: JSON has no -Infinity
@@ -50,16 +51,21 @@ def export(
     directory = Path(directory)
     version = _next_version(directory)
     config = run.config
-    ids = IdsEndpoint(model, search)
+    ids = IdsEndpoint(model, search, num_symbols=run.protection.num_symbols)
     written = _save(ids, {"serving_default": ids.translate}, directory / "ids" / version)
     if importlib.util.find_spec("tensorflow_text"):
-        text = TextEndpoint(model, run.tokenizers, search=search, settings=config.export)
+        text = TextEndpoint(model, run.tokenizers, search=search, settings=config.export, protection=run.protection)
         signatures = {"serving_default": text.translate, "nbest": text.nbest, "align": text.align}
         written = _save(text, signatures, directory / version)
     else:
         print("tensorflow-text is not installed: wrote the ids endpoint only", file=sys.stderr)
     for name, template in CONFIG_FILES.items():
-        values = {"name": config.export.name, "max_batch": config.export.max_batch, "directory": directory.resolve()}
+        values = {
+            "name": config.export.name,
+            "max_batch": config.export.max_batch,
+            "directory": directory.resolve(),
+            "protected": _describe(run.protection),
+        }
         (directory / name).write_text(Template(template).substitute(values), encoding="utf-8")
     return written
 
@@ -67,7 +73,7 @@ def export(
 class IdsEndpoint:
     """Token ids in, token ids out."""
 
-    def __init__(self, model: Seq2Seq, search: SearchConfig):
+    def __init__(self, model: Seq2Seq, search: SearchConfig, *, num_symbols: int):
         self.tracked: dict[str, Any] = {}
         self.weights = [variable.value for variable in model.trainable_variables]
         self.warmup = [tf.fill([len(lines), 1 + len(lines[0])], EOS) for lines in WARMUP_LINES]
@@ -76,7 +82,7 @@ class IdsEndpoint:
         def translate(source):
             """source: each row pieces + EOS, padded with PAD = 0."""
             source = tf.pad(source, [[0, 0], [0, tf.maximum(0, 1 - tf.shape(source)[1])]], constant_values=PAD)
-            found = translate_ids([model], source, _without_n_best(search))
+            found = translate_ids([model], source, _without_n_best(search), num_symbols=num_symbols)
             return {"tokens": found.tokens[:, 0], "score": found.scores[:, 0], "length": found.lengths[:, 0]}
 
         self.translate = translate
@@ -85,12 +91,21 @@ class IdsEndpoint:
 class TextEndpoint:
     """Lines in, translations out: the same splitting, search and joining as Translator, inside the graph."""
 
-    def __init__(self, model: Seq2Seq, tokenizers: Tokenizers, *, search: SearchConfig, settings: ExportConfig):
+    def __init__(
+        self,
+        model: Seq2Seq,
+        tokenizers: Tokenizers,
+        *,
+        search: SearchConfig,
+        settings: ExportConfig,
+        protection: Protection,
+    ):
         import tensorflow_text  # where it is missing only this endpoint is
 
         self.model = model
         self.options = _without_n_best(search)
         self.settings = settings
+        self.protection = protection
         self.splitter = Splitter(tokenizers.source, search.max_source_length)
         # A name each: TensorFlow Text would call both resources the same, and one would serve for the other.
         self.source, self.target = (
@@ -108,44 +123,67 @@ class TextEndpoint:
 
     def _translate(self, text):
         """translation string [batch], score float32 [batch], truncated bool [batch]."""
-        chunks, found, truncated = self._search(text, self.options, limit=self.settings.max_line_pieces)
+        chunks, spans, found, truncated = self._search(text, self.options, limit=self.settings.max_line_pieces)
         ids, scores = _rejoin(chunks, found, 0)
-        return {"translation": self.target.detokenize(ids), "score": scores, "truncated": truncated}
+        return {"translation": self._detokenize(ids, spans), "score": scores, "truncated": truncated}
 
     def _nbest(self, text):
         """As `translate`, but translation and score [batch, n], best first."""
         count = self.settings.n_best
         options = self.options.model_copy(update={"n_best": count, "beam_size": max(count, self.options.beam_size)})
-        chunks, found, truncated = self._search(text, options, limit=self.settings.max_line_pieces)
+        chunks, spans, found, truncated = self._search(text, options, limit=self.settings.max_line_pieces)
         ids, scores = zip(*(_rejoin(chunks, found, place) for place in range(count)), strict=True)
-        translations = tf.stack([self.target.detokenize(row) for row in ids], axis=1)  # [batch, n]
+        translations = tf.stack([self._detokenize(row, spans) for row in ids], axis=1)  # [batch, n]
         return {"translation": translations, "score": tf.stack(scores, axis=1), "truncated": truncated}
 
     def _align(self, text):
         """As `translate`, with source_pieces and target_pieces string [batch, ...] (padded with "") and alignment
         float32 [batch, target pieces, source pieces]: how much each target piece read each source piece."""
         limit = min(MAX_ALIGNED_PIECES, self.settings.max_line_pieces)
-        chunks, found, truncated = self._search(text, self.options, limit=limit, with_weights=True)
+        chunks, spans, found, truncated = self._search(text, self.options, limit=limit, with_weights=True)
         ids, scores = _rejoin(chunks, found, 0)
         source_ids = chunks.merge_dims(1, 2)
+        source_pieces, target_pieces = (
+            self.protection.reveal_parts_in_graph(pieces.to_tensor(), spans)
+            for pieces in (self.source.id_to_string(source_ids), self.target.id_to_string(ids))
+        )
         return {
-            "translation": self.target.detokenize(ids),
+            "translation": self._detokenize(ids, spans),
             "score": scores,
             "truncated": truncated,
-            "source_pieces": self.source.id_to_string(source_ids).to_tensor(),
-            "target_pieces": self.target.id_to_string(ids).to_tensor(),
+            "source_pieces": source_pieces,
+            "target_pieces": target_pieces,
             "alignment": _join_weights(chunks, found, source_ids, ids),
         }
 
     def _search(self, text, options: SearchConfig, *, limit: int, with_weights=False):
-        """Chunks [batch, (chunks), (pieces)] of each line, what was found for each chunk, and which lines were cut."""
+        """Chunks [batch, (chunks), (pieces)] of each line, its protected spans [batch, most], what was found for each
+        chunk, and which lines were cut."""
+        text, spans = self.protection.hide_in_graph(text)
         ids = self.source.tokenize(text)  # [batch, (pieces)]
         truncated = ids.row_lengths() > limit
         chunks = self.splitter.split(ids[:, :limit])
         ends = tf.fill([chunks.values.nrows(), 1], EOS)
         source = tf.concat([chunks.values, tf.RaggedTensor.from_tensor(ends)], axis=1).to_tensor(PAD)
         source = tf.pad(source, [[0, 0], [0, tf.maximum(0, 1 - tf.shape(source)[1])]])  # wide enough for no lines too
-        return chunks, translate_ids([self.model], source, options, with_weights=with_weights), truncated
+        num_symbols = self.protection.num_symbols
+        found = translate_ids([self.model], source, options, num_symbols=num_symbols, with_weights=with_weights)
+        return chunks, spans, found, truncated
+
+    def _detokenize(self, ids, spans):
+        return self.protection.reveal_in_graph(self.target.detokenize(ids), spans)
+
+
+def _describe(protection: Protection) -> str:
+    """What the README says of protected spans."""
+    if not protection.kinds:
+        return "Nothing is protected: the model writes every word and number by itself."
+    first, last = FIRST_SYMBOL, FIRST_SYMBOL + protection.num_symbols - 1
+    return (
+        f"Come through unharmed, exactly once: {', '.join(protection.kinds)}.\n"
+        f"For the ids endpoint the ids {first} to {last} are symbols, each written as often as the source has it; "
+        f"{last + 1} joins a word to one."
+    )
 
 
 def _without_n_best(search: SearchConfig) -> SearchConfig:
@@ -275,5 +313,7 @@ Over REST or gRPC from the command line, a line in, a line out:
 
 Outputs: `translation`; `score`, its log-probability under the length penalty, higher is better ($missing where `nbest`
 has no such translation); `truncated`, true where a line was too long and its end was cut.
+
+$protected
 """.replace("$missing", f"{MISSING:.0f}"),
 }

@@ -17,8 +17,9 @@ from nmt.config import SearchConfig
 from nmt.data import make_batch, token_batches
 from nmt.losses import log_normalizers, token_log_probabilities
 from nmt.model import Seq2Seq
-from nmt.search import Hypotheses, beam_search, length_limits, repeat_rows, sample
-from nmt.tokenizer import EOS, PAD, Tokenizer, Tokenizers
+from nmt.protect import Protection
+from nmt.search import Hypotheses, beam_search, count_symbols, length_limits, repeat_rows, sample
+from nmt.tokenizer import EOS, FIRST_SYMBOL, PAD, Tokenizer, Tokenizers
 
 SENTENCE_END = re.compile(r"[.!?…؟।]['\"’”»)\]]*$")  # ends a sentence where a new word follows
 FULL_STOP = re.compile(r"[。！？]['\"’”»)\]」』]*$")  # ends one in any case
@@ -26,13 +27,21 @@ WORD_START = "▁"
 
 
 def translate_ids(
-    models: Sequence[Seq2Seq], source, options: SearchConfig, *, prefix=None, noise=None, with_weights=False
+    models: Sequence[Seq2Seq],
+    source,
+    options: SearchConfig,
+    *,
+    num_symbols: int = 0,
+    prefix=None,
+    noise=None,
+    with_weights=False,
 ) -> Hypotheses:
     """Translates a batch; several models decode as an ensemble, by the mean of their probabilities.
 
     Args:
         source: int32 [batch, source_time], each row pieces + EOS, padded with PAD.
         options: static; options.sampling draws from the model with `noise`, else beam search.
+        num_symbols: so many ids from FIRST_SYMBOL on are written exactly as often as the source has them.
         prefix: int32 [batch, prefix_time] or None: how each translation starts, padded with PAD.
         noise: float32 [batch, n_best, time] in [0, 1), one draw a token, for sampling only.
     """
@@ -59,6 +68,7 @@ def translate_ids(
         "source_time": tf.shape(source)[1],
         "options": options,
         "prefix": prefix,
+        "required": count_symbols(source, num_symbols) if num_symbols else None,
         "with_weights": with_weights,
     }
     if options.sampling:
@@ -146,14 +156,24 @@ class _Chunk(NamedTuple):
 
 
 class Translator:
-    """Translates lines with one model, or with several as an ensemble (which must share their tokenizers)."""
+    """Translates lines with one model, or with several as an ensemble (which must share their tokenizers).
+
+    Args: protection: what comes through as it is, as in the models' training.
+    """
 
     def __init__(
-        self, models: Sequence[Seq2Seq], tokenizers: Tokenizers, options: SearchConfig, *, with_alignments: bool = False
+        self,
+        models: Sequence[Seq2Seq],
+        tokenizers: Tokenizers,
+        options: SearchConfig,
+        *,
+        protection: Protection | None = None,
+        with_alignments: bool = False,
     ):
         self.models = list(models)
         self.tokenizers = tokenizers
         self.options = options
+        self.protection = protection or Protection()
         self.with_alignments = with_alignments
         self._splitter = Splitter(tokenizers.source, options.max_source_length)
         ids = tf.TensorSpec([None, None], tf.int32)
@@ -161,7 +181,13 @@ class Translator:
         # Lengths vary from batch to batch: one trace serves them all.
         self._search = tf.function(
             lambda source, prefix, noise: translate_ids(
-                self.models, source, options, prefix=prefix, noise=noise, with_weights=with_alignments
+                self.models,
+                source,
+                options,
+                num_symbols=self.protection.num_symbols,
+                prefix=prefix,
+                noise=noise,
+                with_weights=with_alignments,
             ),
             input_signature=[ids, ids, noise],
             autograph=False,
@@ -178,9 +204,10 @@ class Translator:
             raise ValueError(
                 f"{len(lines)} lines, but {len(prefixes)} prefixes: give one for each line, empty where none"
             )
-        ids = self.tokenizers.source.encode(lines)
+        texts, spans = self._hide(lines)
+        ids = self.tokenizers.source.encode(texts)
         chunks, owners = self._split(ids)
-        starts = [[] for _ in chunks] if prefixes is None else self._starts(prefixes, owners)
+        starts = [[] for _ in chunks] if prefixes is None else self._starts(prefixes, chunks, owners, spans)
         results: dict[int, _Chunk] = {}
         for group in token_batches([len(chunk) + 1 for chunk in chunks], self.options.batch_tokens):
             found = self._translate_batch([chunks[i] for i in group], [starts[i] for i in group])
@@ -188,7 +215,7 @@ class Translator:
         by_line: list[list[_Chunk]] = [[] for _ in ids]
         for place, owner in enumerate(owners):
             by_line[owner].append(results[place])
-        return [self._join(parts, line_ids) for parts, line_ids in zip(by_line, ids, strict=True)]
+        return [self._join(*line) for line in zip(by_line, ids, spans, strict=True)]
 
     def score(self, sources: Sequence[str | bytes], targets: Sequence[str | bytes]) -> list[np.ndarray]:
         """The log-probability of each piece (EOS last) of each target given its source, nothing cut.
@@ -197,8 +224,9 @@ class Translator:
         """
         if len(sources) != len(targets):
             raise ValueError(f"{len(sources)} sources, but {len(targets)} targets: give one for each source")
-        source_ids = self.tokenizers.source.encode(sources)
-        target_ids = self.tokenizers.target.encode(targets)
+        texts, spans = self._hide(sources)
+        source_ids = self.tokenizers.source.encode(texts)
+        target_ids = self.tokenizers.target.encode(list(map(self.protection.hide_known, targets, spans)))
         lengths = [(len(a) + 1, len(b) + 1) for a, b in zip(source_ids, target_ids, strict=True)]
         scores: list[np.ndarray] = [np.empty(0)] * len(lengths)
         for group in token_batches(lengths, self.options.batch_tokens):
@@ -210,6 +238,11 @@ class Translator:
     def _batch_scores(self, source, target_in, target_out):
         log_probabilities = [token_log_probabilities(model(source, target_in), target_out) for model in self.models]
         return tf.reduce_logsumexp(tf.stack(log_probabilities), axis=0) - np.log(len(self.models))
+
+    def _hide(self, lines: Sequence[str | bytes]) -> tuple[list[str | bytes], list[list[str]]]:
+        """Each line with symbols for its spans, and these."""
+        hidden = [self.protection.hide(line) for line in lines]
+        return [text for text, _ in hidden], [spans for _, spans in hidden]
 
     def _split(self, ids: list[list[int]]) -> tuple[list[list[int]], list[int]]:
         """All chunks of all lines, and the line each belongs to."""
@@ -223,10 +256,19 @@ class Translator:
             owners += [line] * len(parts)
         return chunks, owners
 
-    def _starts(self, prefixes: Sequence[str], owners: list[int]) -> list[list[int]]:
-        """The forced start of each chunk: a line's prefix belongs to its first one."""
-        ids = self.tokenizers.target.encode(prefixes)
-        return [ids[owner] if place == 0 or owners[place - 1] != owner else [] for place, owner in enumerate(owners)]
+    def _starts(
+        self, prefixes: Sequence[str], chunks: list[list[int]], owners: list[int], spans: list[list[str]]
+    ) -> list[list[int]]:
+        """The forced start of each chunk: a line's prefix belongs to its first one, and knows the spans of that."""
+        first = [place == 0 or owners[place - 1] != owner for place, owner in enumerate(owners)]
+        texts = [
+            self.protection.hide_known(prefixes[owner], spans[owner][: self._num_spans(chunk)]) if is_first else ""
+            for chunk, owner, is_first in zip(chunks, owners, first, strict=True)
+        ]
+        return self.tokenizers.target.encode(texts)
+
+    def _num_spans(self, ids: list[int]) -> int:
+        return sum(FIRST_SYMBOL <= id_ < FIRST_SYMBOL + self.protection.num_symbols for id_ in ids)
 
     def _translate_batch(self, chunks: list[list[int]], starts: list[list[int]]) -> list[_Chunk]:
         source = _padded([[*chunk, EOS] for chunk in chunks])
@@ -240,7 +282,8 @@ class Translator:
         if not options.sampling:
             return np.zeros([len(chunks), options.n_best, 0], np.float32)
         lengths = np.count_nonzero(source != PAD, axis=1).astype(np.int32)
-        time = int(tf.reduce_max(length_limits(lengths, options, prefix=prefix)[1]))
+        required = count_symbols(source, self.protection.num_symbols)
+        time = int(tf.reduce_max(length_limits(lengths, options, prefix=prefix, required=required)[1]))
         draws = [np.random.default_rng([options.seed, *ids]).random((time, options.n_best)) for ids in chunks]
         return np.stack(draws).transpose(0, 2, 1).astype(np.float32).clip(max=np.nextafter(np.float32(1), 0))
 
@@ -253,19 +296,21 @@ class Translator:
         ids = [found.tokens[row, k, : ends[k]].tolist() for k in exist]
         return _Chunk(ids, [float(found.scores[row, k]) for k in exist], weights)
 
-    def _join(self, parts: list[_Chunk], source_ids: list[int]) -> Translation:
+    def _join(self, parts: list[_Chunk], source_ids: list[int], spans: list[str]) -> Translation:
         """A line's translation from those of its chunks: the k-th best of it is made of the k-th best of each."""
         count = min((len(part.ids) for part in parts), default=1)
         ids = [[piece for part in parts for piece in part.ids[k]] for k in range(count)]
-        texts = self.tokenizers.target.decode(ids)
+        texts = [self.protection.reveal(text, spans) for text in self.tokenizers.target.decode(ids)]
         hypotheses = []
         for k, (text, pieces) in enumerate(zip(texts, ids, strict=True)):
             alignment = None
             if self.with_alignments:
                 alignment = _block_diagonal([part.weights[k] for part in parts if part.weights])
             score = sum(part.scores[k] for part in parts)
-            hypotheses.append(Hypothesis(text, score, tuple(self.tokenizers.target.pieces(pieces)), alignment))
-        return Translation(tuple(hypotheses), tuple(self.tokenizers.source.pieces(source_ids)))
+            shown = self.protection.reveal_parts(self.tokenizers.target.pieces(pieces), spans)
+            hypotheses.append(Hypothesis(text, score, tuple(shown), alignment))
+        source_pieces = self.protection.reveal_parts(self.tokenizers.source.pieces(source_ids), spans)
+        return Translation(tuple(hypotheses), tuple(source_pieces))
 
 
 def _padded(rows: Sequence[Sequence[int]]) -> np.ndarray:

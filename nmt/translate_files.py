@@ -88,6 +88,8 @@ def _translator(options: argparse.Namespace, model: str) -> Translate:
     for run in runs[1:]:
         if [each.model for each in run.tokenizers] != [each.model for each in runs[0].tokenizers]:
             raise ValueError(f"{run.path} and {runs[0].path} have different tokenizers: they cannot be one ensemble")
+        if run.protection.kinds != runs[0].protection.kinds:
+            raise ValueError(f"{run.path} and {runs[0].path} differ in `protect`: they cannot be one ensemble")
     n_best = [] if options.n_best is None else [f"search.n_best={options.n_best}"]
     search = search_options(runs[0].config, [*options.overrides, *n_best])
     import_tensorflow()
@@ -95,7 +97,10 @@ def _translator(options: argparse.Namespace, model: str) -> Translate:
 
     models = [run.load_model(options.weights, search.precision) for run in runs]
     with_alignments = options.alignments is not None or options.jsonl
-    return Translator(models, runs[0].tokenizers, search, with_alignments=with_alignments).translate
+    translator = Translator(
+        models, runs[0].tokenizers, search, protection=runs[0].protection, with_alignments=with_alignments
+    )
+    return translator.translate
 
 
 def _server(options: argparse.Namespace) -> Translate:

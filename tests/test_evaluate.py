@@ -28,7 +28,8 @@ def lines(run):
 
 def test_scores_are_sacrebleus_of_the_translators_lines(run, lines):
     sources, references = lines
-    translations = Translator([run.load_model()], run.tokenizers, run.config.search).translate(sources)
+    translator = Translator([run.load_model()], run.tokenizers, run.config.search, protection=run.protection)
+    translations = translator.translate(sources)
     expected = sacrebleu.corpus_bleu([translation.text for translation in translations], [references]).score
     (result,) = evaluate(run).results
     assert (result.name, result.lines) == ("one", len(sources))
