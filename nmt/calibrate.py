@@ -6,9 +6,9 @@ import numpy as np
 
 from nmt.confidence import Calibration, calibrate, check_enough, evenly_spread
 from nmt.corpus import read_pairs
+from nmt.ensemble import load_translator
 from nmt.metrics import sentence_chrf
 from nmt.run import Run
-from nmt.translate import Translator
 
 MAX_LINES = 2000  # of the validation set: more make it slower and hardly better
 
@@ -23,9 +23,8 @@ def calibrate_run(run: Run) -> Calibration:
     check_enough(len(pairs))
     sources, references = zip(*(pairs[number] for number in evenly_spread(len(pairs), MAX_LINES)), strict=True)
     search = run.config.search.model_copy(update={"n_best": 1, "sampling": False})
-    models = [run.load_model(precision=search.precision)]
-    translator = Translator(models, run.tokenizers, search, with_alignments=True)  # features are read off attention
-    translations = translator.translate(sources)
+    # Features are read off attention.
+    translations = load_translator([run], search=search, with_alignments=True).translate(sources)
     quality = sentence_chrf([translation.text for translation in translations], references) / 100
     features = [translation.features for translation in translations]
     told = [place for place, each in enumerate(features) if each]  # a line without pieces tells nothing

@@ -20,6 +20,7 @@ from nmt.config import Config, TextPair
 from nmt.config_file import load_config
 from nmt.corpus import count_pairs, read_pairs
 from nmt.corpus_statistics import PAIR_CHECKS, length_outliers, profile, script, similarity, suspicious_blocks
+from nmt.protect import Protection
 from nmt.tokenizer import UNK, Tokenizers, train_tokenizers
 
 _EXAMPLES = 5
@@ -90,14 +91,14 @@ class _Scan:
             found.add(int(index) + 1)
         return found
 
-    def read(self, tokenizers: Tokenizers | None, max_length: int) -> None:
+    def read(self, config: Config, tokenizers: Tokenizers | None) -> None:
         pairs = read_pairs(self.pair)
         while chunk := list(islice(pairs, _CHUNK_PAIRS)):
             if not len(self):
                 sources, targets = zip(*chunk[:_PROFILE_PAIRS], strict=True)
                 self.profiles = (profile(sources), profile(targets))
             if tokenizers:
-                self._add_pieces(chunk, tokenizers, max_length)
+                self._add_pieces(chunk, config, tokenizers)
             for source, target in chunk:
                 self._add(source, target)
 
@@ -116,14 +117,16 @@ class _Scan:
         self.source_lengths.append(len(source))
         self.target_lengths.append(len(target))
 
-    def _add_pieces(self, chunk: Sequence[tuple[str, str]], tokenizers: Tokenizers, max_length: int) -> None:
+    def _add_pieces(self, chunk: Sequence[tuple[str, str]], config: Config, tokenizers: Tokenizers) -> None:
+        protection = Protection.of(config, tokenizers)
+        hidden = [map(protection.join, protection.hide_common(source, target)) for source, target in chunk]
         sources, targets = (
-            tokenizer.encode(lines) for tokenizer, lines in zip(tokenizers, zip(*chunk, strict=True), strict=True)
+            tokenizer.encode(lines) for tokenizer, lines in zip(tokenizers, zip(*hidden, strict=True), strict=True)
         )
         for line_number, (source, target) in enumerate(zip(sources, targets, strict=True), start=len(self) + 1):
             self.pieces[0] += len(source)
             self.pieces[1] += len(target)
-            if max(len(source), len(target)) > max_length:
+            if max(len(source), len(target)) > config.data.max_length:
                 self.too_long.add(line_number)
             if UNK in source or UNK in target:
                 self.unknown.add(line_number)
@@ -158,7 +161,7 @@ def check(config: Config) -> Report:
     scans = [_Scan(name, pair) for name, pair in _corpora(config)]
     training, held_out = scans[: len(config.data.train)], scans[len(config.data.train) :]
     for scan in scans:
-        scan.read(tokenizers, config.data.max_length)
+        scan.read(config, tokenizers)
         _report_pairs(scan, report)
         _check_alignment(scan, report)
         _check_duplicates(scan, report)

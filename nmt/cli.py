@@ -201,6 +201,12 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", default="best", help='"best" (the default), "last", or the step of a checkpoint')
 
 
+def _add_ensemble(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--ensemble", action="append", default=[], metavar="RUN", help="one more run to average with; may be repeated"
+    )
+
+
 def _add_translate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "%(prog)s [options] RUN [FILE ...]\n       %(prog)s [options] --server URL [FILE ...]"
     parser.description = (
@@ -209,9 +215,7 @@ def _add_translate_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("paths", nargs="*", metavar="RUN [FILE ...]", help="a run or an export, then the files")
     parser.add_argument("--server", metavar="URL", help="instead of RUN: http://host:8501 or grpc://host:8500[/model]")
-    parser.add_argument(
-        "--ensemble", action="append", default=[], metavar="RUN", help="one more run to average with; may be repeated"
-    )
+    _add_ensemble(parser)
     _add_weights(parser)
     parser.add_argument("--output", metavar="FILE", help="write there instead of to stdout")
     parser.add_argument("--n-best", type=_positive, metavar="N", help='the N best, as "line ||| translation ||| score"')
@@ -249,36 +253,18 @@ def _add_score_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _score(options: argparse.Namespace) -> int:
-    import math
-    from itertools import islice
-
     from nmt.config import TextPair
-    from nmt.corpus import count_pairs, read_pairs
-    from nmt.input import WINDOW_LINES
     from nmt.run import Run
+    from nmt.score_files import score_files
 
-    run = Run.open(options.run)
-    pair = TextPair(source=options.source, target=options.target)
-    count_pairs(pair)
-    _import_tensorflow()
-    from nmt.translate import Translator
-
-    search = run.config.search
-    translator = Translator([run.load_model(options.weights, search.precision)], run.tokenizers, search)
-    pairs, log_probability, pieces = read_pairs(pair), 0.0, 0
-    while window := list(islice(pairs, WINDOW_LINES)):
-        for scores in translator.score(*zip(*window, strict=True)):
-            print(f"{scores.sum():.4f}")
-            log_probability += float(scores.sum())
-            pieces += len(scores)
-    perplexity = math.exp(-log_probability / max(1, pieces))
-    print(f"perplexity {perplexity:.4f} of {pieces:,} pieces", file=sys.stderr)
+    score_files(Run.open(options.run), TextPair(source=options.source, target=options.target), weights=options.weights)
     return 0
 
 
 def _add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Translates test sets of the run's config and scores them with BLEU, chrF and TER."
     _add_run(parser)
+    _add_ensemble(parser)
     parser.add_argument("--test", metavar="NAME", help='one of data.test, or "validation" (default: all of data.test)')
     parser.add_argument(
         "--against", metavar="RUN_OR_FILE", help="another run, or its output, to test the difference to"
@@ -296,7 +282,14 @@ def _evaluate(options: argparse.Namespace) -> int:
     _import_tensorflow()
     from nmt.evaluate import evaluate
 
-    report = evaluate(run, test_set=options.test, options=search, against=options.against, weights=options.weights)
+    report = evaluate(
+        run,
+        test_set=options.test,
+        options=search,
+        against=options.against,
+        weights=options.weights,
+        ensemble=[Run.open(path) for path in options.ensemble],
+    )
     print(report)
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:

@@ -57,6 +57,12 @@ class DataConfig(Section):
     batch_tokens: Positive = Field(
         default=1024, description="Token budget of a batch: rows x longest side (pieces, padding included)."
     )
+    planted_symbols: Probability = Field(
+        default=0.03, description="protect: share of the pairs without a common span that get one, to learn from."
+    )
+    case_augmentation: Probability = Field(
+        default=0.05, description="Share of pairs seen in CAPITALS or, as often, with a lower-cased source."
+    )
     shuffle_window: Positive = Field(
         default=500_000, description="Pairs held in memory for shuffling and sorting by length; a corpus may be larger."
     )
@@ -355,6 +361,10 @@ class Config(Section):
     seed: int = Field(default=1, ge=0, description="Of everything random: the same seed gives the same run.")
     data: DataConfig = Field(description="The corpora.")
     tokenizer: TokenizerConfig = Field(default_factory=TokenizerConfig, description="SentencePiece.")
+    protect: list[Literal["urls", "emails", "tags", "placeholders", "numbers"]] = Field(
+        default=["urls", "emails", "tags", "placeholders", "numbers"],
+        description="What comes out as it came in, exactly once. Leave numbers out where they change: 1.5 -> 1,5.",
+    )
     model: ModelConfig = Field(default_factory=ModelConfig, description="The network.")
     training: TrainingConfig = Field(default_factory=TrainingConfig, description="How it learns.")
     search: SearchConfig = Field(default_factory=SearchConfig, description="How it translates.")

@@ -13,6 +13,7 @@ import numpy as np
 from nmt.config import TextPair
 from nmt.corpus import count_pairs, read_pairs
 from nmt.corpus_statistics import script
+from nmt.protect import KINDS, Protection
 from nmt.tokenizer import UNSPACED
 
 _SAMPLE_PAIRS = 50_000
@@ -20,13 +21,6 @@ _SAMPLE_PAIRS = 50_000
 _CHARACTERS_A_WORD, _LONGEST_MEAN_WORD = 2.0, 4.0
 # The share of the text that is in frequent characters.
 _COVERAGE = 0.9995
-_URL = re.compile(r"https?://|www\.")
-_PLACEHOLDER = re.compile(
-    r"%\(\w+\)[sdif]|%(?:\d+\$)?-?\d*(?:\.\d+)?(?:ll|l|h)?[sdiufxXcp@](?![^\W\d_])|%\d{1,2}(?!\d)"
-    r"|\{\{?\w*\}?\}|\$\{\w+\}|</?[a-zA-Z]\w*/?>|&\w{2,8};|\\[nt]|__\w+?__"
-)
-# A placeholder counts where so many pairs, and this share of them, have it on both sides.
-_PLACEHOLDER_PAIRS, _PLACEHOLDER_SHARE, _MOST_PLACEHOLDERS = 5, 0.0005, 50
 
 
 class SideProfile(NamedTuple):
@@ -41,6 +35,13 @@ class SideProfile(NamedTuple):
     capitals: float  # share of lines with an upper-case letter
 
 
+class Spans(NamedTuple):
+    """What could be protected, of one kind, in the sources of the sample."""
+
+    found: int
+    kept: float  # the share that the target has, too
+
+
 class CorpusProfile(NamedTuple):
     """Both sides. Shares are of the pairs of the sample."""
 
@@ -50,9 +51,8 @@ class CorpusProfile(NamedTuple):
     target: SideProfile
     sample: list[tuple[str, str]]
     identical: float  # source == target
-    digits: float
-    addresses: float  # URLs
-    placeholders: tuple[str, ...]  # frequent ones that stand on both sides of a pair, most frequent first
+    digits: float  # the source has some
+    spans: dict[str, Spans]  # of each kind in protect.KINDS
 
     @property
     def words(self) -> float:
@@ -81,8 +81,7 @@ def profile_corpus(pair: TextPair) -> CorpusProfile:
         sample=sample,
         identical=_share(source == target for source, target in sample),
         digits=_share(re.search("[0-9]", source) for source in sources),
-        addresses=_share(_URL.search(source) for source in sources),
-        placeholders=_placeholders(sample),
+        spans=_spans(sample),
     )
 
 
@@ -123,15 +122,19 @@ def _alphabet(characters: Counter[str]) -> int:
     return int(np.searchsorted(counts, _COVERAGE * counts[-1])) + 1 if len(counts) else 0
 
 
-def _placeholders(sample: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    found = Counter(
-        placeholder
-        for source, target in sample
-        for placeholder in set(_PLACEHOLDER.findall(source)) & set(_PLACEHOLDER.findall(target))
-    )
-    least = max(_PLACEHOLDER_PAIRS, _PLACEHOLDER_SHARE * len(sample))
-    frequent = sorted((-count, placeholder) for placeholder, count in found.items() if count >= least)
-    return tuple(placeholder for _, placeholder in frequent[:_MOST_PLACEHOLDERS])
+def _spans(sample: Sequence[tuple[str, str]]) -> dict[str, Spans]:
+    protection = Protection(tuple(KINDS))
+    found, kept = Counter[str](), Counter[str]()
+    for pair in sample:
+        source, target = (Counter(protection.hide(line)[1]) for line in pair)
+        found.update(map(_kind, source.elements()))
+        kept.update(map(_kind, (source & target).elements()))
+    return {kind: Spans(found[kind], kept[kind] / max(1, found[kind])) for kind in KINDS}
+
+
+def _kind(span: str) -> str:
+    """The first that it can be; "" for a reserved character."""
+    return next((kind for kind, pattern in KINDS.items() if re.fullmatch(pattern, span, re.ASCII)), "")
 
 
 def _share(holds: Iterator[object]) -> float:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from nmt.augmentation import augmented
 from nmt.config import Config, Corpus
 from nmt.corpus import count_pairs, read_pairs
+from nmt.protect import Protection
 from nmt.tokenizer import BOS, EOS, PAD, Tokenizer, Tokenizers
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ class CorpusReport:
     name: str
     pairs: int = 0  # trained on, the identical ones included
     empty: int = 0  # left out: a side has no piece
-    too_long: int = 0  # left out: a side has more than data.max_length pieces
+    too_long: int = 0  # left out: a side has more than data.max_length pieces, as augmented
     identical: int = 0  # trained on although source == target
 
 
@@ -115,7 +117,7 @@ def batches(
     """Yields one epoch's batches: their content and order are a pure function of (config, corpora, epoch).
 
     The corpora are read line by line, mixed in proportion; each window of data.shuffle_window pairs is shuffled, and in
-    chunks tokenized, sorted by length, cut into batches, and these shuffled.
+    chunks augmented, tokenized, sorted by length, cut into batches, and these shuffled.
 
     Args:
         skip: leave out so many batches at the start (to resume); the rest is as without.
@@ -212,6 +214,8 @@ def _tokenized(
     chunk: list[_Pair], config: Config, tokenizers: Tokenizers, *, random: np.random.Generator, report: DataReport
 ) -> tuple[list[list[int]], list[list[int]]]:
     """Ids of the pairs that can be trained on; the others are counted."""
+    pairs = [(pair.source, pair.target) for pair in chunk]
+    lines = zip(*augmented(pairs, config.data, Protection.of(config, tokenizers), random), strict=True)
     alpha = config.tokenizer.sampling_alpha
 
     def ids(tokenizer: Tokenizer, lines: list[str]) -> list[list[int]]:
@@ -221,13 +225,8 @@ def _tokenized(
 
     sources: list[list[int]] = []
     targets: list[list[int]] = []
-    encoded = zip(
-        chunk,
-        ids(tokenizers.source, [pair.source for pair in chunk]),
-        ids(tokenizers.target, [pair.target for pair in chunk]),
-        strict=True,
-    )
-    for pair, source, target in encoded:
+    encoded = (ids(tokenizer, list(side)) for tokenizer, side in zip(tokenizers, lines, strict=True))
+    for pair, source, target in zip(chunk, *encoded, strict=True):
         counts = report.corpora[pair.corpus]
         if not source or not target:
             counts.empty += 1

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from nmt.config import SearchConfig, TextPair
 from nmt.corpus import count_pairs, read_lines, read_pairs
+from nmt.ensemble import load_translator
 from nmt.metrics import Scores, SystemScore, bleu_tokenize, paired_bootstrap, score
 from nmt.run import Run
-from nmt.translate import Translator
 
 VALIDATION = "validation"  # may be named like a test set: what is chosen by looking at scores is chosen on it
 
@@ -72,12 +73,14 @@ def evaluate(
     options: SearchConfig | None = None,
     against: str | None = None,
     weights: str = "best",
+    ensemble: Sequence[Run] = (),
 ) -> Report:
     """Translates and scores test sets of the run's config.
 
     Args:
         test_set: a name in data.test, or "validation"; None = all of data.test.
         options: how to search; None = as the run's config says.
+        ensemble: further runs to translate with.
         against: another run's directory, or a file with another system's translations of the one test set.
     Raises: ValueError for an unknown test set or files that cannot be read or differ in their line counts.
     """
@@ -87,11 +90,10 @@ def evaluate(
     options = options or run.config.search
     if against and not Path(against).is_dir() and len(pairs) > 1:
         raise ValueError(f"{against} is one system output, for one test set: choose it with --test {'|'.join(pairs)}")
-    translator = _translator(run, options, weights)
+    translator = load_translator([run, *ensemble], weights=weights, search=options)
     other = None
     if against and Path(against).is_dir():
-        other_run = Run.open(against)
-        other = _translator(other_run, other_run.config.search, "best")
+        other = load_translator([Run.open(against)])
     results = []
     for name, pair in pairs.items():
         sources, references = (list(side) for side in zip(*read_pairs(pair), strict=True))
@@ -107,11 +109,7 @@ def evaluate(
             comparison = paired_bootstrap(references, systems, tokenize=tokenize)
         scores = score(hypotheses, references, tokenize=tokenize)
         results.append(SetResult(name, len(sources), seconds, scores, comparison))
-    return Report(str(run.path), weights, options, results)
-
-
-def _translator(run: Run, options: SearchConfig, weights: str) -> Translator:
-    return Translator([run.load_model(weights, options.precision)], run.tokenizers, options)
+    return Report(" + ".join(str(each.path) for each in (run, *ensemble)), weights, options, results)
 
 
 def _test_sets(run: Run, name: str | None) -> dict[str, TextPair]:

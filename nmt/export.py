@@ -26,10 +26,12 @@ from nmt.confidence import Calibration
 from nmt.config import ExportConfig, SearchConfig
 from nmt.features import quality_features
 from nmt.model import Seq2Seq
+from nmt.protect import Protection
 from nmt.run import Run
 from nmt.search import Hypotheses
-from nmt.tokenizer import EOS, PAD, Tokenizers
-from nmt.translate import Splitter, translate_ids
+from nmt.splitter import Splitter
+from nmt.tokenizer import EOS, FIRST_SYMBOL, PAD, Tokenizers
+from nmt.translate import translate_ids
 
 MISSING = -1e9  # the score of an n-best place that no hypothesis fills: JSON has no -Infinity
 MAX_ALIGNED_PIECES = 1000  # of a line in `align`, whose answer grows with the square of it
@@ -55,16 +57,28 @@ def export(
     calibration = run.calibration() if weights == "best" else None
     if calibration is None:
         print(f"no confidence: it is that of a run's best weights, after `nmt calibrate {run.path}`", file=sys.stderr)
-    ids = IdsEndpoint(model, search)
+    ids = IdsEndpoint(model, search, num_symbols=run.protection.num_symbols)
     written = _save(ids, {"serving_default": ids.translate}, directory / "ids" / version)
     if importlib.util.find_spec("tensorflow_text"):
-        text = TextEndpoint(model, run.tokenizers, search=search, settings=config.export, calibration=calibration)
+        text = TextEndpoint(
+            model,
+            run.tokenizers,
+            search=search,
+            settings=config.export,
+            protection=run.protection,
+            calibration=calibration,
+        )
         signatures = {"serving_default": text.translate, "nbest": text.nbest, "align": text.align}
         written = _save(text, signatures, directory / version)
     else:
         print("tensorflow-text is not installed: wrote the ids endpoint only", file=sys.stderr)
     for name, template in CONFIG_FILES.items():
-        values = {"name": config.export.name, "max_batch": config.export.max_batch, "directory": directory.resolve()}
+        values = {
+            "name": config.export.name,
+            "max_batch": config.export.max_batch,
+            "directory": directory.resolve(),
+            "protected": _describe(run.protection),
+        }
         (directory / name).write_text(Template(template).substitute(values), encoding="utf-8")
     return written
 
@@ -72,7 +86,7 @@ def export(
 class IdsEndpoint:
     """Token ids in, token ids out."""
 
-    def __init__(self, model: Seq2Seq, search: SearchConfig):
+    def __init__(self, model: Seq2Seq, search: SearchConfig, *, num_symbols: int):
         self.tracked: dict[str, Any] = {}
         self.weights = [variable.value for variable in model.trainable_variables]
         self.warmup = [tf.fill([len(lines), 1 + len(lines[0])], EOS) for lines in WARMUP_LINES]
@@ -81,7 +95,7 @@ class IdsEndpoint:
         def translate(source):
             """source: each row pieces + EOS, padded with PAD = 0."""
             source = tf.pad(source, [[0, 0], [0, tf.maximum(0, 1 - tf.shape(source)[1])]], constant_values=PAD)
-            found = translate_ids([model], source, _without_n_best(search))
+            found = translate_ids([model], source, _without_n_best(search), num_symbols=num_symbols)
             best = {"tokens": found.tokens[:, 0], "score": found.scores[:, 0], "length": found.lengths[:, 0]}
             return best if found.faults is None else {**best, "degenerate": tf.reduce_any(found.faults, axis=1)}
 
@@ -98,6 +112,7 @@ class TextEndpoint:
         *,
         search: SearchConfig,
         settings: ExportConfig,
+        protection: Protection,
         calibration: Calibration | None,
     ):
         import tensorflow_text  # where it is missing only this endpoint is
@@ -105,6 +120,7 @@ class TextEndpoint:
         self.model = model
         self.options = _without_n_best(search)
         self.settings = settings
+        self.protection = protection
         self.calibration = calibration
         self.splitter = Splitter(tokenizers.source, search.max_source_length)
         # A name each: TensorFlow Text would call both resources the same, and one would serve for the other.
@@ -124,52 +140,76 @@ class TextEndpoint:
     def _translate(self, text):
         """translation string [batch], score float32 [batch], truncated bool [batch]; where the search is guarded,
         degenerate bool [batch]; where the run is calibrated, confidence float32 [batch]."""
-        chunks, found, judgement = self._search(text, self.options, limit=self.settings.max_line_pieces)
+        chunks, spans, found, judgement = self._search(text, self.options, limit=self.settings.max_line_pieces)
         ids, scores = _rejoin(chunks, found, 0)
-        return {"translation": self.target.detokenize(ids), "score": scores, **judgement}
+        return {"translation": self._detokenize(ids, spans), "score": scores, **judgement}
 
     def _nbest(self, text):
         """As `translate`, but translation and score [batch, n], best first."""
         count = self.settings.n_best
         options = self.options.model_copy(update={"n_best": count, "beam_size": max(count, self.options.beam_size)})
-        chunks, found, judgement = self._search(text, options, limit=self.settings.max_line_pieces)
+        chunks, spans, found, judgement = self._search(text, options, limit=self.settings.max_line_pieces)
         ids, scores = zip(*(_rejoin(chunks, found, place) for place in range(count)), strict=True)
-        translations = tf.stack([self.target.detokenize(row) for row in ids], axis=1)  # [batch, n]
+        translations = tf.stack([self._detokenize(row, spans) for row in ids], axis=1)  # [batch, n]
         return {"translation": translations, "score": tf.stack(scores, axis=1), **judgement}
 
     def _align(self, text):
         """As `translate`, with source_pieces and target_pieces string [batch, ...] (padded with "") and alignment
         float32 [batch, target pieces, source pieces]: how much each target piece read each source piece."""
         limit = min(MAX_ALIGNED_PIECES, self.settings.max_line_pieces)
-        chunks, found, judgement = self._search(text, self.options, limit=limit, with_weights=True)
+        chunks, spans, found, judgement = self._search(text, self.options, limit=limit, with_weights=True)
         ids, scores = _rejoin(chunks, found, 0)
         source_ids = chunks.merge_dims(1, 2)
+        source_pieces, target_pieces = (
+            self.protection.reveal_parts_in_graph(pieces.to_tensor(), spans)
+            for pieces in (self.source.id_to_string(source_ids), self.target.id_to_string(ids))
+        )
         return {
-            "translation": self.target.detokenize(ids),
+            "translation": self._detokenize(ids, spans),
             "score": scores,
             **judgement,
-            "source_pieces": self.source.id_to_string(source_ids).to_tensor(),
-            "target_pieces": self.target.id_to_string(ids).to_tensor(),
+            "source_pieces": source_pieces,
+            "target_pieces": target_pieces,
             "alignment": _join_weights(chunks, found, source_ids, ids),
         }
 
     def _search(self, text, options: SearchConfig, *, limit: int, with_weights=False):
-        """Chunks [batch, (chunks), (pieces)] of each line, what was found for each chunk, and what is to be thought of
-        each line: the outputs truncated, degenerate and confidence."""
+        """Chunks [batch, (chunks), (pieces)] of each line, its protected spans [batch, most], what was found for each
+        chunk, and what is to be thought of each line: the outputs truncated, degenerate and confidence."""
+        text, spans = self.protection.hide_in_graph(text)
         ids = self.source.tokenize(text)  # [batch, (pieces)]
         truncated = ids.row_lengths() > limit
         chunks = self.splitter.split(ids[:, :limit])
         ends = tf.fill([chunks.values.nrows(), 1], EOS)
         source = tf.concat([chunks.values, tf.RaggedTensor.from_tensor(ends)], axis=1).to_tensor(PAD)
         source = tf.pad(source, [[0, 0], [0, tf.maximum(0, 1 - tf.shape(source)[1])]])  # wide enough for no lines too
-        with_weights |= self.calibration is not None
-        found = translate_ids([self.model], source, options, with_weights=with_weights)
+        found = translate_ids(
+            [self.model],
+            source,
+            options,
+            num_symbols=self.protection.num_symbols,
+            with_weights=with_weights or self.calibration is not None,
+        )
         judgement = {"truncated": truncated}
         if found.faults is not None:
             judgement["degenerate"] = _any_chunk(chunks, tf.reduce_any(found.faults, axis=1))
         if self.calibration is not None:
             judgement["confidence"] = _confidence(chunks, quality_features(source, found), self.calibration)
-        return chunks, found, judgement
+        return chunks, spans, found, judgement
+
+    def _detokenize(self, ids, spans):
+        return self.protection.reveal_in_graph(self.target.detokenize(ids), spans)
+
+
+def _describe(protection: Protection) -> str:
+    """What the README says of protected spans."""
+    if not protection.kinds:
+        return "Nothing is protected: the model writes every word and number by itself."
+    last = FIRST_SYMBOL + protection.num_symbols - 1
+    return (
+        f"Come through unharmed, exactly once: {', '.join(protection.kinds)}. For the ids endpoint the ids "
+        f"{FIRST_SYMBOL} to {last} are symbols:\neach is written as often as the source has it."
+    )
 
 
 def _without_n_best(search: SearchConfig) -> SearchConfig:
@@ -318,5 +358,7 @@ has no such translation); `truncated`, true where a line was too long and its en
 translation repeats itself, is far too short or long, or leaves much of the line unread, even after a second search;
 `confidence` (of a run that is calibrated), the share of 1 that chrF is expected to give it: among the validation lines
 with such a confidence the mean chrF was about that.
+
+$protected
 """.replace("$missing", f"{MISSING:.0f}"),
 }

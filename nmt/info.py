@@ -10,13 +10,14 @@ from nmt.run import Run
 
 
 def describe_run(run: Run) -> str:
-    """A run in a few lines: languages, vocabulary, model, parameters, training so far, best scores."""
+    """A run in a few lines: languages, vocabulary, what is protected, model, training so far, best scores."""
     config, tokenizers = run.config, run.tokenizers
     source, target = tokenizers.source.vocabulary_size, tokenizers.target.vocabulary_size
     facts = {
         "run": str(run.path),
         "languages": f"{config.source_language} -> {config.target_language}",
         "vocabulary": f"{source:,} joint" if config.tokenizer.joint else f"{source:,} source, {target:,} target",
+        "protected": ", ".join(run.protection.kinds) or "nothing",
         "model": _describe_model(config.model),
         "parameters": _parameters(run),
     }

@@ -305,14 +305,11 @@ def _found(profile: CorpusProfile, job: _Job) -> str:
         _found_side(job.source_language, profile.source),
         _found_side(job.target_language, profile.target),
     ]
-    shares = {
-        "have digits": profile.digits,
-        "have addresses of the web": profile.addresses,
-        "are the same on both sides": profile.identical,
-    }
-    lines += [f"  {share:.1%} {what}" for what, share in shares.items() if share >= 0.001]
-    if profile.placeholders:
-        lines.append(f"  placeholders on both sides: {' '.join(profile.placeholders)}")
+    if profile.identical >= 0.001:
+        lines.append(f"  {profile.identical:.1%} are the same on both sides")
+    kinds = [f"{spans.found:,} {kind} ({spans.kept:.0%})" for kind, spans in profile.spans.items() if spans.found]
+    if kinds:
+        lines.append(f"  in the source, and the same in the target: {', '.join(kinds)}")
     return "\n".join(lines)
 
 

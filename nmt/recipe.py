@@ -43,6 +43,8 @@ _OF_TWO = 2 / 3
 _FEW_CHARACTERS, _BYTES = 200, 256
 _MANY_CHARACTERS = 300
 _NUMBERS = 0.05
+# Of a kind of span there are enough to tell, and in most translations they are the same.
+_SPANS, _KEPT = 20, 0.7
 # 20 epochs for Multi30k's 350,000 words; twice as often where there is an eighth of that.
 _EPOCHS, _EPOCHS_WORDS, _EPOCHS_LIMITS = 20, 350_000, (4, 40)
 _LEAST_STEPS = 3_000
@@ -84,7 +86,7 @@ def choose(profile: CorpusProfile) -> list[Choice]:
         reason = f"{alphabet:,} characters make up 99.95% of the text; the others are too rare to learn ..."
         choices.append(Choice("tokenizer.character_coverage", 0.9995, reason))
         choices.append(Choice("tokenizer.byte_fallback", True, "... and are spelled in bytes, so that none is unknown"))
-    return choices + _symbols(profile)
+    return choices + _copied(profile)
 
 
 def _vocabulary(base: Choice, *, shared: bool, alphabet: int) -> Choice:
@@ -98,15 +100,18 @@ def _vocabulary(base: Choice, *, shared: bool, alphabet: int) -> Choice:
     return Choice(base.setting, math.ceil(size / 100) * 100, reason)
 
 
-def _symbols(profile: CorpusProfile) -> list[Choice]:
-    symbols, reasons = list(profile.placeholders), []
-    if symbols:
-        reasons.append(f"{len(symbols)} placeholders are often on both sides")
-    if profile.digits >= _NUMBERS:
-        symbols += "0123456789"
-        reasons.append(f"{profile.digits:.0%} of the lines have digits")
-    reason = ", ".join(reasons) + ": always one piece, so that they are copied"
-    return [Choice("tokenizer.user_defined_symbols", symbols, reason)] if symbols else []
+def _copied(profile: CorpusProfile) -> list[Choice]:
+    """What comes through as it is, and how digits are cut that do not."""
+    changed = {kind: spans for kind, spans in profile.spans.items() if spans.found >= _SPANS and spans.kept < _KEPT}
+    choices = []
+    if changed:
+        found = ", ".join(f"{spans.kept:.0%} of {spans.found:,} {kind}" for kind, spans in changed.items())
+        reason = f"not what translations change: only {found} are the same on both sides"
+        choices.append(Choice("protect", [kind for kind in profile.spans if kind not in changed], reason))
+    if "numbers" in changed and profile.digits >= _NUMBERS:
+        reason = f"{profile.digits:.0%} of the lines have digits: always one piece, as numbers are written anew"
+        choices.append(Choice("tokenizer.user_defined_symbols", list("0123456789"), reason))
+    return choices
 
 
 def epochs(words: float) -> int:

@@ -30,6 +30,7 @@ import numpy as np
 from nmt.confidence import Calibration
 from nmt.config import Config
 from nmt.config_file import dump_config, load_config
+from nmt.protect import Protection
 from nmt.tokenizer import Tokenizers
 
 if TYPE_CHECKING:
@@ -81,6 +82,11 @@ class Run:
         self.path = path
         self.config = config
         self.tokenizers = tokenizers
+
+    @property
+    def protection(self) -> Protection:
+        """What its translations leave as it is."""
+        return Protection.of(self.config, self.tokenizers)
 
     @staticmethod
     def exists(path: str | os.PathLike[str]) -> bool:

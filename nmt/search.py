@@ -18,10 +18,20 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from nmt.config import SearchConfig
-from nmt.search_rules import IMPOSSIBLE, Rules, length_limits, length_penalty, make_rules, rank_continuations, score
+from nmt.search_rules import (
+    IMPOSSIBLE,
+    Rules,
+    count_symbols,
+    length_limits,
+    length_penalty,
+    make_rules,
+    rank_continuations,
+    score,
+    write_off,
+)
 from nmt.tokenizer import BOS, EOS, PAD
 
-__all__ = ["Hypotheses", "beam_search", "length_limits", "repeat_rows", "sample"]
+__all__ = ["Hypotheses", "beam_search", "count_symbols", "length_limits", "repeat_rows", "sample"]
 
 Step = Callable[[tf.Tensor, Any], tuple[tf.Tensor, Any, tf.Tensor]]
 BLOCK = 64
@@ -54,6 +64,7 @@ class Beam(NamedTuple):
     tokens: tf.Tensor  # int32 [batch, size, max_time]
     slots: Any  # int32 [batch, size, max_time], the slot of the beam whose step wrote each token
     coverage: Any  # float32 [batch, size, source_time], attention weights so far, summed over the steps
+    missing: Any  # int32 [batch, size, symbols], how often each required symbol is still to be written
 
 
 class Progress(NamedTuple):
@@ -85,6 +96,7 @@ def beam_search(
     source_time: tf.Tensor | int,
     options: SearchConfig,
     prefix: tf.Tensor | None = None,
+    required: tf.Tensor | None = None,
     with_weights: bool = False,
 ) -> Hypotheses:
     """The n_best hypotheses that a beam of beam_size finds; a beam of 1 is greedy, one as wide as the space is exact.
@@ -103,9 +115,11 @@ def beam_search(
         source_time: Width of the attention weights.
         options: Static.
         prefix: int32 [batch, prefix_time], how each translation starts, without EOS, padded with PAD.
+        required: int32 [batch, symbols], how often each hypothesis has the ids from FIRST_SYMBOL on, by construction:
+            neither length limits nor forbidden repetitions prevent it. None: they are ids like others.
         with_weights: Whether to keep the attention weights.
     """
-    rules = make_rules(source_lengths, source_time, options, prefix=prefix)
+    rules = make_rules(source_lengths, source_time, options, prefix=prefix, required=required)
     start = _start(state, rules, size=options.beam_size, with_weights=with_weights)
     first = tf.where(tf.range(options.beam_size) == 0, start.alive.rank, IMPOSSIBLE)  # more than one would be the same
     absent = tf.fill([tf.size(rules.maximum), options.n_best], IMPOSSIBLE)  # [batch, n]
@@ -127,6 +141,7 @@ def sample(
     source_time: tf.Tensor | int,
     options: SearchConfig,
     prefix: tf.Tensor | None = None,
+    required: tf.Tensor | None = None,
     with_weights: bool = False,
 ) -> Hypotheses:
     """n_best independent samples of each row, best score first. What beam_search never writes, this does not either.
@@ -138,7 +153,7 @@ def sample(
     Args: as beam_search, with n_best in the place of beam_size; noise float32 [batch, n_best, time], uniform in [0, 1),
         time at least the largest maximum of `length_limits`.
     """
-    rules = make_rules(source_lengths, source_time, options, prefix=prefix)
+    rules = make_rules(source_lengths, source_time, options, prefix=prefix, required=required)
     progress = _start(state, rules, size=options.n_best, with_weights=with_weights)
     progress = _loop(partial(advance_samples, step=step, noise=noise, rules=rules), progress, rules)
     drawn = progress.alive
@@ -191,7 +206,9 @@ def _best_continuations(
 ) -> tuple[Beam, tf.Tensor]:
     """The 2 x beam_size best hypotheses of one more token, and the slots they continue, int32 [batch, 2 x beam]."""
     batch, vocab = tf.shape(alive.rank)[0], tf.shape(log_probabilities)[-1]
-    ranks = rank_continuations(log_probabilities, alive.rank, written=alive.tokens, time=time, rules=rules)
+    ranks = rank_continuations(
+        log_probabilities, alive.rank, written=alive.tokens, missing=alive.missing, time=time, rules=rules
+    )
     width = rules.options.beam_size * vocab
     rank, index = _top_k(tf.reshape(ranks, [batch, width]), 2 * rules.options.beam_size)
     parents, tokens = index // vocab, index % vocab
@@ -205,6 +222,7 @@ def _best_continuations(
         log_probability=log_probability,
         tokens=_write(parent.tokens, time, tokens),
         slots=_write(parent.slots, time, parents),
+        missing=write_off(parent.missing, tokens),
     ), parents
 
 
@@ -212,8 +230,9 @@ def advance_samples(progress: Progress, *, step: Step, noise: tf.Tensor, rules: 
     """The loop body of sample: one more token for every sample that has not ended."""
     time, alive = progress.time, progress.alive
     log_probabilities, state, weights = step(progress.tokens, progress.state)
+    nothing = tf.zeros_like(alive.rank)
     ranks = rank_continuations(
-        log_probabilities, tf.zeros_like(alive.rank), written=alive.tokens, time=time, rules=rules
+        log_probabilities, nothing, written=alive.tokens, missing=alive.missing, time=time, rules=rules
     )
     drawn = _draw(ranks, tf.reshape(noise[:, :, time], [-1]), rules.options)  # [rows]
     own = tf.gather(log_probabilities, drawn, batch_dims=1)  # [rows]
@@ -228,6 +247,7 @@ def advance_samples(progress: Progress, *, step: Step, noise: tf.Tensor, rules: 
             rank=tf.where(tokens == EOS, IMPOSSIBLE, alive.rank),
             log_probability=alive.log_probability + tf.where(going, tf.reshape(own, tf.shape(going)), 0.0),
             tokens=_write(alive.tokens, time, tokens),
+            missing=write_off(alive.missing, tokens),
         ),
         weights=progress.weights.write(time, weights) if progress.weights else (),
     )
@@ -254,12 +274,13 @@ def _start(state: Any, rules: Rules, *, size: int, with_weights: bool) -> Progre
     history = tf.fill([batch, size, rules.max_time], PAD)
     slots = tf.zeros_like(history) + tf.range(size)[:, tf.newaxis] if with_weights else ()  # each its own, at first
     coverage = tf.zeros([batch, size, tf.shape(rules.source_mask)[2]]) if rules.options.coverage_penalty else ()
+    missing = () if rules.required is None else tf.repeat(rules.required[:, tf.newaxis], size, axis=1)
     array = tf.TensorArray(tf.float32, rules.max_time, element_shape=[None, None]) if with_weights else ()
     return Progress(
         time=tf.constant(0),
         tokens=tf.fill([batch * size], BOS),
         state=repeat_rows(state, size),
-        alive=Beam(nothing, nothing, history, slots, coverage),
+        alive=Beam(nothing, nothing, history, slots, coverage, missing),
         finished=(),
         num_finished=(),
         weights=array,

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from nmt.config import SearchConfig
-from nmt.tokenizer import BOS, EOS, PAD, UNK
+from nmt.tokenizer import BOS, EOS, FIRST_SYMBOL, PAD, UNK
 
 IMPOSSIBLE = float("-inf")
 LEAST_COVERAGE = 1e-9  # keeps the logarithm of a source position that was never read finite
@@ -26,40 +26,60 @@ class Rules(NamedTuple):
     maximum: tf.Tensor  # int32 [batch]
     max_time: tf.Tensor  # int32 [], the largest maximum
     prefix: tf.Tensor | None  # int32 [batch, max_time], padded with PAD
+    required: tf.Tensor | None  # int32 [batch, symbols], how often the ids from FIRST_SYMBOL on must be written
     source_mask: tf.Tensor  # bool [batch, 1, source_time], True = real
 
 
 def length_limits(
-    source_lengths: tf.Tensor, options: SearchConfig, *, prefix: tf.Tensor | None = None
+    source_lengths: tf.Tensor,
+    options: SearchConfig,
+    *,
+    prefix: tf.Tensor | None = None,
+    required: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The fewest and the most tokens, EOS included, that a translation of each source may have.
 
-    Args: source_lengths int32 [batch], pieces with EOS; prefix int32 [batch, prefix_time], padded with PAD.
-    Returns: minimum int32 [batch]; maximum int32 [batch], with room for the prefix and EOS.
+    Args: source_lengths int32 [batch], pieces with EOS; prefix int32 [batch, prefix_time], padded with PAD; required
+        int32 [batch, symbols], see search.beam_search.
+    Returns: minimum int32 [batch]; maximum int32 [batch], with room for the prefix, what is required, and EOS.
     """
     lengths = tf.cast(source_lengths, tf.float32)
     minimum = tf.cast(tf.floor(options.min_length_ratio * lengths), tf.int32)
     maximum = tf.cast(tf.math.ceil(options.max_length_ratio * lengths), tf.int32) + options.max_length_extra
+    needed = tf.ones_like(maximum)
     if prefix is not None:
-        maximum = tf.maximum(maximum, tf.math.count_nonzero(prefix != PAD, axis=1, dtype=tf.int32) + 1)
-    return minimum, maximum
+        needed += tf.math.count_nonzero(prefix != PAD, axis=1, dtype=tf.int32)
+    if required is not None:
+        given = 0 if prefix is None else count_symbols(prefix, required.shape[1])
+        needed += tf.reduce_sum(tf.maximum(required - given, 0), axis=1)
+    return minimum, tf.maximum(maximum, needed)
+
+
+def count_symbols(tokens: tf.Tensor, num_symbols: int) -> tf.Tensor:
+    """How often each symbol stands in `tokens` int32 [..., time]: int32 [..., symbols]."""
+    return tf.reduce_sum(tf.one_hot(tokens - FIRST_SYMBOL, num_symbols, dtype=tf.int32), axis=-2)
 
 
 def make_rules(
-    source_lengths: tf.Tensor, source_time: tf.Tensor | int, options: SearchConfig, *, prefix: tf.Tensor | None
+    source_lengths: tf.Tensor,
+    source_time: tf.Tensor | int,
+    options: SearchConfig,
+    *,
+    prefix: tf.Tensor | None,
+    required: tf.Tensor | None,
 ) -> Rules:
     """The rules of a batch; arguments as in search.beam_search."""
-    minimum, maximum = length_limits(source_lengths, options, prefix=prefix)
+    minimum, maximum = length_limits(source_lengths, options, prefix=prefix, required=required)
     max_time = tf.maximum(tf.reduce_max(maximum), 1)  # the largest of an empty batch is negative
     if prefix is not None:
         prefix = prefix[:, :max_time]
         prefix = tf.pad(prefix, [[0, 0], [0, max_time - tf.shape(prefix)[1]]], constant_values=PAD)  # [batch, max_time]
     source_mask = tf.sequence_mask(source_lengths, source_time)[:, tf.newaxis]  # [batch, 1, source_time]
-    return Rules(options, minimum, maximum, max_time, prefix, source_mask)
+    return Rules(options, minimum, maximum, max_time, prefix, required, source_mask)
 
 
 def rank_continuations(
-    log_probabilities: tf.Tensor, so_far: tf.Tensor, *, written: tf.Tensor, time: tf.Tensor, rules: Rules
+    log_probabilities: tf.Tensor, so_far: tf.Tensor, *, written: tf.Tensor, missing: Any, time: tf.Tensor, rules: Rules
 ) -> tf.Tensor:
     """What every hypothesis would rank with every token added; -inf where that is forbidden.
 
@@ -67,11 +87,17 @@ def rank_continuations(
         log_probabilities: float32 [rows, vocab], of the next token.
         so_far: float32 [batch, size], what the hypotheses rank now.
         written: int32 [batch, size, max_time], their first `time` tokens, padded with PAD.
+        missing: int32 [batch, size, symbols], what is required and not yet written; () where nothing is.
     Returns: float32 [rows, vocab].
     """
     goes_on = (time + 1 < rules.maximum)[:, tf.newaxis]  # [batch, 1]
     may_end = (time + 1 >= rules.minimum)[:, tf.newaxis] | ~goes_on
     free = tf.ones_like(goes_on)
+    if rules.required is not None:
+        # What is missing keeps its steps to the end: when no others are left, nothing else may be written.
+        owed = tf.reduce_sum(missing, axis=2)  # [batch, size]
+        goes_on = time + 1 + owed < rules.maximum[:, tf.newaxis]
+        may_end &= owed == 0
     if rules.prefix is not None:
         forced = rules.prefix[:, time, tf.newaxis]  # [batch, 1]
         free = forced == PAD
@@ -86,7 +112,14 @@ def rank_continuations(
     end = log_probabilities[:, EOS, tf.newaxis]  # [rows, 1]
     never = tf.fill(tf.shape(end), IMPOSSIBLE)
     specials = tf.concat([never, never, never, end + base(may_end)], axis=1)  # [rows, 4]
-    ranks = _put(log_probabilities + base(goes_on), [PAD, UNK, BOS, EOS], specials)
+    num_symbols = 0 if rules.required is None else rules.required.shape[1]
+    ids = [PAD, UNK, BOS, EOS, *range(FIRST_SYMBOL, FIRST_SYMBOL + num_symbols)]
+    if num_symbols:
+        symbols = log_probabilities[:, FIRST_SYMBOL : FIRST_SYMBOL + num_symbols]  # [rows, symbols]
+        allowed = (missing > 0) & free[:, :, tf.newaxis]
+        symbols += tf.reshape(tf.where(allowed, so_far[:, :, tf.newaxis], IMPOSSIBLE), tf.shape(symbols))
+        specials = tf.concat([specials, symbols], axis=1)
+    ranks = _put(log_probabilities + base(goes_on), ids, specials)
     if rules.prefix is not None:
         token = by_row(forced)
         ranks = _put(ranks, token, tf.gather(log_probabilities, token, batch_dims=1) + base(~free))
@@ -97,11 +130,19 @@ def rank_continuations(
     if rules.options.no_repeat_ngram:
         banned = _ngram_ends(written, time, rules.options.no_repeat_ngram)  # [rows, positions]
         banned = tf.where(by_row(free), banned, PAD)
+        banned = tf.where((banned >= FIRST_SYMBOL) & (banned < FIRST_SYMBOL + num_symbols), PAD, banned)
         ranks = _put(ranks, banned, tf.fill(tf.shape(banned), IMPOSSIBLE))
         if rules.options.min_length_ratio:
             stuck = by_row(free) & (tf.reduce_max(ranks, axis=1, keepdims=True) == IMPOSSIBLE)
             ranks = _put(ranks, [EOS], tf.where(stuck, end + by_row(so_far), ranks[:, EOS, tf.newaxis]))
     return ranks
+
+
+def write_off(missing: Any, tokens: tf.Tensor) -> Any:
+    """`missing` int32 [batch, size, symbols] once `tokens` int32 [batch, size] are written; () stays ()."""
+    if isinstance(missing, tuple):
+        return missing
+    return tf.maximum(missing - tf.one_hot(tokens - FIRST_SYMBOL, missing.shape[2], dtype=tf.int32), 0)
 
 
 def _ngram_ends(written: tf.Tensor, time: tf.Tensor, size: int) -> tf.Tensor:

@@ -7,7 +7,7 @@ import os
 import re
 from bisect import bisect
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -23,6 +23,11 @@ from nmt.corpus import count_lines, read_lines
 
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
 SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>")
+# What stands for protected spans (protect.py), and what joins a word to one. Noncharacters: no text has a use for them
+# (Unicode, 23.7), and normalizing makes them of nothing else. Their ids follow the special pieces'.
+SYMBOLS = tuple(map(chr, range(0xFDD0, 0xFDD8)))
+JOINER = chr(0xFDD8)
+FIRST_SYMBOL = EOS + 1
 
 # The trained model depends on how its sums are divided over threads: a constant gives one model on all machines.
 _TRAINING_THREADS = 4
@@ -60,6 +65,8 @@ class Tokenizer:
                 f"it with --pad_id=0 --unk_id=1 --bos_id=2 --eos_id=3"
             )
         self.vocabulary_size: int = processor.get_piece_size()
+        symbols = [processor.piece_to_id(symbol) for symbol in (*SYMBOLS, JOINER)]
+        self.has_symbols = symbols == list(range(FIRST_SYMBOL, FIRST_SYMBOL + len(symbols)))
         self._segmentations = lru_cache(maxsize=_CACHED_SPANS)(self._weighted_segmentations)
 
     @classmethod
@@ -216,6 +223,7 @@ class Tokenizers(NamedTuple):
 def train_tokenizers(config: Config) -> Tokenizers:
     """Trains the tokenizers of a job from its training corpora: the same files and settings give the same bytes.
 
+    They see the lines in capitals that training sees (data.case_augmentation), too, and know each letter in both cases.
     Lines over 4,192 bytes (SentencePiece's own limit) take no part.
 
     Raises:
@@ -239,6 +247,9 @@ def _train(config: Config, paths: list[str], side: str) -> Tokenizer:
     model = io.BytesIO()
     # Counting reads every file to its end: an error in one is said by its own name, not from inside the trainer.
     lines = _evenly(paths, lines=sum(map(count_lines, paths)), keep=settings.max_sentences)
+    if config.data.case_augmentation:
+        lines = _in_capitals_too(lines, share=config.data.case_augmentation / 2)
+    symbols = [*SYMBOLS, JOINER] if config.protect else []
     try:
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=lines,
@@ -249,7 +260,7 @@ def _train(config: Config, paths: list[str], side: str) -> Tokenizer:
             character_coverage=settings.character_coverage,
             byte_fallback=settings.byte_fallback,
             normalization_rule_name=settings.normalization,
-            user_defined_symbols=settings.user_defined_symbols,
+            user_defined_symbols=[*symbols, *settings.user_defined_symbols],
             # Where spaces are kept, this version and the one inside TensorFlow Text decode differently.
             remove_extra_whitespaces=True,
             shuffle_input_sentence=False,
@@ -273,6 +284,19 @@ def _evenly(paths: list[str], *, lines: int, keep: int) -> Iterator[str]:
             if lines <= keep or (position + 1) * keep // lines > position * keep // lines:
                 yield line
             position += 1
+
+
+def _in_capitals_too(lines: Iterable[str], *, share: float) -> Iterator[str]:
+    """The lines, a share of them once more in capitals; at last the letters that were met in one case only."""
+    known: set[str] = set()
+    for number, line in enumerate(lines):
+        yield line
+        known.update(line)
+        if int((number + 1) * share) > int(number * share) and (capitals := line.upper()) != line:
+            yield capitals
+            known.update(capitals)
+    both_cases = {character for letter in known for character in letter.upper() + letter.lower()}
+    yield from sorted(both_cases - known)
 
 
 def _explained(error: str, config: Config, side: str) -> str:

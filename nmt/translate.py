@@ -6,7 +6,6 @@ lines are cut into chunks of pieces at sentence ends (or words), translated, and
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -20,17 +19,21 @@ from nmt.features import quality_features
 from nmt.guard import FAULTS, guarded_search
 from nmt.losses import log_normalizers, token_log_probabilities
 from nmt.model import Seq2Seq
-from nmt.search import Hypotheses, beam_search, length_limits, repeat_rows, sample
-from nmt.tokenizer import EOS, PAD, UNSPACED, Tokenizer, Tokenizers
-
-SENTENCE_END = re.compile(r"[.!?…؟।]['\"’”»)\]]*$")  # ends a sentence where a new word follows
-CLAUSE_END = re.compile(r"[、，,;；]['\"’”»)\]」』]*$")  # ends a clause of a text without spaces
-FULL_STOP = re.compile(r"[。！？]['\"’”»)\]」』]*$")  # ends one in any case
-WORD_START = "▁"
+from nmt.protect import Protection
+from nmt.search import Hypotheses, beam_search, count_symbols, length_limits, repeat_rows, sample
+from nmt.splitter import Splitter
+from nmt.tokenizer import EOS, FIRST_SYMBOL, PAD, Tokenizers
 
 
 def translate_ids(
-    models: Sequence[Seq2Seq], source, options: SearchConfig, *, prefix=None, noise=None, with_weights=False
+    models: Sequence[Seq2Seq],
+    source,
+    options: SearchConfig,
+    *,
+    num_symbols: int = 0,
+    prefix=None,
+    noise=None,
+    with_weights=False,
 ) -> Hypotheses:
     """Translates a batch; several models decode as an ensemble, by the mean of their probabilities.
 
@@ -38,20 +41,29 @@ def translate_ids(
         source: int32 [batch, source_time], each row pieces + EOS, padded with PAD.
         options: static; options.sampling draws from the model with `noise`, else beam search; options.guard judges what
             was found (Hypotheses.faults, else None), for which attention weights are kept in any case.
+        num_symbols: so many ids from FIRST_SYMBOL on are written exactly as often as the source has them.
         prefix: int32 [batch, prefix_time] or None: how each translation starts, padded with PAD.
         noise: float32 [batch, n_best, time] in [0, 1), one draw a token, for sampling only.
     """
-    if not options.guard:
-        return _search(models, source, options, prefix=prefix, noise=noise, with_weights=with_weights)
 
     def search(source, options, prefix):
-        return _search(models, source, options, prefix=prefix, noise=noise, with_weights=True)
+        return _search(
+            models,
+            source,
+            options,
+            num_symbols=num_symbols,
+            prefix=prefix,
+            noise=noise,
+            with_weights=with_weights or options.guard,
+        )
 
-    return guarded_search(search, source, options, prefix=prefix)
+    if options.guard:
+        return guarded_search(search, source, options, prefix=prefix)
+    return search(source, options, prefix)
 
 
 def _search(
-    models: Sequence[Seq2Seq], source, options: SearchConfig, *, prefix, noise, with_weights: bool
+    models: Sequence[Seq2Seq], source, options: SearchConfig, *, num_symbols: int, prefix, noise, with_weights: bool
 ) -> Hypotheses:
     """As translate_ids, whatever comes of it."""
     memories, states = zip(*(model.encode(source) for model in models), strict=True)
@@ -78,68 +90,12 @@ def _search(
         "source_time": tf.shape(source)[1],
         "options": options,
         "prefix": prefix,
+        "required": count_symbols(source, num_symbols) if num_symbols else None,
         "with_weights": with_weights,
     }
     if options.sampling:
         return sample(step, states, noise=noise, **shared)
     return beam_search(step, states, **shared)
-
-
-class Splitter:
-    """Cuts long lines into chunks of at most `limit` pieces: after a sentence if one ends there, else after a word."""
-
-    def __init__(self, tokenizer: Tokenizer, limit: int):
-        self.limit = limit
-        pieces = tokenizer.pieces(range(tokenizer.vocabulary_size))
-        self.starts_word = np.array([piece.startswith(WORD_START) for piece in pieces])
-        self.starts_unspaced = np.array([bool(UNSPACED.match(piece)) for piece in pieces])
-        self.ends_sentence = np.array([bool(SENTENCE_END.search(piece)) for piece in pieces])
-        self.ends_clause = np.array([bool(CLAUSE_END.search(piece)) for piece in pieces])
-        self.full_stop = np.array([bool(FULL_STOP.search(piece)) for piece in pieces])
-
-    def split(self, ids: tf.RaggedTensor) -> tf.RaggedTensor:
-        """Chunks of each line: ids int32 [batch, (pieces)] -> [batch, (chunks), (pieces)]; no pieces, no chunks."""
-        dense = ids.to_tensor(default_value=PAD)  # [batch, width]
-        quality = self._cut_quality(dense)
-        lengths = tf.cast(ids.row_lengths(), tf.int32)  # [batch]
-        window = tf.range(self.limit)
-
-        def condition(start, sizes):
-            return tf.reduce_any(start < lengths)
-
-        def body(start, sizes):
-            remaining = lengths - start
-            positions = tf.minimum(start[:, tf.newaxis] + window, tf.shape(dense)[1] - 1)  # [batch, limit]
-            rank = tf.gather(quality, positions, batch_dims=1) * self.limit + window
-            cut = tf.argmax(rank, axis=1, output_type=tf.int32) + 1
-            size = tf.where(remaining > self.limit, cut, tf.maximum(remaining, 0))
-            return start + size, tf.concat([sizes, size[:, tf.newaxis]], axis=1)
-
-        _, by_line = tf.while_loop(
-            condition,
-            body,
-            (tf.zeros_like(lengths), tf.zeros([tf.shape(lengths)[0], 0], tf.int32)),
-            shape_invariants=(lengths.shape, tf.TensorShape([None, None])),
-        )  # [batch, chunks]
-        real = by_line > 0
-        sizes = tf.cast(tf.boolean_mask(by_line, real), tf.int64)
-        chunks = tf.RaggedTensor.from_row_lengths(ids.flat_values, sizes, validate=False)
-        counts = tf.math.count_nonzero(real, axis=1)
-        return tf.RaggedTensor.from_row_lengths(chunks, counts, validate=False)
-
-    def _cut_quality(self, dense):
-        """How good a cut after each piece is: 2 = a sentence ends, 1 = a word does, 0 = neither; [batch, width].
-
-        Where there are no spaces the end of a clause counts as that of a word.
-        """
-
-        def of_next(of_piece):
-            return tf.pad(tf.gather(of_piece, dense)[:, 1:], [[0, 0], [0, 1]])[:, : tf.shape(dense)[1]]
-
-        next_starts, next_unspaced = of_next(self.starts_word), of_next(self.starts_unspaced)
-        ends = tf.gather(self.ends_sentence, dense) & (next_starts | next_unspaced)
-        words = next_starts | (tf.gather(self.ends_clause, dense) & next_unspaced)
-        return tf.where(tf.gather(self.full_stop, dense) | ends, 2, tf.cast(words, tf.int32))
 
 
 class Hypothesis(NamedTuple):
@@ -187,7 +143,9 @@ class _Chunk(NamedTuple):
 class Translator:
     """Translates lines with one model, or with several as an ensemble (which must share their tokenizers).
 
-    Args: calibration: of the one model, to give each translation a confidence.
+    Args:
+        protection: what comes through as it is, as in the models' training.
+        calibration: of the one model, to give each translation a confidence.
     """
 
     def __init__(
@@ -196,12 +154,14 @@ class Translator:
         tokenizers: Tokenizers,
         options: SearchConfig,
         *,
+        protection: Protection | None = None,
         with_alignments: bool = False,
         calibration: Calibration | None = None,
     ):
         self.models = list(models)
         self.tokenizers = tokenizers
         self.options = options
+        self.protection = protection or Protection()
         self.with_alignments = with_alignments
         self.calibration = calibration
         self._splitter = Splitter(tokenizers.source, options.max_source_length)
@@ -221,9 +181,10 @@ class Translator:
             raise ValueError(
                 f"{len(lines)} lines, but {len(prefixes)} prefixes: give one for each line, empty where none"
             )
-        ids = self.tokenizers.source.encode(lines)
+        texts, spans = self._hide(lines)
+        ids = self.tokenizers.source.encode(texts)
         chunks, owners = self._split(ids)
-        starts = [[] for _ in chunks] if prefixes is None else self._starts(prefixes, owners)
+        starts = [[] for _ in chunks] if prefixes is None else self._starts(prefixes, chunks, owners, spans)
         results: dict[int, _Chunk] = {}
         for group in token_batches([len(chunk) + 1 for chunk in chunks], self.options.batch_tokens):
             found = self._translate_batch([chunks[i] for i in group], [starts[i] for i in group])
@@ -231,7 +192,7 @@ class Translator:
         by_line: list[list[_Chunk]] = [[] for _ in ids]
         for place, owner in enumerate(owners):
             by_line[owner].append(results[place])
-        return [self._join(parts, line_ids) for parts, line_ids in zip(by_line, ids, strict=True)]
+        return [self._join(*line) for line in zip(by_line, ids, spans, strict=True)]
 
     def score(self, sources: Sequence[str | bytes], targets: Sequence[str | bytes]) -> list[np.ndarray]:
         """The log-probability of each piece (EOS last) of each target given its source, nothing cut.
@@ -240,8 +201,9 @@ class Translator:
         """
         if len(sources) != len(targets):
             raise ValueError(f"{len(sources)} sources, but {len(targets)} targets: give one for each source")
-        source_ids = self.tokenizers.source.encode(sources)
-        target_ids = self.tokenizers.target.encode(targets)
+        texts, spans = self._hide(sources)
+        source_ids = self.tokenizers.source.encode(texts)
+        target_ids = self.tokenizers.target.encode(list(map(self.protection.hide_known, targets, spans)))
         lengths = [(len(a) + 1, len(b) + 1) for a, b in zip(source_ids, target_ids, strict=True)]
         scores: list[np.ndarray] = [np.empty(0)] * len(lengths)
         for group in token_batches(lengths, self.options.batch_tokens):
@@ -252,12 +214,25 @@ class Translator:
 
     def _batch_search(self, source, prefix, noise):
         with_weights = self.with_alignments or self.calibration is not None
-        found = translate_ids(self.models, source, self.options, prefix=prefix, noise=noise, with_weights=with_weights)
+        found = translate_ids(
+            self.models,
+            source,
+            self.options,
+            num_symbols=self.protection.num_symbols,
+            prefix=prefix,
+            noise=noise,
+            with_weights=with_weights,
+        )
         return found, None if found.weights is None else quality_features(source, found)
 
     def _batch_scores(self, source, target_in, target_out):
         log_probabilities = [token_log_probabilities(model(source, target_in), target_out) for model in self.models]
         return tf.reduce_logsumexp(tf.stack(log_probabilities), axis=0) - np.log(len(self.models))
+
+    def _hide(self, lines: Sequence[str | bytes]) -> tuple[list[str | bytes], list[list[str]]]:
+        """Each line with symbols for its spans, and these."""
+        hidden = [self.protection.hide(line) for line in lines]
+        return [text for text, _ in hidden], [spans for _, spans in hidden]
 
     def _split(self, ids: list[list[int]]) -> tuple[list[list[int]], list[int]]:
         """All chunks of all lines, and the line each belongs to."""
@@ -271,10 +246,19 @@ class Translator:
             owners += [line] * len(parts)
         return chunks, owners
 
-    def _starts(self, prefixes: Sequence[str], owners: list[int]) -> list[list[int]]:
-        """The forced start of each chunk: a line's prefix belongs to its first one."""
-        ids = self.tokenizers.target.encode(prefixes)
-        return [ids[owner] if place == 0 or owners[place - 1] != owner else [] for place, owner in enumerate(owners)]
+    def _starts(
+        self, prefixes: Sequence[str], chunks: list[list[int]], owners: list[int], spans: list[list[str]]
+    ) -> list[list[int]]:
+        """The forced start of each chunk: a line's prefix belongs to its first one, and knows the spans of that."""
+        first = [place == 0 or owners[place - 1] != owner for place, owner in enumerate(owners)]
+        texts = [
+            self.protection.hide_known(prefixes[owner], spans[owner][: self._num_spans(chunk)]) if is_first else ""
+            for chunk, owner, is_first in zip(chunks, owners, first, strict=True)
+        ]
+        return self.tokenizers.target.encode(texts)
+
+    def _num_spans(self, ids: list[int]) -> int:
+        return sum(FIRST_SYMBOL <= id_ < FIRST_SYMBOL + self.protection.num_symbols for id_ in ids)
 
     def _translate_batch(self, chunks: list[list[int]], starts: list[list[int]]) -> list[_Chunk]:
         source = _padded([[*chunk, EOS] for chunk in chunks])
@@ -289,7 +273,8 @@ class Translator:
         if not options.sampling:
             return np.zeros([len(chunks), options.n_best, 0], np.float32)
         lengths = np.count_nonzero(source != PAD, axis=1).astype(np.int32)
-        time = int(tf.reduce_max(length_limits(lengths, options, prefix=prefix)[1]))
+        required = count_symbols(source, self.protection.num_symbols)
+        time = int(tf.reduce_max(length_limits(lengths, options, prefix=prefix, required=required)[1]))
         draws = [np.random.default_rng([options.seed, *ids]).random((time, options.n_best)) for ids in chunks]
         return np.stack(draws).transpose(0, 2, 1).astype(np.float32).clip(max=np.nextafter(np.float32(1), 0))
 
@@ -304,24 +289,25 @@ class Translator:
         faults = None if found.faults is None else found.faults[row]
         return _Chunk(ids, scores, weights, faults, features, source_length)
 
-    def _join(self, parts: list[_Chunk], source_ids: list[int]) -> Translation:
+    def _join(self, parts: list[_Chunk], source_ids: list[int], spans: list[str]) -> Translation:
         """A line's translation from those of its chunks: the k-th best of it is made of the k-th best of each."""
         count = min((len(part.ids) for part in parts), default=1)
         ids = [[piece for part in parts for piece in part.ids[k]] for k in range(count)]
-        texts = self.tokenizers.target.decode(ids)
+        texts = [self.protection.reveal(text, spans) for text in self.tokenizers.target.decode(ids)]
         hypotheses = []
         for k, (text, pieces) in enumerate(zip(texts, ids, strict=True)):
             alignment = None
             if self.with_alignments:
                 alignment = _block_diagonal([part.weights[k] for part in parts if part.weights])
             score = sum(part.scores[k] for part in parts)
-            hypotheses.append(Hypothesis(text, score, tuple(self.tokenizers.target.pieces(pieces)), alignment))
+            shown = self.protection.reveal_parts(self.tokenizers.target.pieces(pieces), spans)
+            hypotheses.append(Hypothesis(text, score, tuple(shown), alignment))
         faults = [part.faults for part in parts if part.faults is not None]
         broken = np.any(faults, axis=0) if faults else ()
         features = _line_features(parts)
         return Translation(
             tuple(hypotheses),
-            tuple(self.tokenizers.source.pieces(source_ids)),
+            tuple(self.protection.reveal_parts(self.tokenizers.source.pieces(source_ids), spans)),
             tuple(name for name, has in zip(FAULTS, broken, strict=False) if has),
             self._confidence(features),
             features,

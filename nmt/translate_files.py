@@ -100,22 +100,16 @@ def _translator(options: argparse.Namespace, model: str) -> Translate:
     from nmt.run import Run
 
     runs = [Run.open(path) for path in [model, *options.ensemble]]
-    for run in runs[1:]:
-        if [each.model for each in run.tokenizers] != [each.model for each in runs[0].tokenizers]:
-            raise ValueError(f"{run.path} and {runs[0].path} have different tokenizers: they cannot be one ensemble")
     n_best = [] if options.n_best is None else [f"search.n_best={options.n_best}"]
     search = search_options(runs[0].config, [*options.overrides, *n_best])
     import_tensorflow()
-    from nmt.translate import Translator
+    from nmt.ensemble import load_translator
 
-    models = [run.load_model(options.weights, search.precision) for run in runs]
-    calibration = runs[0].calibration() if options.weights == "best" and not options.ensemble else None
-    if options.jsonl and calibration is None:
-        print(f"no confidence: it is that of a run's best weights, after `nmt calibrate {model}`", file=sys.stderr)
     with_alignments = options.alignments is not None or options.jsonl
-    return Translator(
-        models, runs[0].tokenizers, search, with_alignments=with_alignments, calibration=calibration
-    ).translate
+    translator = load_translator(runs, weights=options.weights, search=search, with_alignments=with_alignments)
+    if options.jsonl and translator.calibration is None:
+        print(f"no confidence: it is that of a run's best weights, after `nmt calibrate {model}`", file=sys.stderr)
+    return translator.translate
 
 
 def _server(options: argparse.Namespace) -> Translate:

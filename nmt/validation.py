@@ -10,6 +10,7 @@ from nmt.config import Config
 from nmt.corpus import read_pairs
 from nmt.metrics import bleu_tokenize, score
 from nmt.model import build_model
+from nmt.protect import Protection
 from nmt.run import assign_weights
 from nmt.tokenizer import Tokenizers
 from nmt.translate import Translator
@@ -25,7 +26,8 @@ class Validator:
             target_vocabulary=tokenizers.target.vocabulary_size,
         )
         beam = {"beam_size": config.training.validation_beam_size, "n_best": 1, "sampling": False}
-        self._translator = Translator([self._model], tokenizers, config.search.model_copy(update=beam))
+        search, protection = config.search.model_copy(update=beam), Protection.of(config, tokenizers)
+        self._translator = Translator([self._model], tokenizers, search, protection=protection)
         pairs = list(read_pairs(config.data.validation))
         self._sources = [source for source, _ in pairs]
         self._references = [target for _, target in pairs]

@@ -26,7 +26,7 @@ def number_run(tmp_path_factory):
     return train(
         tiny_job(
             folder,
-            "tokenizer.vocabulary_size=80",
+            "tokenizer.vocabulary_size=89",
             "model.units=64",
             "model.embedding_size=32",
             "model.dropout={embedding: 0.0, layers: 0.0, output: 0.0}",

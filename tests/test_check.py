@@ -33,7 +33,7 @@ class Job:
         self.validation = sentences(2, 60)
         self.test = sentences(3, 60)
         self.more: list[tuple[str, str]] | None = None
-        self.settings: dict = {"vocabulary_size": 60}
+        self.settings: dict = {"vocabulary_size": 100}
         self.data: dict = {}
 
     def write(self, name, pairs):
@@ -200,10 +200,10 @@ def test_a_run_whose_tokenizer_was_trained_with_other_settings_is_an_error(job):
     train_tokenizers(config).save(tokenizer_folder)
     (job.folder / "run" / "config.yaml").write_text(dump_config(config))
     assert check(config).errors == []
-    job.settings = {"vocabulary_size": 61, "type": "bpe"}
+    job.settings = {"vocabulary_size": 101, "type": "bpe"}
     errors = check(job.config()).errors
     assert len(errors) == 2
-    found(errors, "tokenizer.vocabulary_size: 61, but the tokenizer of")
+    found(errors, "tokenizer.vocabulary_size: 101, but the tokenizer of")
     found(errors, "tokenizer.type: bpe, but")
     (tokenizer_folder / "source.model").unlink()
     found(check(config).errors, "cannot read the tokenizer")

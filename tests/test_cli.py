@@ -29,6 +29,7 @@ LINES = [
     "green\u2028house\x0ctree".encode(),
     b"x\x00y",
     b"\xf0\x9f\x98\x80",
+    b"red <b>cat</b>: 3.5 {dogs}",
 ]
 
 
@@ -84,7 +85,7 @@ def translator(folder):
 
     run = Run.open(folder / "run")
     options = run.config.search.model_copy(update={"n_best": 2})
-    return Translator([run.load_model()], run.tokenizers, options, with_alignments=True)
+    return Translator([run.load_model()], run.tokenizers, options, protection=run.protection, with_alignments=True)
 
 
 @pytest.fixture(scope="module")
@@ -206,6 +207,7 @@ def test_info_tells_what_the_run_is(folder, nmt):
     said = dict(line.split(None, 1) for line in nmt("info", folder / "run"))
     assert said["languages"] == "en -> xx"
     assert said["vocabulary"] == f"{run.tokenizers.source.vocabulary_size} joint"
+    assert said["protected"] == "urls, emails, tags, placeholders, numbers"
     assert said["parameters"] == f"{sum(math.prod(weight.shape) for weight in run.load_model().weights):,}"
     assert said["trained"].startswith("1 steps")
     assert "BLEU" in said["best"]
@@ -218,6 +220,7 @@ def test_each_line_in_is_one_line_out_whatever_its_bytes(folder, nmt, expected):
     texts = [translation.text for translation in expected]
     assert texts[1:3] == ["", ""]
     assert len(set(texts)) > 2, "a run that says the same of everything shows nothing"
+    assert all(texts[-1].count(span) == 1 for span in ("<b>", "</b>", "3.5", "{dogs}"))
     assert nmt("translate", folder / "run", stdin=b"\n".join(LINES) + b"\n") == texts
 
 

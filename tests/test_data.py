@@ -11,7 +11,7 @@ import pytest
 import nmt.data
 from nmt.config import Config
 from nmt.data import BOS, EOS, PAD, Batch, DataReport, batches, dataset, make_batch, token_batches
-from nmt.tokenizer import Tokenizers, train_tokenizers
+from nmt.tokenizer import FIRST_SYMBOL, SYMBOLS, Tokenizers, train_tokenizers
 
 WORDS = ["ba", "be", "bi", "bo", "bu", "da", "de", "di", "do", "du", "ga", "ge", "gi", "go", "gu"]
 
@@ -48,7 +48,7 @@ def job(folder):
     write(folder, "b", sentences("b", 90))
     write(folder, "validation", sentences("ba", 50))
 
-    def make(weights=(("a", 1.0), ("b", 1.0)), *, seed=1, sampling_alpha=0.0, **data) -> Config:
+    def make(weights=(("a", 1.0), ("b", 1.0)), *, seed=1, sampling_alpha=0.0, protect=(), **data) -> Config:
         def files(name):
             (source,) = folder.glob(f"{name}.source*")
             return {"source": str(source), "target": str(source).replace("source", "target")}
@@ -61,8 +61,9 @@ def job(folder):
             data={
                 "train": [{**files(name), "weight": weight} for name, weight in weights],
                 "validation": files("validation"),
-                **{"max_length": 60, "batch_tokens": 256, **data},
+                **{"max_length": 60, "batch_tokens": 256, "planted_symbols": 0.0, "case_augmentation": 0.0, **data},
             },
+            protect=list(protect),
             tokenizer={"vocabulary_size": 80, "sampling_alpha": sampling_alpha},
         )
 
@@ -298,3 +299,39 @@ def test_the_dataset_is_the_batches_with_rows_of_padding_up_to_a_multiple(job, t
 def test_importing_the_data_does_not_import_tensorflow():
     code = "import sys, nmt.data, nmt.check; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+# --- augmentation ----------------------------------------------------------------------------------------------------
+
+ALL_KINDS = ("urls", "emails", "tags", "placeholders", "numbers")
+AUGMENTED = {"protect": ALL_KINDS, "planted_symbols": 0.3, "case_augmentation": 0.3}
+
+
+def test_augmented_batches_are_a_pure_function_too_can_be_skipped_and_differ_from_epoch_to_epoch(job):
+    config = job(shuffle_window=100, sampling_alpha=0.2, **AUGMENTED)
+    tokenizers = train_tokenizers(config)
+    whole = fingerprint(config, tokenizers, 1)
+    assert fingerprint(config, tokenizers, 1) == whole != fingerprint(config, tokenizers, 2)
+    assert fingerprint(config, tokenizers, 1, skip=7) == whole[7:]
+
+
+def test_a_span_of_both_sides_is_one_piece_in_training_and_counts_are_of_the_pairs(job, folder):
+    pairs = [*((f"ba {{be}} {number}", f"{{be}} bi {number}") for number in range(30)), ("ba be", "ba be")]
+    write(folder, "spans", pairs)
+    config = job([("spans", 1.0)], protect=ALL_KINDS)
+    tokenizers, report = train_tokenizers(config), DataReport()
+    symbols = range(FIRST_SYMBOL, FIRST_SYMBOL + len(SYMBOLS))
+    for batch in batches(config, tokenizers, epoch=0, report=report):
+        for source, target in zip(batch.source, batch.target_out, strict=True):
+            found = [id_ for id_ in source if id_ in symbols]
+            assert sorted(found) == sorted(id_ for id_ in target if id_ in symbols)
+            assert len(found) in (0, 2)
+    (counts,) = report.corpora
+    assert (counts.pairs, counts.empty, counts.too_long, counts.identical) == (31, 0, 0, 1)
+
+
+def test_case_augmentation_acts_on_the_batches(job, tokenizers):
+    found = epoch_text(job(case_augmentation=0.5, max_length=200), train_tokenizers(job(case_augmentation=0.5)))
+    assert len(found) == 390
+    capitals = sum(source == source.upper() and target == target.upper() for source, target in found)
+    assert 390 * 0.15 < capitals < 390 * 0.35

@@ -28,7 +28,8 @@ def lines(run):
 
 def test_scores_are_sacrebleus_of_the_translators_lines(run, lines):
     sources, references = lines
-    translations = Translator([run.load_model()], run.tokenizers, run.config.search).translate(sources)
+    translator = Translator([run.load_model()], run.tokenizers, run.config.search, protection=run.protection)
+    translations = translator.translate(sources)
     expected = sacrebleu.corpus_bleu([translation.text for translation in translations], [references]).score
     (result,) = evaluate(run).results
     assert (result.name, result.lines) == ("one", len(sources))
@@ -56,6 +57,12 @@ def test_a_run_against_itself_differs_by_nothing(run):
     report = evaluate(run, against=str(run.path))
     values = {entry.value for entry in report.results[0].comparison if entry.metric == "chrF2"}
     assert len(values) == 1
+
+
+def test_a_run_together_with_itself_scores_as_it_does_alone(run):
+    alone, together = evaluate(run), evaluate(run, ensemble=[run])
+    assert together.results[0].scores == alone.results[0].scores
+    assert str(together).startswith(f"{run.path} + {run.path} (")
 
 
 def test_the_json_holds_what_the_table_shows(run):

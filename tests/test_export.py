@@ -15,7 +15,7 @@ from nmt.confidence import Calibration
 from nmt.export import MISSING, export
 from nmt.run import Run
 from nmt.saved_model import WARMUP_FILE, SavedModel
-from nmt.tokenizer import EOS
+from nmt.tokenizer import EOS, FIRST_SYMBOL, SYMBOLS
 from nmt.train import train
 from nmt.translate import Translator
 
@@ -31,6 +31,9 @@ LINES = [
     "\N{GRINNING FACE} \N{ZERO WIDTH JOINER} cat".encode(),
     "猫は赤い。".encode(),
     b"red blue green big small cat dog house tree car runs sees likes old new " * 3,
+    b"see <b>red</b> {cat}: https://x.org/a_(b)?c=d, 3.5 dogs. " * 6,
+    b"\xff{a}\xfe<b>\xef\xb7\x91\xef\xb7\x9f 5" + "\ufdd0\ufdd8x\ufddf1".encode(),
+    b"1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17",
     b"cat " * 5000,
 ]
 CALIBRATION = Calibration(
@@ -61,7 +64,12 @@ def model(exported) -> SavedModel:
 @pytest.fixture(scope="module")
 def translations(run):
     translator = Translator(
-        [run.load_model()], run.tokenizers, run.config.search, with_alignments=True, calibration=CALIBRATION
+        [run.load_model()],
+        run.tokenizers,
+        run.config.search,
+        protection=run.protection,
+        with_alignments=True,
+        calibration=CALIBRATION,
     )
     return translator.translate(LINES)
 
@@ -77,7 +85,8 @@ def test_a_bfloat16_export_has_two_bytes_a_weight_and_says_what_a_bfloat16_trans
     assert saved == pytest.approx(2 * run.load_model().count_params(), rel=0.02)
 
     lines = [b"red cat sees", b"big dog. small house. old tree runs."]
-    expected = Translator([run.load_model(precision="bfloat16")], run.tokenizers, search).translate(lines)
+    model = run.load_model(precision="bfloat16")
+    expected = Translator([model], run.tokenizers, search, protection=run.protection).translate(lines)
     found = SavedModel(narrow).run("serving_default", texts(lines))
     assert found["translation"].tolist() == [translation.text.encode() for translation in expected]
     np.testing.assert_allclose(found["score"], [translation.score for translation in expected], atol=0.05)
@@ -138,7 +147,7 @@ def test_n_best_is_sorted_and_leads_with_the_translation_of_the_same_beam(model)
 
 
 def test_alignments_are_those_of_the_command_line(model, translations):
-    count = 9  # all but the longest
+    count = len(LINES) - 1  # all but the longest
     found = model.run("align", texts(LINES[:count]))
     for place, translation in enumerate(translations[:count]):
         best = translation.n_best[0]
@@ -159,7 +168,16 @@ def test_the_ids_endpoint_agrees_and_needs_no_sentencepiece_ops(run, exported, t
     tokens = found["tokens"][0, : found["length"][0]]
     assert tokens[-1] == EOS
     assert found["degenerate"].tolist() == [translations[0].degenerate]
-    assert run.tokenizers.target.decode([tokens]) == [translations[0].text]
+    assert run.protection.reveal(run.tokenizers.target.decode([tokens])[0], []) == translations[0].text
+
+
+def test_the_ids_endpoint_writes_each_symbol_as_often_as_the_source_has_it(run, exported):
+    source = [FIRST_SYMBOL, FIRST_SYMBOL, 20, FIRST_SYMBOL + 7, EOS]
+    directory = exported.parent / "ids" / exported.name
+    found = SavedModel(directory).run("serving_default", {"source": np.array([source], np.int32)})
+    symbols = range(FIRST_SYMBOL, FIRST_SYMBOL + len(SYMBOLS))
+    written = [id_ for id_ in found["tokens"][0].tolist() if id_ in symbols]
+    assert sorted(written) == [id_ for id_ in source if id_ in symbols]
 
 
 def test_weights_are_stored_once(run, exported):
@@ -222,6 +240,7 @@ def test_the_written_configs_name_the_model_and_can_be_parsed(run, exported):
     readme = (exported.parent / "README.md").read_text()
     assert str(exported.parent) in readme
     assert "$" not in readme
+    assert "urls, emails, tags, placeholders, numbers" in readme
 
 
 def test_the_export_needs_neither_this_package_nor_keras(exported):

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from nmt.config import DataConfig
-from nmt.corpus_profile import CorpusProfile, SideProfile
+from nmt.corpus_profile import CorpusProfile, SideProfile, Spans
+from nmt.protect import KINDS
 from nmt.recipe import AMOUNTS, TABLE, choose, choose_budget, choose_lengths, epochs, rounded
 
 SIZES = [1_000 * 2**power for power in range(17)]  # pairs
@@ -20,7 +21,7 @@ def side(script="LATIN", *, spaced=True, alphabet=70, characters=90) -> SideProf
     )
 
 
-def profile(pairs=30_000, *, source=None, target=None, digits=0.0, placeholders=()) -> CorpusProfile:
+def profile(pairs=30_000, *, source=None, target=None, digits=0.0, **spans: Spans) -> CorpusProfile:
     return CorpusProfile(
         pairs=pairs,
         different_pairs=pairs,
@@ -29,8 +30,7 @@ def profile(pairs=30_000, *, source=None, target=None, digits=0.0, placeholders=
         sample=[],
         identical=0.0,
         digits=digits,
-        addresses=0.0,
-        placeholders=placeholders,
+        spans={kind: spans.get(kind, Spans(0, 0.0)) for kind in KINDS},
     )
 
 
@@ -94,10 +94,13 @@ def test_many_characters_have_room_in_the_vocabulary_and_the_rarest_are_bytes():
     assert not {"tokenizer.character_coverage", "tokenizer.byte_fallback"} & few.keys()
 
 
-def test_placeholders_and_frequent_digits_stay_one_piece():
-    assert "tokenizer.user_defined_symbols" not in chosen(profile())
-    found = chosen(profile(digits=0.3, placeholders=("%s", "{0}")))["tokenizer.user_defined_symbols"]
-    assert found == ["%s", "{0}", *"0123456789"]
+def test_what_translations_change_is_not_protected_and_its_digits_are_pieces():
+    kept, changed, rare = Spans(500, 0.95), Spans(500, 0.2), Spans(3, 0.0)
+    assert not {"protect", "tokenizer.user_defined_symbols"} & chosen(profile(digits=0.3, numbers=kept)).keys()
+    assert "protect" not in chosen(profile(numbers=rare))
+    found = chosen(profile(digits=0.3, numbers=changed, urls=kept))
+    assert found["protect"] == [kind for kind in KINDS if kind != "numbers"]
+    assert found["tokenizer.user_defined_symbols"] == [*"0123456789"]
 
 
 def test_every_reason_of_an_amount_names_the_words_found():

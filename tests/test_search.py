@@ -10,7 +10,7 @@ import tensorflow as tf
 from nmt.config import SearchConfig
 from nmt.saved_model import SavedModel
 from nmt.search import _top_k, beam_search, length_limits, repeat_rows, sample
-from nmt.tokenizer import BOS, EOS, PAD, UNK
+from nmt.tokenizer import BOS, EOS, FIRST_SYMBOL, PAD, UNK
 
 VOCAB, SOURCE_TIME, HASHES = 8, 4, 997
 REAL = range(EOS + 1, VOCAB)
@@ -57,9 +57,10 @@ class Toy:
         return self.weights[row, self.hashes(tokens)]  # [time, source_time]
 
 
-def limits(row, options, prefix=()):
+def limits(row, options, prefix=(), required=()):
     length = int(SOURCE_LENGTHS[row])
-    most = max(math.ceil(options.max_length_ratio * length) + options.max_length_extra, len(prefix) + 1)
+    owed = sum(max(0, count - prefix.count(token)) for token, count in enumerate(required, FIRST_SYMBOL))
+    most = max(math.ceil(options.max_length_ratio * length) + options.max_length_extra, len(prefix) + owed + 1)
     return math.floor(options.min_length_ratio * length), most
 
 
@@ -79,21 +80,34 @@ def score(toy, row, tokens, options, *, penalized=False):
     return result
 
 
-def is_free_of_repeats(tokens, size, forced):
+def is_free_of_repeats(tokens, size, forced, symbols):
+    """No n-gram twice, but for those that end in the prefix or in a symbol."""
     grams = [tuple(tokens[i : i + size]) for i in range(len(tokens) - size + 1)]
-    return all(grams[i] not in grams[:i] for i in range(len(grams)) if i + size > forced)
+    judged = [i for i in range(len(grams)) if i + size > forced and tokens[i + size - 1] not in symbols]
+    return all(grams[i] not in grams[:i] for i in judged)
 
 
-def all_hypotheses(row, options, prefix=()):
+def has_required(tokens, required, prefix):
+    """As often as required each; a prefix may have more."""
+    return all(
+        tokens.count(token) == max(count, prefix.count(token)) for token, count in enumerate(required, FIRST_SYMBOL)
+    )
+
+
+def all_hypotheses(row, options, prefix=(), required=()):
     """Every token sequence that the rules allow."""
-    least, most = limits(row, options, prefix)
+    prefix, symbols = list(prefix), range(FIRST_SYMBOL, FIRST_SYMBOL + len(required))
+    least, most = limits(row, options, prefix, required)
     for free in range(most - len(prefix)):
         length = len(prefix) + free + 1
         if length < least and length < most:
             continue
         for tail in itertools.product(REAL, repeat=free):
             tokens = [*prefix, *tail, EOS]
-            if not options.no_repeat_ngram or is_free_of_repeats(tokens, options.no_repeat_ngram, len(prefix)):
+            ngram = options.no_repeat_ngram
+            if has_required(tokens, required, prefix) and (
+                not ngram or is_free_of_repeats(tokens, ngram, len(prefix), symbols)
+            ):
                 yield tokens
 
 
@@ -143,10 +157,11 @@ def toy():
 
 
 @pytest.mark.parametrize("prefixes", [None, [[4], [], [6, 4]], [[7, 7, 5], [UNK], [4]]], ids=["free", "short", "long"])
+@pytest.mark.parametrize("required", [None, [[2, 0], [0, 0], [1, 2]]], ids=["any", "required"])
 @pytest.mark.parametrize("ngram", [0, 1, 2])
 @pytest.mark.parametrize("least", [0.0, 1.0])
 @pytest.mark.parametrize(("alpha", "beta"), [(0.0, 0.0), (1.0, 0.0), (0.6, 0.4)])
-def test_a_beam_as_wide_as_the_space_finds_the_brute_force_best(toy, alpha, beta, least, ngram, prefixes):
+def test_a_beam_as_wide_as_the_space_finds_the_brute_force_best(toy, alpha, beta, least, ngram, required, prefixes):
     options = SearchConfig(
         beam_size=WIDE,
         n_best=6,
@@ -156,15 +171,48 @@ def test_a_beam_as_wide_as_the_space_finds_the_brute_force_best(toy, alpha, beta
         no_repeat_ngram=ngram,
         **SMALL,
     )
-    found = find(toy, options, prefixes=prefixes, with_weights=True)
+    extra = {"required": tf.constant(required)} if required else {}
+    found = find(toy, options, prefixes=prefixes, with_weights=True, **extra)
     for row, tokens in enumerate(token_lists(found)):
-        possible = list(all_hypotheses(row, options, prefixes[row] if prefixes else ()))
+        demand = required[row] if required else ()
+        possible = list(all_hypotheses(row, options, prefixes[row] if prefixes else (), demand))
+        assert possible
         best = sorted(possible, key=lambda tokens: -score(toy, row, tokens, options))[:6]
         assert tokens == best + [[]] * (6 - len(best))
         assert np.isneginf(found.scores[row, len(best) :]).all()
         assert not found.lengths[row, len(best) :].numpy().any()
     if found.lengths.numpy().all():
         assert_worth_their_tokens(toy, found, options)
+
+
+REQUIRED = np.array([[0, 2], [1, 0], [3, 1]], np.int32)
+
+
+@pytest.mark.parametrize("sampling", [False, True])
+@pytest.mark.parametrize("beam_size", [1, 3])
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {},
+        {"max_length_ratio": 0.1, "max_length_extra": 1},
+        {"min_length_ratio": 3.0},
+        {"no_repeat_ngram": 1},
+        {"repetition_penalty": 50.0},
+        {"temperature": 3.0, "top_k": 1},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("prefixes", [None, [[4], [6, 5, 6], [5, 4]]], ids=["free", "prefix"])
+def test_every_hypothesis_has_what_is_required_exactly_so_often(toy, prefixes, rules, beam_size, sampling):
+    options = SearchConfig(beam_size=beam_size, n_best=beam_size, sampling=sampling, **rules)
+    noise = np.random.default_rng(3).random((3, beam_size, 16), np.float32)
+    extra = {"search": sample, "noise": noise} if sampling else {}
+    found = find(toy, options, prefixes=prefixes, required=tf.constant(REQUIRED), **extra)
+    for row, hypotheses in enumerate(token_lists(found)):
+        assert hypotheses[0]
+        for tokens in filter(None, hypotheses):
+            assert has_required(tokens, REQUIRED[row], prefixes[row] if prefixes else [])
+            assert len(tokens) <= limits(row, options, prefixes[row] if prefixes else [], REQUIRED[row])[1]
 
 
 def test_a_repetition_penalty_orders_hypotheses_but_leaves_their_scores_alone(toy):
@@ -249,6 +297,7 @@ def test_batch_mates_change_nothing(toy, sampling):
     def translate(rows):
         prefixes = [[[4, 5], [], [7]][row] for row in rows]
         extra = {"search": sample, "noise": noise[rows]} if sampling else {}
+        extra["required"] = tf.constant(REQUIRED[rows])
         return find(toy, options, rows=rows, prefixes=prefixes, with_weights=True, **extra)
 
     together = translate([0, 1, 2])
@@ -313,10 +362,11 @@ def test_an_exported_graph_equals_python_for_every_batch_size_even_none(toy, sam
         input_signature=[
             tf.TensorSpec([None], tf.int32, name="rows"),
             tf.TensorSpec([None, None], tf.int32, name="prefix"),
+            tf.TensorSpec([None, 2], tf.int32, name="required"),
             tf.TensorSpec([None, 2, None], tf.float32, name="noise"),
         ],
     )
-    def translate(rows, prefix, noise):
+    def translate(rows, prefix, required, noise):
         search, extra = (sample, {"noise": noise}) if sampling else (beam_search, {})
         found = search(
             toy.step,
@@ -325,6 +375,7 @@ def test_an_exported_graph_equals_python_for_every_batch_size_even_none(toy, sam
             source_time=SOURCE_TIME,
             options=options,
             prefix=prefix,
+            required=required,
             with_weights=True,
             **extra,
         )
@@ -335,7 +386,8 @@ def test_an_exported_graph_equals_python_for_every_batch_size_even_none(toy, sam
     tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": translate})
     served = SavedModel(tmp_path)
     for rows, prefixes in (([0, 1, 2], [[4, PAD], [5, 6], [PAD, PAD]]), ([2], [[]]), ([], np.zeros((0, 1)))):
-        inputs = {"rows": np.array(rows, np.int32), "prefix": np.array(prefixes, np.int32), "noise": noise[rows]}
+        inputs = {"rows": np.array(rows, np.int32), "prefix": np.array(prefixes, np.int32)}
+        inputs |= {"required": REQUIRED[rows], "noise": noise[rows]}
         exported = served.run("serving_default", inputs)
         python = translate.python_function(**{name: tf.constant(value) for name, value in inputs.items()})
         for name, value in exported.items():

@@ -10,7 +10,19 @@ import pytest
 import sentencepiece
 
 from nmt.config import Config
-from nmt.tokenizer import BOS, EOS, PAD, SPECIAL_PIECES, UNK, Tokenizer, Tokenizers, train_tokenizers
+from nmt.tokenizer import (
+    BOS,
+    EOS,
+    FIRST_SYMBOL,
+    JOINER,
+    PAD,
+    SPECIAL_PIECES,
+    SYMBOLS,
+    UNK,
+    Tokenizer,
+    Tokenizers,
+    train_tokenizers,
+)
 
 SOURCE = [
     f"The {color} {animal} sees {number} houses ."
@@ -79,7 +91,7 @@ def job(folder):
             source_language="en",
             target_language="de",
             data={"train": [pair], "validation": pair},
-            tokenizer={"vocabulary_size": 60, **tokenizer},
+            tokenizer={"vocabulary_size": 70, **tokenizer},
         )
 
     return make
@@ -240,7 +252,9 @@ def test_sides_are_one_object_where_joint_and_survive_saving(job, tmp_path):
 
 
 def test_settings_of_the_trainer_act(job):
-    assert train_tokenizers(job(user_defined_symbols=["d o"])).source.pieces([4]) == ["d o"]
+    symbols = train_tokenizers(job(user_defined_symbols=["d o"])).source.pieces(range(FIRST_SYMBOL, FIRST_SYMBOL + 10))
+    assert symbols == [*SYMBOLS, JOINER, "d o"]
+    assert train_tokenizers(job().model_copy(update={"protect": []})).source.pieces([FIRST_SYMBOL]) != [SYMBOLS[0]]
     bytewise = train_tokenizers(job(byte_fallback=True, vocabulary_size=320)).source
     assert bytewise.decode(bytewise.encode(["日本 \x01"])) == ["日本"]
     assert UNK not in bytewise.encode(["日本"])[0]
@@ -309,3 +323,21 @@ def test_an_empty_corpus_is_refused(job, tmp_path):
     config = config.model_copy(update={"data": config.data.model_validate({"train": [empty], "validation": empty})})
     with pytest.raises(ValueError, match="text is empty"):
         train_tokenizers(config)
+
+
+def test_letters_met_in_one_case_only_are_known_in_both_and_capitals_have_pieces_where_training_sees_them(job, folder):
+    lines = [f"{words} über quiet jam" for words in ("the dog sees houses", "dog and houses see the")] * 200
+    (folder / "lower").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    pair = {"source": str(folder / "lower"), "target": str(folder / "lower")}
+    config = job(vocabulary_size=150, type="bpe")
+    data = config.data.model_dump() | {"train": [pair], "validation": pair}
+
+    def tokenizer(case):
+        settings = config.data.model_validate(data | {"case_augmentation": case})
+        return train_tokenizers(config.model_copy(update={"data": settings})).source
+
+    capitals = lines[0].upper()
+    assert UNK in tokenizer(0.0).encode([capitals])[0]
+    for case in (0.002, 0.1):
+        assert UNK not in tokenizer(case).encode([capitals])[0]
+    assert len(tokenizer(0.1).encode([capitals])[0]) < len(tokenizer(0.002).encode([capitals])[0]) / 2

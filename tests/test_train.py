@@ -192,7 +192,7 @@ def test_best_holds_the_weights_whose_validation_was_logged(uninterrupted):
     assert progress.best_score == max(event["bleu"] for event in tried)
     [best] = [event for event in tried if event["bleu"] == progress.best_score and event["best"]][-1:]
     search = run.config.search.model_copy(update={"beam_size": 1})
-    translator = Translator([run.load_model("best")], run.tokenizers, search)
+    translator = Translator([run.load_model("best")], run.tokenizers, search, protection=run.protection)
     sources, references = zip(*read_pairs(run.config.data.validation), strict=True)
     scores = score([translation.text for translation in translator.translate(sources)], references)
     assert (scores.bleu.value, scores.chrf.value) == (best["bleu"], best["chrf"])

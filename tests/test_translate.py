@@ -7,8 +7,9 @@ import tensorflow as tf
 from nmt.config import Config
 from nmt.losses import token_log_probabilities
 from nmt.model import build_model
-from nmt.tokenizer import BOS, EOS, PAD, train_tokenizers
-from nmt.translate import Splitter, Translator, translate_ids
+from nmt.splitter import Splitter
+from nmt.tokenizer import BOS, EOS, JOINER, PAD, SYMBOLS, train_tokenizers
+from nmt.translate import Translator, translate_ids
 
 LINES = [
     "twenty-one. four?",
@@ -45,7 +46,13 @@ def translator(number_run, model):
         key = (*map(id, models), with_alignments, *sorted(settings.items()))
         if key not in made:
             options = number_run.config.search.model_copy(update=settings)
-            made[key] = Translator(models or [model], number_run.tokenizers, options, with_alignments=with_alignments)
+            made[key] = Translator(
+                models or [model],
+                number_run.tokenizers,
+                options,
+                protection=number_run.protection,
+                with_alignments=with_alignments,
+            )
         return made[key]
 
     return make
@@ -307,11 +314,83 @@ def test_an_alignment_is_the_attention_of_teacher_forcing(number_run, model, tra
     tokenizers = number_run.tokenizers
     for line, translation in zip(lines, translator(with_alignments=True).translate(lines), strict=True):
         (source,) = tokenizers.source.encode([line])
-        by_piece = {piece: id_ for id_, piece in enumerate(tokenizers.target.pieces(range(80)))}
+        by_piece = {
+            piece: id_ for id_, piece in enumerate(tokenizers.target.pieces(range(tokenizers.target.vocabulary_size)))
+        }
         target = [by_piece[piece] for piece in translation.n_best[0].pieces]
         memory, state = model.encode(tf.constant([[*source, EOS]]))
         _, _, weights = model.decoder(tf.constant([[BOS, *target]]), state, memory)
         np.testing.assert_allclose(translation.n_best[0].alignment, weights[0, :-1, :-1], atol=1e-5)
+
+
+# --- protected spans -------------------------------------------------------------------------------------------------
+
+SPANS = ("{a}", "<b>", "</b>", "https://x.org/a_(b)?c=d", "me@y.org", "3.5", "%(c)s", "42", "{d}", "{e}")
+WITH_SPANS = [
+    f"twenty-one {SPANS[0]}. {SPANS[1]}four{SPANS[2]}?",
+    SPANS[3],
+    " ".join(["seven", *SPANS]) + "。",
+    " seventy-six. twenty? ".join(SPANS),
+    " ".join(SPANS + SPANS),
+    f"seven {SYMBOLS[3]} {JOINER}{SPANS[0]}",
+    b"\xff \xe2\x82{a} 3.5",
+]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"n_best": 3},
+        {"beam_size": 1, "max_length_ratio": 0.01, "max_length_extra": 1},
+        {"no_repeat_ngram": 1, "repetition_penalty": 9.0, "max_source_length": 7},
+        {"sampling": True, "n_best": 3, "temperature": 3.0, "max_source_length": 20},
+    ],
+    ids=str,
+)
+def test_every_span_comes_out_exactly_once_in_every_hypothesis(translator, settings):
+    for line, translation in zip(WITH_SPANS, translator(**settings).translate(WITH_SPANS), strict=True):
+        source = line if isinstance(line, str) else line.decode("utf-8", "replace")
+        for hypothesis in translation.n_best:
+            for span in (*SPANS, SYMBOLS[3], JOINER):
+                assert hypothesis.text.count(span) == source.count(span), (hypothesis.text, span)
+            assert not {*SYMBOLS, JOINER} - {*source} & {*hypothesis.text}
+
+
+def test_lines_with_spans_equal_themselves_alone_and_show_the_spans_for_pieces(translator):
+    own = translator(n_best=3)
+    together = own.translate(WITH_SPANS)
+    assert_equal_translations(together, [own.translate([line])[0] for line in WITH_SPANS])
+    for span in SPANS:
+        assert together[2].source_pieces.count(span) == together[2].n_best[0].pieces.count(span) == 1
+
+
+def test_scoring_a_translation_with_spans_gives_the_searchs_score(number_run, translator):
+    own, target, compared = translator(length_penalty=0.0), number_run.tokenizers.target, 0
+    translations = own.translate(WITH_SPANS)
+    scores = own.score(WITH_SPANS, [translation.text for translation in translations])
+    for line, translation, score in zip(WITH_SPANS, translations, scores, strict=True):
+        spans = number_run.protection.hide(line)[1]
+        (ids,) = target.encode([number_run.protection.hide_known(translation.text, spans)])
+        pieces = number_run.protection.reveal_parts(target.pieces(ids), spans)
+        if tuple(pieces) == translation.n_best[0].pieces:  # written as it is read
+            assert score.sum() == pytest.approx(translation.score, abs=1e-4)
+            compared += 1
+    assert compared >= 3
+
+
+def test_a_span_in_a_prefix_is_the_sources_and_comes_no_second_time(translator):
+    line = "seven {a} four {b}. ten {a}?"
+    (found,) = translator().translate([line], prefixes=["{b} vier"])
+    assert found.text.startswith("{b} vier")
+    assert (found.text.count("{a}"), found.text.count("{b}")) == (2, 1)
+    long = " ".join(["{a} seventy-six."] + ["twenty."] * 9 + ["{b} four."])
+    (found,) = translator(max_source_length=20).translate([long], prefixes=["{b} {a}"])  # {b} is in another chunk
+    assert (found.text.count("{a}"), found.text.count("{b}")) == (1, 1)
+
+
+def test_without_protection_symbols_are_pieces_like_others(number_run, model):
+    plain = Translator([model], number_run.tokenizers, number_run.config.search)
+    assert all(translation.source_pieces for translation in plain.translate(WITH_SPANS))
 
 
 def test_prefixes_or_targets_that_are_not_one_for_each_line_are_refused_with_both_counts(translator):

@@ -17,7 +17,8 @@ data:
   validation: {{source: {folder}/valid.en, target: {folder}/valid.xx}}
   batch_tokens: 192
   max_length: 40
-tokenizer: {{vocabulary_size: 48}}
+  case_augmentation: 0.0
+tokenizer: {{vocabulary_size: 57}}
 model: {{embedding_size: 8, units: 8}}
 training: {{precision: float32, tensorboard: false}}
 search: {{max_length_ratio: 1.0, max_length_extra: 1}}

@@ -1,0 +1,70 @@
+"""Training pairs as one epoch sees them: common spans as symbols, now and then a symbol planted, another case.
+
+Each pair takes its random numbers from the generator handed in, whatever becomes of it, so that all is a pure function
+of the pairs and the generator's state. Imports no TensorFlow.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from nmt.config import DataConfig
+from nmt.protect import Protection
+from nmt.tokenizer import SYMBOLS
+
+# A name or a term that both languages write alike; shorter ones are often two different words.
+_WORD = re.compile(r"\w{4,}")
+_FINAL_PUNCTUATION = re.compile(r"\W+$")
+
+
+def augmented(
+    pairs: Sequence[tuple[str, str]], settings: DataConfig, protection: Protection, random: np.random.Generator
+) -> list[tuple[str, str]]:
+    """The lines to tokenize for each (source, target)."""
+    draws = random.random((len(pairs), 4)).tolist()
+    return [_augmented(*pair, settings, protection, draw) for pair, draw in zip(pairs, draws, strict=True)]
+
+
+def _augmented(
+    source: str, target: str, settings: DataConfig, protection: Protection, draw: Sequence[float]
+) -> tuple[str, str]:
+    first = int(draw[0] * len(SYMBOLS))
+    source_parts, target_parts = protection.hide_common(source, target, first=first)
+    has_symbol = any(part in SYMBOLS for part in source_parts[1::2])
+    if draw[1] < settings.case_augmentation / 2:
+        # A headline stays a headline ...
+        _change_outside(source_parts, str.upper)
+        _change_outside(target_parts, str.upper)
+    elif draw[1] < settings.case_augmentation:
+        # ... but who types no capitals wants to read them.
+        _change_outside(source_parts, str.lower)
+    if protection.kinds and not has_symbol and draw[2] < settings.planted_symbols:
+        planted = _planted("".join(source_parts), "".join(target_parts), first=first, draw=draw[3])
+        source_parts, target_parts = ([line] for line in planted)
+    return protection.join(source_parts), protection.join(target_parts)
+
+
+def _change_outside(parts: list[str], change: Callable[[str], str]) -> None:
+    parts[::2] = map(change, parts[::2])
+
+
+def _planted(source: str, target: str, *, first: int, draw: float) -> tuple[str, str]:
+    """The pair with a symbol for a word that both sides have once, else with one where both sides begin or end."""
+    symbol, other = SYMBOLS[first], SYMBOLS[(first + 1) % len(SYMBOLS)]
+    words = [_WORD.findall(line) for line in (source, target)]
+    common = [word for word in words[0] if words[0].count(word) == words[1].count(word) == 1]
+    if common:
+        word = re.compile(rf"\b{max(common, key=len)}\b")
+        return word.sub(symbol, source), word.sub(symbol, target)
+    # A name before a text, a number after it, the tags round a sentence, those round all but its full stop.
+    before, behind = [(symbol + " ", ""), ("", " " + symbol), (symbol, other), (symbol, other)][int(4 * draw)]
+
+    def around(line: str) -> str:
+        final = _FINAL_PUNCTUATION.search(line)
+        end = final.start() if final and draw < 0.75 else len(line)
+        return before + line[:end] + behind + line[end:]
+
+    return around(source), around(target)

@@ -1,0 +1,48 @@
+"""The translator of a run, or of several as an ensemble, as the runs' own settings say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nmt.config import SearchConfig
+from nmt.run import Run
+from nmt.translate import Translator
+
+
+def check_ensemble(runs: Sequence[Run]) -> None:
+    """Raises ValueError for runs that cannot translate together: they must cut text into the same pieces."""
+    first, *others = runs
+    for run in others:
+        if [each.model for each in run.tokenizers] != [each.model for each in first.tokenizers]:
+            raise ValueError(f"{run.path} and {first.path} have different tokenizers: they cannot be one ensemble")
+        if run.protection.kinds != first.protection.kinds:
+            raise ValueError(f"{run.path} and {first.path} differ in `protect`: they cannot be one ensemble")
+
+
+def load_translator(
+    runs: Sequence[Run],
+    *,
+    weights: str = "best",
+    search: SearchConfig | None = None,
+    with_alignments: bool = False,
+) -> Translator:
+    """Loads the models of one or more runs, and what they translate with. One run's best weights have a confidence.
+
+    Args:
+        weights: which of each run's, as in Run.load_model.
+        search: how to translate; None = as the first run's config says.
+
+    Raises:
+        ValueError: as check_ensemble and Run.load_model.
+    """
+    check_ensemble(runs)
+    first = runs[0]
+    search = search or first.config.search
+    return Translator(
+        [run.load_model(weights, search.precision) for run in runs],
+        first.tokenizers,
+        search,
+        protection=first.protection,
+        with_alignments=with_alignments,
+        calibration=first.calibration() if weights == "best" and len(runs) == 1 else None,
+    )

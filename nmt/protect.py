@@ -1,0 +1,207 @@
+"""What comes through a translation unharmed, exactly once: URLs, e-mail addresses, tags, placeholders, numbers.
+
+Before a line is tokenized, each such span becomes a symbol, one piece of the vocabulary: span k symbol k mod 8. The
+search writes each symbol as often as the source has it (search_rules.py). In the translation the j-th occurrence of a
+symbol becomes the j-th span that it stood for. Training sees symbols where both sides have the same span; what only one
+side has stays text there, so that the model never learns to drop a symbol or to make one up.
+
+All of it is there twice, in Python and as a TensorFlow graph for the SavedModel, by the same regular expressions: they
+keep to what Python's `re` and RE2 read alike, and match no byte that is not UTF-8. Imports no TensorFlow by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from nmt.config import Config
+from nmt.tokenizer import JOINER, SYMBOLS, Tokenizers
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+# Where a URL ends is seen in scripts with spaces only, so it has letters of a few; others write theirs as %E4%BD%A0.
+_WORD = "A-Za-zÀ-ԯ0-9"
+_NAME = "[A-Za-z_@][A-Za-z0-9:._-]*"
+_QUOTED = "[\t !#-&(-;=-\ud7ff\ue000-\U0010ffff]"
+_URL_END = rf"{_WORD}_~%&=+$@#/\-"
+_URL = f"[{_URL_END}.,;:!?'*]"
+
+# In this order: of two kinds that could begin at the same place the first one counts.
+KINDS = {
+    "urls": rf"(?:[Hh][Tt][Tt][Pp][Ss]?://|[Ff][Tt][Pp]://|[Ww][Ww][Ww]\.)"
+    rf"(?:{_URL}|\({_URL}*\))*(?:[{_URL_END}]|\({_URL}*\))",
+    # At most 64 characters before the @ (RFC 5321): a long word is not read to its end from each of its letters.
+    "emails": rf"[{_WORD}_][{_WORD}._%+-]{{0,63}}@[{_WORD}-]+(?:\.[{_WORD}-]+)*\.[A-Za-z]{{2,}}",
+    "tags": rf"</?[A-Za-z0-9][A-Za-z0-9:._-]*(?:[\t ]+{_NAME}=(?:\"(?:{_QUOTED}|')*\"|'(?:{_QUOTED}|\")*'))*[\t ]*/?>"
+    r"|&(?:[A-Za-z][A-Za-z0-9]{1,30}|#[0-9]{1,7}|#[Xx][0-9A-Fa-f]{1,6});",
+    # {{a name}}; {name}, {0:.2f}, ${name}; printf's %1$s, %(name)s and strftime's %Y, but not the %i of "100%ige".
+    "placeholders": rf"\{{\{{[ -z|~]{{1,100}}\}}\}}|[$#]?\{{ ?[{_WORD}_.:,!?<>^+*/=|#%$@&-]* ?\}}"
+    r"|%%|%(?:\([A-Za-z0-9_.-]+\)|[0-9]{1,2}\$)?[+#-]?[0-9]{0,3}(?:\.[0-9]{1,3})?(?:hh|ll|[hlqjzt])?(?:[sd@]|[A-Za-z]\b)",
+    "numbers": r"[0-9]+(?:[.,:/'’][0-9]+)*",
+}
+# In a text the reserved characters are spans themselves, so that none is taken for one of ours.
+_RESERVED = f"[{SYMBOLS[0]}-{JOINER}]"
+_SYMBOL = f"[{SYMBOLS[0]}-{SYMBOLS[-1]}]"
+# A noncharacter, too: put round spans while they are looked for. One in a text counts as a space.
+_MARK = chr(0xFDDF)
+# Behind a symbol, a word has the piece that it has behind a space: the one the model knows it by.
+_WORD_BEHIND = f"({_SYMBOL})([A-Za-z0-9À-\u0dff\u1e00-\u1fff가-힣])"
+_JOINED = rf"\1{JOINER} \2"
+_JOINT = f"{JOINER} ?|{_MARK}"
+
+
+class Protection:
+    """What is protected; with no kinds nothing, and lines stay as they are.
+
+    Args: kinds: keys of KINDS.
+    """
+
+    def __init__(self, kinds: Sequence[str] = ()) -> None:
+        self.kinds = tuple(kind for kind in KINDS if kind in kinds)
+        self.num_symbols = len(SYMBOLS) if self.kinds else 0
+        self._pattern = "|".join([*(KINDS[kind] for kind in self.kinds), _RESERVED])
+        self._find = re.compile(f"({self._pattern})", re.ASCII)
+
+    @classmethod
+    def of(cls, config: Config, tokenizers: Tokenizers) -> Protection:
+        """A job's; none where its tokenizers have no symbols, as those of older runs."""
+        return cls(config.protect if all(tokenizer.has_symbols for tokenizer in tokenizers) else ())
+
+    def hide(self, line: str | bytes) -> tuple[str | bytes, list[str]]:
+        """A source line with symbols for its spans, and these in order. Bytes stay bytes, and need not be UTF-8."""
+        if not self.kinds:
+            return line, []
+        if isinstance(line, bytes):
+            text, spans = self._hide(line.decode("utf-8", "surrogateescape"))
+            return text.encode("utf-8", "surrogateescape"), spans
+        return self._hide(line)
+
+    def hide_known(self, line: str | bytes, spans: Sequence[str]) -> str | bytes:
+        """A translation, or the start of one, with a symbol for each span that `hide` found in its source.
+
+        `reveal` gives the spans of a symbol out in order: one that comes too early or too often stays text.
+        """
+        if not self.kinds:
+            return line
+        if isinstance(line, bytes):
+            return self._hide_known(line.decode("utf-8", "surrogateescape"), spans).encode("utf-8", "surrogateescape")
+        return self._hide_known(line, spans)
+
+    def hide_common(self, source: str, target: str, *, first: int = 0) -> tuple[list[str], list[str]]:
+        """A training pair in parts: outside, span, outside, ... A span that both sides have is a symbol on both.
+
+        Args: first: the number of the first symbol, for all of them must be learnt; when translating it is 0.
+        """
+        source_parts, target_parts = self._split(source), self._split(target)
+        waiting = defaultdict[str, deque[int]](deque)
+        for place in range(1, len(target_parts), 2):
+            waiting[target_parts[place]].append(place)
+            target_parts[place] = _as_text(target_parts[place])
+        number = first
+        for place in range(1, len(source_parts), 2):
+            span = source_parts[place]
+            source_parts[place] = _as_text(span)
+            if waiting[span]:
+                source_parts[place] = target_parts[waiting[span].popleft()] = SYMBOLS[number % len(SYMBOLS)]
+                number += 1
+        return source_parts, target_parts
+
+    def join(self, parts: Sequence[str]) -> str:
+        """The text of parts in which symbols stand, as it is to be tokenized."""
+        text = "".join(parts)
+        return re.sub(_WORD_BEHIND, _JOINED, text) if self.kinds else text
+
+    def reveal(self, text: str, spans: Sequence[str]) -> str:
+        """A translation with the spans of its source in the places of the symbols."""
+        parts = re.split(f"({_SYMBOL})", re.sub(_JOINT, "", text)) if self.kinds else [text]
+        return "".join(self.reveal_parts(parts, spans))
+
+    def reveal_parts(self, parts: Sequence[str], spans: Sequence[str]) -> list[str]:
+        """Parts or pieces of a line: for the j-th occurrence of a symbol the j-th span that it stands for."""
+        seen = dict.fromkeys(SYMBOLS[: self.num_symbols], 0)
+        revealed = []
+        for part in parts:
+            if part in seen:
+                revealed.append(spans[seen[part] * len(SYMBOLS) + SYMBOLS.index(part)])
+                seen[part] += 1
+            else:
+                revealed.append(part)
+        return revealed
+
+    def hide_in_graph(self, lines: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """`hide` of string [batch]: text string [batch]; spans string [batch, most], filled up with ""."""
+        import tensorflow as tf  # here, so that `nmt check` does not wait for it
+
+        if not self.kinds:
+            return lines, tf.fill([tf.size(lines), 0], "")
+        parts, lengths = _split_in_graph(tf.strings.regex_replace(lines, _MARK, " "), self._pattern)
+        place = tf.range(tf.shape(parts)[1])
+        is_span = (place % 2 == 1) & (place < lengths[:, tf.newaxis])  # [batch, parts]
+        symbols = tf.gather(SYMBOLS, place // 2 % len(SYMBOLS))  # [parts]
+        text = tf.strings.reduce_join(tf.where(is_span, symbols, parts), axis=1)  # [batch]
+        return tf.strings.regex_replace(text, _WORD_BEHIND, _JOINED), parts[:, 1::2]
+
+    def reveal_in_graph(self, text: tf.Tensor, spans: tf.Tensor) -> tf.Tensor:
+        """`reveal` of string [batch] with spans string [batch, most]."""
+        import tensorflow as tf
+
+        if not self.kinds:
+            return text
+        parts, _ = _split_in_graph(tf.strings.regex_replace(text, _JOINT, ""), _SYMBOL)
+        return tf.strings.reduce_join(self.reveal_parts_in_graph(parts, spans), axis=1)
+
+    def reveal_parts_in_graph(self, parts: tf.Tensor, spans: tf.Tensor) -> tf.Tensor:
+        """`reveal_parts` of string [batch, parts] with spans string [batch, most]."""
+        import tensorflow as tf
+
+        if not self.kinds:
+            return parts
+        symbols = tf.cast(parts[:, :, tf.newaxis] == tf.constant(SYMBOLS), tf.int32)  # [batch, parts, symbols]
+        earlier = tf.cumsum(symbols, axis=1, exclusive=True)
+        numbers = tf.reduce_sum(symbols * (earlier * len(SYMBOLS) + tf.range(len(SYMBOLS))), axis=2)  # [batch, parts]
+        spans = tf.concat([spans, tf.fill([tf.shape(spans)[0], 1], "")], axis=1)  # never without a column
+        return tf.where(tf.reduce_max(symbols, axis=2) > 0, tf.gather(spans, numbers, batch_dims=1), parts)
+
+    def _hide(self, line: str) -> tuple[str, list[str]]:
+        parts = self._split(line)
+        spans = parts[1::2]
+        parts[1::2] = [SYMBOLS[number % len(SYMBOLS)] for number in range(len(spans))]
+        return self.join(parts), spans
+
+    def _hide_known(self, line: str, spans: Sequence[str]) -> str:
+        parts = self._split(line)
+        taken: set[int] = set()
+        for place in range(1, len(parts), 2):
+            ready = (
+                number
+                for number, span in enumerate(spans)
+                if span == parts[place] and number not in taken
+                if number < len(SYMBOLS) or number - len(SYMBOLS) in taken
+            )
+            if (number := next(ready, None)) is None:
+                parts[place] = _as_text(parts[place])
+            else:
+                taken.add(number)
+                parts[place] = SYMBOLS[number % len(SYMBOLS)]
+        return self.join(parts)
+
+    def _split(self, line: str) -> list[str]:
+        """Outside, span, outside, ..., outside."""
+        return self._find.split(line.replace(_MARK, " ")) if self.kinds else [line]
+
+
+def _split_in_graph(text: tf.Tensor, pattern: str) -> tuple[tf.Tensor, tf.Tensor]:
+    """Outside, match, outside, ... of string [batch]: [batch, parts] filled up with "", and how many int32 [batch]."""
+    import tensorflow as tf
+
+    marked = tf.strings.regex_replace(text, pattern, rf"{_MARK}\0{_MARK}")
+    parts = tf.strings.split(marked, _MARK)
+    return parts.to_tensor(""), tf.cast(parts.row_lengths(), tf.int32)
+
+
+def _as_text(span: str) -> str:
+    """A span that no symbol stands for."""
+    return re.sub(_RESERVED, "\ufffd", span)
