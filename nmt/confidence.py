@@ -73,8 +73,8 @@ class Calibration:
 
     def __str__(self) -> str:
         lines = [
-            f"Confidence from {self.lines:,} validation lines; on lines not fitted on, its correlation with sentence "
-            f"chrF is {self.pearson:.3f} (Pearson), {self.spearman:.3f} (Spearman).",
+            f"Confidence, fitted on {self.lines:,} validation lines. On lines not fitted on:",
+            f"correlation with sentence chrF {self.pearson:.3f} (Pearson), {self.spearman:.3f} (Spearman)",
             "",
             f"{'lines':>6}  {'mean confidence':>15}  {'mean chrF / 100':>15}",
         ]
@@ -116,7 +116,6 @@ def fit(features: np.ndarray, quality: np.ndarray) -> tuple[float, np.ndarray]:
     deviation = np.where(deviation > 0, deviation, 1.0)
     inputs = np.column_stack([np.ones(len(features)), (features - mean) / deviation])  # [lines, 1 + features]
     ridge = _RIDGE * np.diag([0.0] + [1.0] * features.shape[1])
-    ridge[0, 0] = 1e-6  # all lines of quality 0, or all of 1, have no finite solution else
     weights = np.zeros(inputs.shape[1])
     for _ in range(_NEWTON_STEPS):
         predicted = _sigmoid(inputs @ weights)

@@ -205,10 +205,11 @@ def _describe(protection: Protection) -> str:
     """What the README says of protected spans."""
     if not protection.kinds:
         return "Nothing is protected: the model writes every word and number by itself."
-    last = FIRST_SYMBOL + protection.num_symbols - 1
+    first, last = FIRST_SYMBOL, FIRST_SYMBOL + protection.num_symbols - 1
     return (
-        f"Come through unharmed, exactly once: {', '.join(protection.kinds)}. For the ids endpoint the ids "
-        f"{FIRST_SYMBOL} to {last} are symbols:\neach is written as often as the source has it."
+        f"Come through unharmed, exactly once: {', '.join(protection.kinds)}.\n"
+        f"For the ids endpoint the ids {first} to {last} are symbols, each written as often as the source has it; "
+        f"{last + 1} joins a word to one."
     )
 
 

@@ -89,7 +89,7 @@ def num_repeats(tokens: tf.Tensor) -> tf.Tensor:
     first, second, third = (tf.cast(tokens[:, place : place + count], tf.int64) for place in range(_NGRAM))
     triples = (first * _MANY_IDS + second) * _MANY_IDS + third  # [batch, count]
     unique = -1 - tf.range(tf.cast(count, tf.int64))
-    in_order = tf.sort(tf.where((third == PAD) | (third == EOS), unique, triples), axis=1)
+    in_order = tf.sort(tf.where(third == PAD, unique, triples), axis=1)
     return tf.math.count_nonzero(in_order[:, 1:] == in_order[:, :-1], axis=1, dtype=tf.int32)
 
 

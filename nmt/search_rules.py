@@ -130,7 +130,8 @@ def rank_continuations(
     if rules.options.no_repeat_ngram:
         banned = _ngram_ends(written, time, rules.options.no_repeat_ngram)  # [rows, positions]
         banned = tf.where(by_row(free), banned, PAD)
-        banned = tf.where((banned >= FIRST_SYMBOL) & (banned < FIRST_SYMBOL + num_symbols), PAD, banned)
+        if num_symbols:
+            banned = tf.where((banned >= FIRST_SYMBOL) & (banned < FIRST_SYMBOL + num_symbols), PAD, banned)
         ranks = _put(ranks, banned, tf.fill(tf.shape(banned), IMPOSSIBLE))
         if rules.options.min_length_ratio:
             stuck = by_row(free) & (tf.reduce_max(ranks, axis=1, keepdims=True) == IMPOSSIBLE)

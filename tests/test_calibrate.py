@@ -1,9 +1,12 @@
 """A run's confidence is fitted on its own translations of its validation set, and each translation then has one."""
 
+import json
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
+from tiny_job import tiny_job, write_corpus
 
 from nmt.calibrate import calibrate_run
 from nmt.confidence import TooFewLinesError, calibrate
@@ -11,6 +14,7 @@ from nmt.config import TextPair
 from nmt.corpus import read_pairs
 from nmt.metrics import sentence_chrf
 from nmt.run import Run
+from nmt.train import train
 from nmt.translate import Translator
 
 LINES = ["twenty-one. four?", "", "seven。", "  \t", "ninety-nine? eighty. ten?", "x" * 30]
@@ -89,6 +93,27 @@ def test_without_a_calibration_there_is_no_confidence(number_run):
 def test_too_small_a_validation_set_is_refused(number_run):
     with pytest.raises(TooFewLinesError, match=r"4 lines.*50"):
         calibrate_run(number_run)
+
+
+def test_training_calibrates_the_best_weights_at_its_end_also_where_it_was_stopped(tmp_path):
+    write_corpus(tmp_path)
+    job = partial(
+        tiny_job,
+        tmp_path,
+        f"data.validation={{source: {tmp_path}/train.en, target: {tmp_path}/train.xx}}",
+        "search.beam_size=2",
+        "training.validate_every=2",
+    )
+    whole = train(job("training.max_steps=4"))
+    assert whole.calibration().lines == 150
+    train(job("training.max_steps=2", f"run={tmp_path}/parts"))
+    parts = train(job("training.max_steps=4", f"run={tmp_path}/parts"))
+    for run in (whole, parts):
+        told = json.loads((run.path / "log.jsonl").read_text().splitlines()[-1])
+        assert (told["event"], told["step"], told["pearson"]) == ("calibration", 4, run.calibration().pearson)
+    best = (run.path / "best.npz" for run in (whole, parts))
+    assert len({path.read_bytes() for path in best}) == 1
+    assert parts.calibration() == whole.calibration() == calibrate_run(whole)
 
 
 def test_new_best_weights_end_a_calibration_and_others_do_not(run, tmp_path):

@@ -323,7 +323,7 @@ def test_calibrate_prints_how_reliable_confidence_is_and_json_lines_then_have_it
     table = nmt("calibrate", calibrated)
     calibration = Run.open(calibrated).calibration()
     assert "\n".join(table) == str(calibration)
-    assert f"{calibration.pearson:.3f} (Pearson)" in table[0]
+    assert f"{calibration.pearson:.3f} (Pearson)" in table[1]
     export = folder / "calibrated-export"
     assert main(["export", str(calibrated), str(export)]) == 0
     from_run, from_export = (
@@ -340,7 +340,7 @@ def test_calibrate_prints_how_reliable_confidence_is_and_json_lines_then_have_it
 def test_a_run_that_is_not_calibrated_has_no_confidence_and_tells_the_way(folder, capfd):
     assert main(["translate", f"{folder}/run", f"{folder}/input", "--jsonl"]) == 0
     captured = capfd.readouterr()
-    assert {json.loads(line)["confidence"] for line in captured.out.splitlines()} == {None}
+    assert {json.loads(line)["confidence"] for line in captured.out.split("\n")[:-1]} == {None}
     assert f"`nmt calibrate {folder}/run`" in captured.err
     assert main(["calibrate", f"{folder}/run"]) == 2
     assert "the validation set has 6 lines" in capfd.readouterr().err
@@ -427,3 +427,5 @@ def test_a_server_translates_as_its_run_does(folder, nmt, server, expected):
         assert [text for _, text in lines] == [translation.text for translation in expected]
         scores = [translation.score for translation in expected]
         np.testing.assert_allclose([float(score) for score, _ in lines], scores, atol=1e-3)
+        judged = [json.loads(line) for line in nmt("translate", "--server", url, folder / "input", "--jsonl")]
+        assert [each.get("degenerate", False) for each in judged] == [each.degenerate for each in expected]

@@ -1,11 +1,13 @@
 """The client against a real endpoint, over REST and gRPC, and against everything that can go wrong."""
 
+import json
 import re
 import socket
 import subprocess
 import sys
 import threading
 import urllib.request
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import numpy as np
@@ -128,6 +130,36 @@ def test_a_server_that_never_answers_is_given_up_after_the_time_limit(scheme):
             client.translate(["a"])
 
 
+@contextmanager
+def answering(status, body):
+    """The address of a server that has one answer to everything."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format, *args):
+            pass
+
+    with HTTPServer(("localhost", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://localhost:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_what_the_model_thinks_of_a_translation_comes_with_it_in_whatever_order():
+    outputs = {"confidence": [0.5], "score": [-1.0], "degenerate": [True], "truncated": [False], "translation": ["a"]}
+    with answering(200, json.dumps({"outputs": {**outputs, "new": [1]}}).encode()) as url, connect(url) as client:
+        assert client.translate(["b"]) == [Translation("a", -1.0, False, degenerate=True, confidence=0.5)]
+
+
 @pytest.mark.parametrize(
     ("status", "body", "error", "message"),
     [
@@ -145,25 +177,8 @@ def test_a_server_that_never_answers_is_given_up_after_the_time_limit(scheme):
     ],
 )
 def test_answers_that_are_no_translations_are_told_apart(status, body, error, message):
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format, *args):
-            pass
-
-    with HTTPServer(("localhost", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            with connect(f"http://localhost:{server.server_port}") as client, pytest.raises(error, match=message):
-                client.translate(["a", "b"])
-        finally:
-            server.shutdown()
-            thread.join()
+    with answering(status, body) as url, connect(url) as client, pytest.raises(error, match=message):
+        client.translate(["a", "b"])
 
 
 @pytest.mark.parametrize(
