@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from nmt.presets import PRESETS, with_preset
+from nmt.presets import PRESETS, merge
 
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[int, Field(ge=1)]
@@ -178,7 +178,7 @@ class ModelConfig(Section):
     @classmethod
     def _start_from_preset(cls, settings: Any) -> Any:
         preset = settings.get("preset") if isinstance(settings, dict) else None
-        return with_preset(preset, settings) if isinstance(preset, str) and preset in PRESETS else settings
+        return merge(PRESETS[preset], settings) if isinstance(preset, str) and preset in PRESETS else settings
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> ModelConfig:

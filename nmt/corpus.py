@@ -10,14 +10,15 @@ import codecs
 import gzip
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from nmt.config import TextPair
 
 _BLOCK_BYTES = 1 << 20
+Item = TypeVar("Item")
 
 
 def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
@@ -121,3 +122,10 @@ def _not_utf8(path: str | os.PathLike[str], number: int, error: UnicodeDecodeErr
     else:
         hint = "Convert the file to UTF-8 (`iconv -f ENCODING -t UTF-8`), or correct or remove the line on both sides."
     return ValueError(f"{path}:{number}: not UTF-8 (byte 0x{error.object[error.start]:02x}). {hint}")
+
+
+def evenly(items: Iterable[Item], *, total: int, keep: int) -> Iterator[Item]:
+    """At most `keep` of the `total` items, at equal distances over all of them; reads every one."""
+    for position, item in enumerate(items):
+        if total <= keep or (position + 1) * keep // total > position * keep // total:
+            yield item

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nmt.config import TextPair
-from nmt.corpus import count_pairs, read_pairs
+from nmt.corpus import count_pairs, evenly, read_pairs
 from nmt.corpus_statistics import script
 from nmt.protect import KINDS, Protection
 from nmt.tokenizer import UNSPACED
@@ -67,11 +67,14 @@ def profile_corpus(pair: TextPair) -> CorpusProfile:
         ValueError: as `read_pairs`.
     """
     pairs = count_pairs(pair)
-    hashes, sample = array("q"), []
-    for index, lines in enumerate(read_pairs(pair)):
-        hashes.append(hash(lines))
-        if pairs <= _SAMPLE_PAIRS or (index + 1) * _SAMPLE_PAIRS // pairs > index * _SAMPLE_PAIRS // pairs:
-            sample.append(lines)
+    hashes = array("q")
+
+    def hashed() -> Iterator[tuple[str, str]]:
+        for lines in read_pairs(pair):
+            hashes.append(hash(lines))
+            yield lines
+
+    sample = list(evenly(hashed(), total=pairs, keep=_SAMPLE_PAIRS))
     sources, targets = zip(*sample, strict=True) if sample else ((), ())
     return CorpusProfile(
         pairs=pairs,

@@ -37,15 +37,10 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-def with_preset(name: str, settings: dict[str, Any]) -> dict[str, Any]:
-    """What the preset sets, below what `settings` say themselves."""
-    return _merge(PRESETS[name], settings)
-
-
-def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     """Both nested dictionaries in one; where they disagree, `above` has it."""
     merged = {**below, **above}
     for key in below.keys() & above.keys():
         if isinstance(below[key], dict) and isinstance(above[key], dict):
-            merged[key] = _merge(below[key], above[key])
+            merged[key] = merge(below[key], above[key])
     return merged

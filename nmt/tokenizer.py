@@ -19,7 +19,7 @@ import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
 
 from nmt.config import Config
-from nmt.corpus import count_lines, read_lines
+from nmt.corpus import count_lines, evenly, read_lines
 
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
 SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>")
@@ -246,7 +246,8 @@ def _train(config: Config, paths: list[str], side: str) -> Tokenizer:
         )
     model = io.BytesIO()
     # Counting reads every file to its end: an error in one is said by its own name, not from inside the trainer.
-    lines = _evenly(paths, lines=sum(map(count_lines, paths)), keep=settings.max_sentences)
+    total = sum(map(count_lines, paths))
+    lines = evenly((line for path in paths for line in read_lines(path)), total=total, keep=settings.max_sentences)
     if config.data.case_augmentation:
         lines = _in_capitals_too(lines, share=config.data.case_augmentation / 2)
     symbols = [*SYMBOLS, JOINER] if config.protect else []
@@ -274,16 +275,6 @@ def _train(config: Config, paths: list[str], side: str) -> Tokenizer:
     except RuntimeError as error:
         raise ValueError(_explained(str(error), config, side)) from None
     return Tokenizer(model.getvalue())
-
-
-def _evenly(paths: list[str], *, lines: int, keep: int) -> Iterator[str]:
-    """At most `keep` of the `lines` lines of the files, at equal distances over all of them."""
-    position = 0
-    for path in paths:
-        for line in read_lines(path):
-            if lines <= keep or (position + 1) * keep // lines > position * keep // lines:
-                yield line
-            position += 1
 
 
 def _in_capitals_too(lines: Iterable[str], *, share: float) -> Iterator[str]:
