@@ -105,10 +105,13 @@ class Decoder(keras.layers.Layer):
         kernel, bias = output or self.output_layer()
         return product(readouts, kernel, tf.as_dtype(self.compute_dtype)) + bias, state, weights
 
-    def output_layer(self) -> OutputLayer:
-        """The output layer, its kernel laid out as a product wants it (see OutputLayer)."""
-        kernel, bias = self.output_weights
-        return OutputLayer(tf.transpose(tf.cast(kernel, self.compute_dtype)), tf.cast(bias.value, tf.float32))
+    def output_layer(self, ids=None) -> OutputLayer:
+        """The output layer, its kernel laid out as a product wants it (see OutputLayer).
+
+        Args: ids: int32 [columns], the only tokens there are to be logits of; None = all.
+        """
+        kernel, bias = (weight.value if ids is None else tf.gather(weight.value, ids) for weight in self.output_weights)
+        return OutputLayer(tf.transpose(tf.cast(kernel, self.compute_dtype)), tf.cast(bias, tf.float32))
 
     def read(self, tokens, state, memory, training=False):
         """As `call`, with what the output layer reads, the attentional vectors [rows, time, size], for the logits."""

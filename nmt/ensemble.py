@@ -45,4 +45,5 @@ def load_translator(
         protection=first.protection,
         with_alignments=with_alignments,
         calibration=first.calibration() if weights == "best" and len(runs) == 1 else None,
+        lexicon=first.lexicon() if search.shortlist else None,
     )

@@ -57,7 +57,9 @@ def export(
     calibration = run.calibration() if weights == "best" else None
     if calibration is None:
         print(f"no confidence: it is that of a run's best weights, after `nmt calibrate {run.path}`", file=sys.stderr)
-    ids = IdsEndpoint(model, search, num_symbols=run.protection.num_symbols)
+    # A variable, as a constant would be in the graph once for each signature.
+    lexicon = tf.Variable(run.lexicon(), trainable=False) if search.shortlist else None
+    ids = IdsEndpoint(model, search, num_symbols=run.protection.num_symbols, lexicon=lexicon)
     written = _save(ids, {"serving_default": ids.translate}, directory / "ids" / version)
     if importlib.util.find_spec("tensorflow_text"):
         text = TextEndpoint(
@@ -67,6 +69,7 @@ def export(
             settings=config.export,
             protection=run.protection,
             calibration=calibration,
+            lexicon=lexicon,
         )
         signatures = {"serving_default": text.translate, "nbest": text.nbest, "align": text.align}
         written = _save(text, signatures, directory / version)
@@ -86,16 +89,16 @@ def export(
 class IdsEndpoint:
     """Token ids in, token ids out."""
 
-    def __init__(self, model: Seq2Seq, search: SearchConfig, *, num_symbols: int):
+    def __init__(self, model: Seq2Seq, search: SearchConfig, *, num_symbols: int, lexicon: tf.Variable | None):
         self.tracked: dict[str, Any] = {}
-        self.weights = [variable.value for variable in model.trainable_variables]
+        self.weights = _weights(model, lexicon)
         self.warmup = [tf.fill([len(lines), 1 + len(lines[0])], EOS) for lines in WARMUP_LINES]
 
         @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name="source")], autograph=False)
         def translate(source):
             """source: each row pieces + EOS, padded with PAD = 0."""
             source = tf.pad(source, [[0, 0], [0, tf.maximum(0, 1 - tf.shape(source)[1])]], constant_values=PAD)
-            found = translate_ids([model], source, _without_n_best(search), num_symbols=num_symbols)
+            found = translate_ids([model], source, _without_n_best(search), num_symbols=num_symbols, lexicon=lexicon)
             best = {"tokens": found.tokens[:, 0], "score": found.scores[:, 0], "length": found.lengths[:, 0]}
             return best if found.faults is None else {**best, "degenerate": tf.reduce_any(found.faults, axis=1)}
 
@@ -114,6 +117,7 @@ class TextEndpoint:
         settings: ExportConfig,
         protection: Protection,
         calibration: Calibration | None,
+        lexicon: tf.Variable | None,
     ):
         import tensorflow_text  # where it is missing only this endpoint is
 
@@ -122,6 +126,7 @@ class TextEndpoint:
         self.settings = settings
         self.protection = protection
         self.calibration = calibration
+        self.lexicon = lexicon
         self.splitter = Splitter(tokenizers.source, search.max_source_length)
         # A name each: TensorFlow Text would call both resources the same, and one would serve for the other.
         self.source, self.target = (
@@ -129,7 +134,7 @@ class TextEndpoint:
             for side, tokenizer in tokenizers._asdict().items()
         )
         self.tracked = {"source_tokenizer": self.source, "target_tokenizer": self.target}
-        self.weights = [variable.value for variable in model.trainable_variables]
+        self.weights = _weights(model, lexicon)
         self.warmup = [tf.constant(lines) for lines in WARMUP_LINES]
         text = tf.TensorSpec([None], tf.string, name="text")
         self.translate, self.nbest, self.align = (
@@ -188,6 +193,7 @@ class TextEndpoint:
             source,
             options,
             num_symbols=self.protection.num_symbols,
+            lexicon=self.lexicon,
             with_weights=with_weights or self.calibration is not None,
         )
         judgement = {"truncated": truncated}
@@ -199,6 +205,12 @@ class TextEndpoint:
 
     def _detokenize(self, ids, spans):
         return self.protection.reveal_in_graph(self.target.detokenize(ids), spans)
+
+
+def _weights(model: Seq2Seq, lexicon: tf.Variable | None) -> list[tf.Variable]:
+    """All that a graph reads and a SavedModel must hold."""
+    weights = [variable.value for variable in model.trainable_variables]
+    return weights if lexicon is None else [*weights, lexicon]
 
 
 def _describe(protection: Protection) -> str:

@@ -5,6 +5,7 @@
     checkpoints/step-00001200.npz   all that training needs to go on as if never interrupted; the newest few
     validations/step-00001200.npz   weights of the last validations, where their average is wanted
     best.npz                        the weights that validated best
+    lexicon.npz                     which target pieces may translate a source piece (lexicon.py), once asked for
     confidence.json                 how their translations' confidence is computed (confidence.py)
     log.jsonl                       one JSON object a line
     tensorboard/
@@ -30,6 +31,7 @@ import numpy as np
 from nmt.confidence import Calibration
 from nmt.config import Config
 from nmt.config_file import dump_config, load_config
+from nmt.lexicon import learn_lexicon
 from nmt.protect import Protection
 from nmt.tokenizer import Tokenizers
 
@@ -251,6 +253,18 @@ class Run:
             return Calibration.from_json(file.read_text(encoding="utf-8"))
         except ValueError as error:
             raise ValueError(f"{file}: {error}") from None
+
+    def lexicon(self) -> np.ndarray:
+        """The lexicon of its training pairs, int32 [source vocabulary, lexicon.LISTED]: learned when first asked for.
+
+        Raises:
+            ValueError: if it has to be learned, and the training corpora cannot be read.
+        """
+        file = self.path / "lexicon.npz"
+        if not file.is_file():
+            print(f"learning {file} from the training pairs, this once", file=sys.stderr)
+            save_arrays(file, {"lexicon": learn_lexicon(self.config, self.tokenizers)}, {})
+        return load_arrays(file)[0]["lexicon"]
 
     def log(self, **event: Any) -> None:
         """Adds a line to log.jsonl, with the time in seconds since 1970."""

@@ -21,6 +21,7 @@ from nmt.losses import log_normalizers, token_log_probabilities
 from nmt.model import Seq2Seq
 from nmt.protect import Protection
 from nmt.search import Hypotheses, beam_search, count_symbols, length_limits, repeat_rows, sample
+from nmt.shortlist import make_shortlist
 from nmt.splitter import Splitter
 from nmt.tokenizer import EOS, FIRST_SYMBOL, PAD, Tokenizers
 
@@ -31,6 +32,7 @@ def translate_ids(
     options: SearchConfig,
     *,
     num_symbols: int = 0,
+    lexicon=None,
     prefix=None,
     noise=None,
     with_weights=False,
@@ -42,6 +44,7 @@ def translate_ids(
         options: static; options.sampling draws from the model with `noise`, else beam search; options.guard judges what
             was found (Hypotheses.faults, else None), for which attention weights are kept in any case.
         num_symbols: so many ids from FIRST_SYMBOL on are written exactly as often as the source has them.
+        lexicon: int32 [source vocabulary, lexicon.LISTED], for options.shortlist only.
         prefix: int32 [batch, prefix_time] or None: how each translation starts, padded with PAD.
         noise: float32 [batch, n_best, time] in [0, 1), one draw a token, for sampling only.
     """
@@ -52,6 +55,7 @@ def translate_ids(
             source,
             options,
             num_symbols=num_symbols,
+            lexicon=lexicon,
             prefix=prefix,
             noise=noise,
             with_weights=with_weights or options.guard,
@@ -63,14 +67,33 @@ def translate_ids(
 
 
 def _search(
-    models: Sequence[Seq2Seq], source, options: SearchConfig, *, num_symbols: int, prefix, noise, with_weights: bool
+    models: Sequence[Seq2Seq],
+    source,
+    options: SearchConfig,
+    *,
+    num_symbols: int,
+    lexicon,
+    prefix,
+    noise,
+    with_weights: bool,
 ) -> Hypotheses:
     """As translate_ids, whatever comes of it."""
     memories, states = zip(*(model.encode(source) for model in models), strict=True)
-    memories = repeat_rows(memories, options.n_best if options.sampling else options.beam_size)
-    outputs = [model.decoder.output_layer() for model in models]
+    size = options.n_best if options.sampling else options.beam_size
+    memories = repeat_rows(memories, size)
+    shortlist = None
+    if options.shortlist:
+        vocabulary = models[0].decoder.vocabulary
+        shortlist = make_shortlist(
+            source, lexicon, size=options.shortlist, vocabulary=vocabulary, num_symbols=num_symbols, prefix=prefix
+        )
+        prefix = None if prefix is None else shortlist.columns(prefix)
+        bias = repeat_rows(shortlist.bias, size)  # [rows, columns]
+    outputs = [model.decoder.output_layer(shortlist and shortlist.ids) for model in models]
 
     def step(tokens, states):
+        if shortlist:
+            tokens = tf.gather(shortlist.ids, tokens)
         logits, states, weights = zip(
             *(
                 model.decoder(tokens[:, tf.newaxis], state, memory, output)
@@ -78,7 +101,9 @@ def _search(
             ),
             strict=True,
         )
-        logits = tf.stack(logits)[:, :, 0]  # [models, rows, vocab]
+        logits = tf.stack(logits)[:, :, 0]  # [models, rows, vocab], or columns of the shortlist
+        if shortlist:
+            logits += bias
         log_probabilities = logits - log_normalizers(logits, tf.nn.softmax(logits))
         if len(models) == 1:
             return log_probabilities[0], states, weights[0][:, 0]
@@ -93,9 +118,8 @@ def _search(
         "required": count_symbols(source, num_symbols) if num_symbols else None,
         "with_weights": with_weights,
     }
-    if options.sampling:
-        return sample(step, states, noise=noise, **shared)
-    return beam_search(step, states, **shared)
+    found = sample(step, states, noise=noise, **shared) if options.sampling else beam_search(step, states, **shared)
+    return found._replace(tokens=tf.gather(shortlist.ids, found.tokens)) if shortlist else found
 
 
 class Hypothesis(NamedTuple):
@@ -146,6 +170,7 @@ class Translator:
     Args:
         protection: what comes through as it is, as in the models' training.
         calibration: of the one model, to give each translation a confidence.
+        lexicon: of the models' training pairs, for options.shortlist only; see translate_ids.
     """
 
     def __init__(
@@ -157,6 +182,7 @@ class Translator:
         protection: Protection | None = None,
         with_alignments: bool = False,
         calibration: Calibration | None = None,
+        lexicon: np.ndarray | None = None,
     ):
         self.models = list(models)
         self.tokenizers = tokenizers
@@ -164,6 +190,7 @@ class Translator:
         self.protection = protection or Protection()
         self.with_alignments = with_alignments
         self.calibration = calibration
+        self._lexicon = lexicon
         self._splitter = Splitter(tokenizers.source, options.max_source_length)
         ids = tf.TensorSpec([None, None], tf.int32)
         noise = tf.TensorSpec([None, options.n_best, None], tf.float32)
@@ -219,6 +246,7 @@ class Translator:
             source,
             self.options,
             num_symbols=self.protection.num_symbols,
+            lexicon=self._lexicon,
             prefix=prefix,
             noise=noise,
             with_weights=with_weights,

@@ -25,7 +25,7 @@ class Validator:
             source_vocabulary=tokenizers.source.vocabulary_size,
             target_vocabulary=tokenizers.target.vocabulary_size,
         )
-        beam = {"beam_size": config.training.validation_beam_size, "n_best": 1, "sampling": False}
+        beam = {"beam_size": config.training.validation_beam_size, "n_best": 1, "sampling": False, "shortlist": 0}
         search, protection = config.search.model_copy(update=beam), Protection.of(config, tokenizers)
         self._translator = Translator([self._model], tokenizers, search, protection=protection)
         pairs = list(read_pairs(config.data.validation))

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tiny_job import tiny_job, write_corpus
 
 from nmt.confidence import Calibration
+from nmt.ensemble import load_translator
 from nmt.export import MISSING, export
 from nmt.run import Run
 from nmt.saved_model import WARMUP_FILE, SavedModel
@@ -90,6 +91,16 @@ def test_a_bfloat16_export_has_two_bytes_a_weight_and_says_what_a_bfloat16_trans
     found = SavedModel(narrow).run("serving_default", texts(lines))
     assert found["translation"].tolist() == [translation.text.encode() for translation in expected]
     np.testing.assert_allclose(found["score"], [translation.score for translation in expected], atol=0.05)
+
+
+def test_an_export_with_a_shortlist_says_what_the_command_line_says_with_it(run, translations, tmp_path):
+    search = run.config.search.model_copy(update={"shortlist": 1})
+    expected = load_translator([run], search=search).translate(LINES)
+    assert [one.text for one in expected] != [one.text for one in translations]  # the list is short enough to matter
+    export(run, tmp_path, search=search)
+    found = SavedModel(tmp_path / "1").run("serving_default", texts(LINES))
+    assert [text.decode() for text in found["translation"]] == [translation.text for translation in expected]
+    np.testing.assert_allclose(found["score"], [translation.score for translation in expected], rtol=1e-5, atol=1e-4)
 
 
 def texts(lines):
