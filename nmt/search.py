@@ -1,9 +1,9 @@
 """Beam search and sampling: pure TensorFlow functions that know no model and no text.
 
-The model enters as one function: `step(tokens int32 [rows], state) -> (log_probabilities float32 [rows, vocab], state,
-weights float32 [rows, source_time])`. rows = batch x beam, beam-minor. `state` is what a step changes, any nest of
-tensors that lead with rows: the search repeats it per beam once and reorders it as hypotheses survive. What a step only
-reads, such as the encoder's memory, `step` brings along itself, repeated once by `repeat_rows`.
+The model enters as one function: `step(tokens int32 [rows], state, memory) -> (log_probabilities float32 [rows, vocab],
+state, weights float32 [rows, source_time])`. rows = batch x beam, beam-minor. `state` is what a step changes, `memory`
+what it only reads, such as what the encoder made; both are nests of tensors that lead with batch. The search repeats
+them per beam, and reorders the state as hypotheses survive.
 
 A row's result depends on that row alone: its limits come from its own source length, and once it is done nothing can
 change it. Everything runs inside a tf.function and an exported graph, for an empty batch too.
@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from nmt.config import SearchConfig
+from nmt.search_loop import Beam, Progress, run_loop, start_search, take_rows
 from nmt.search_rules import (
     IMPOSSIBLE,
     Rules,
@@ -29,11 +30,11 @@ from nmt.search_rules import (
     score,
     write_off,
 )
-from nmt.tokenizer import BOS, EOS, PAD
+from nmt.tokenizer import EOS, PAD
 
-__all__ = ["Hypotheses", "beam_search", "count_symbols", "length_limits", "repeat_rows", "sample"]
+__all__ = ["Hypotheses", "beam_search", "count_symbols", "length_limits", "sample"]
 
-Step = Callable[[tf.Tensor, Any], tuple[tf.Tensor, Any, tf.Tensor]]
+Step = Callable[[tf.Tensor, Any, Any], tuple[tf.Tensor, Any, tf.Tensor]]
 BLOCK = 64
 
 
@@ -56,41 +57,10 @@ class Hypotheses(NamedTuple):
     faults: tf.Tensor | None = None
 
 
-class Beam(NamedTuple):
-    """Some hypotheses of each source row. One with rank -inf is not there. Fields that no option needs are ()."""
-
-    rank: tf.Tensor  # float32 [batch, size], what they are compared by
-    log_probability: tf.Tensor  # float32 [batch, size]
-    tokens: tf.Tensor  # int32 [batch, size, max_time]
-    slots: Any  # int32 [batch, size, max_time], the slot of the beam whose step wrote each token
-    coverage: Any  # float32 [batch, size, source_time], attention weights so far, summed over the steps
-    missing: Any  # int32 [batch, size, symbols], how often each required symbol is still to be written
-
-
-class Progress(NamedTuple):
-    """The loop variables. When sampling, hypotheses keep their slots: there are no `finished` and `num_finished`, and
-    the rank of one in `alive` is 0, or -inf once it has ended.
-    """
-
-    time: tf.Tensor  # int32 [], tokens written so far
-    tokens: tf.Tensor  # int32 [rows], the last ones
-    state: Any
-    alive: Beam
-    finished: Any  # Beam of n_best, best first
-    num_finished: Any  # int32 [batch], all that ever ended
-    weights: Any  # TensorArray of float32 [rows, source_time], one a step; () where not asked for
-
-
-def repeat_rows(nested: Any, times: int) -> Any:
-    """Repeats each row of every tensor `times` times, copies side by side: [batch, ...] -> [batch x times, ...]."""
-    if times == 1:
-        return nested
-    return tf.nest.map_structure(lambda tensor: tf.repeat(tensor, times, axis=0), nested)
-
-
 def beam_search(
     step: Step,
     state: Any,
+    memory: Any,
     *,
     source_lengths: tf.Tensor,
     source_time: tf.Tensor | int,
@@ -111,6 +81,7 @@ def beam_search(
     Args:
         step: See the top of this file; for batch x beam_size rows.
         state: Nest of tensors [batch, ...], the state before the first token.
+        memory: Nest of tensors [batch, ...].
         source_lengths: int32 [batch], pieces of each source, EOS included.
         source_time: Width of the attention weights.
         options: Static.
@@ -120,7 +91,7 @@ def beam_search(
         with_weights: Whether to keep the attention weights.
     """
     rules = make_rules(source_lengths, source_time, options, prefix=prefix, required=required)
-    start = _start(state, rules, size=options.beam_size, with_weights=with_weights)
+    start = start_search(state, rules, size=options.beam_size, with_weights=with_weights)
     first = tf.where(tf.range(options.beam_size) == 0, start.alive.rank, IMPOSSIBLE)  # more than one would be the same
     absent = tf.fill([tf.size(rules.maximum), options.n_best], IMPOSSIBLE)  # [batch, n]
     progress = start._replace(
@@ -128,13 +99,14 @@ def beam_search(
         finished=_take(start.alive, tf.zeros_like(absent, tf.int32))._replace(rank=absent, log_probability=absent),
         num_finished=tf.zeros_like(rules.maximum),
     )
-    progress = _loop(partial(advance_beam, step=step, rules=rules), progress, rules)
-    return _hypotheses(progress.finished, progress, rules)
+    found, weights = run_loop(partial(advance_beam, step), progress, memory, rules, size=options.beam_size)
+    return _hypotheses(found, weights, rules, size=options.beam_size)
 
 
 def sample(
     step: Step,
     state: Any,
+    memory: Any,
     *,
     noise: tf.Tensor,
     source_lengths: tf.Tensor,
@@ -154,22 +126,17 @@ def sample(
         time at least the largest maximum of `length_limits`.
     """
     rules = make_rules(source_lengths, source_time, options, prefix=prefix, required=required)
-    progress = _start(state, rules, size=options.n_best, with_weights=with_weights)
-    progress = _loop(partial(advance_samples, step=step, noise=noise, rules=rules), progress, rules)
-    drawn = progress.alive
+    progress = start_search(state, rules, size=options.n_best, with_weights=with_weights)
+    drawn, weights = run_loop(partial(advance_samples, step, noise), progress, memory, rules, size=options.n_best)
     scores = score(drawn.log_probability, lengths=_lengths(drawn.tokens), coverage=drawn.coverage, rules=rules)
-    return _hypotheses(_take(drawn, tf.math.top_k(scores, options.n_best).indices), progress, rules)
+    best = _take(drawn, tf.math.top_k(scores, options.n_best).indices)
+    return _hypotheses(best, weights, rules, size=options.n_best)
 
 
-def unfinished(progress: Progress) -> tf.Tensor:
-    """The loop condition: some hypothesis is alive. The first step is always made, to give `weights` a shape."""
-    return (progress.time == 0) | tf.reduce_any(progress.alive.rank > IMPOSSIBLE)
-
-
-def advance_beam(progress: Progress, *, step: Step, rules: Rules) -> Progress:
-    """The loop body of beam_search: every alive hypothesis by one token."""
+def advance_beam(step: Step, progress: Progress, memory: Any, rules: Rules) -> tuple[Progress, tf.Tensor]:
+    """An Advance of beam_search: every alive hypothesis by one token."""
     time, beam_size, n_best = progress.time, rules.options.beam_size, rules.options.n_best
-    log_probabilities, state, weights = step(progress.tokens, progress.state)
+    log_probabilities, state, weights = step(progress.tokens, progress.state, memory)
     candidates, parents = _best_continuations(progress.alive, log_probabilities, weights, time=time, rules=rules)
     tokens = candidates.tokens[:, :, time]  # [batch, 2 x beam]
 
@@ -189,16 +156,16 @@ def advance_beam(progress: Progress, *, step: Step, rules: Rules) -> Progress:
     if beam_size > 1:
         slots = tf.gather(parents, survivors, batch_dims=1)  # [batch, beam]
         rows = tf.reshape(tf.range(tf.shape(slots)[0])[:, tf.newaxis] * beam_size + slots, [-1])
-        state = tf.nest.map_structure(lambda tensor: tf.gather(tensor, rows), state)
-    return Progress(
+        state = take_rows(state, rows)
+    advanced = progress._replace(
         time=time + 1,
         tokens=tf.reshape(alive.tokens[:, :, time], [-1]),
         state=_shaped_like(progress.state, state),
         alive=alive,
         finished=finished,
         num_finished=num_finished,
-        weights=progress.weights.write(time, weights) if progress.weights else (),
     )
+    return advanced, weights
 
 
 def _best_continuations(
@@ -226,20 +193,23 @@ def _best_continuations(
     ), parents
 
 
-def advance_samples(progress: Progress, *, step: Step, noise: tf.Tensor, rules: Rules) -> Progress:
-    """The loop body of sample: one more token for every sample that has not ended."""
+def advance_samples(
+    step: Step, noise: tf.Tensor, progress: Progress, memory: Any, rules: Rules
+) -> tuple[Progress, tf.Tensor]:
+    """An Advance of sample: one more token for every sample that has not ended."""
     time, alive = progress.time, progress.alive
-    log_probabilities, state, weights = step(progress.tokens, progress.state)
+    log_probabilities, state, weights = step(progress.tokens, progress.state, memory)
     nothing = tf.zeros_like(alive.rank)
     ranks = rank_continuations(
         log_probabilities, nothing, written=alive.tokens, missing=alive.missing, time=time, rules=rules
     )
-    drawn = _draw(ranks, tf.reshape(noise[:, :, time], [-1]), rules.options)  # [rows]
+    uniform = tf.gather(noise[:, :, time], progress.source_rows)  # [batch, n]
+    drawn = _draw(ranks, tf.reshape(uniform, [-1]), rules.options)  # [rows]
     own = tf.gather(log_probabilities, drawn, batch_dims=1)  # [rows]
     going = alive.rank > IMPOSSIBLE  # [batch, n]
     tokens = tf.where(going, tf.reshape(drawn, tf.shape(going)), PAD)  # [batch, n]
     read = tf.where(tf.reshape(going, [-1, 1]), weights, 0.0)
-    return progress._replace(
+    advanced = progress._replace(
         time=time + 1,
         tokens=drawn,
         state=_shaped_like(progress.state, state),
@@ -249,8 +219,8 @@ def advance_samples(progress: Progress, *, step: Step, noise: tf.Tensor, rules: 
             tokens=_write(alive.tokens, time, tokens),
             missing=write_off(alive.missing, tokens),
         ),
-        weights=progress.weights.write(time, weights) if progress.weights else (),
     )
+    return advanced, weights
 
 
 def _draw(ranks: tf.Tensor, uniform: tf.Tensor, options: SearchConfig) -> tf.Tensor:
@@ -265,37 +235,6 @@ def _draw(ranks: tf.Tensor, uniform: tf.Tensor, options: SearchConfig) -> tf.Ten
         mass = tf.reduce_min(tf.where(cumulative >= options.top_p, cumulative, mass), axis=-1, keepdims=True)
     drawn = tf.math.count_nonzero(cumulative <= uniform[:, tf.newaxis] * mass, axis=-1, dtype=tf.int32)
     return drawn if ids is None else tf.gather(ids, drawn, batch_dims=1)
-
-
-def _start(state: Any, rules: Rules, *, size: int, with_weights: bool) -> Progress:
-    """`size` empty hypotheses for each row, all of them alive."""
-    batch = tf.size(rules.maximum)
-    nothing = tf.zeros([batch, size])
-    history = tf.fill([batch, size, rules.max_time], PAD)
-    slots = tf.zeros_like(history) + tf.range(size)[:, tf.newaxis] if with_weights else ()  # each its own, at first
-    coverage = tf.zeros([batch, size, tf.shape(rules.source_mask)[2]]) if rules.options.coverage_penalty else ()
-    missing = () if rules.required is None else tf.repeat(rules.required[:, tf.newaxis], size, axis=1)
-    array = tf.TensorArray(tf.float32, rules.max_time, element_shape=[None, None]) if with_weights else ()
-    return Progress(
-        time=tf.constant(0),
-        tokens=tf.fill([batch * size], BOS),
-        state=repeat_rows(state, size),
-        alive=Beam(nothing, nothing, history, slots, coverage, missing),
-        finished=(),
-        num_finished=(),
-        weights=array,
-    )
-
-
-def _loop(body: Callable[[Progress], Progress], progress: Progress, rules: Rules) -> Progress:
-    (progress,) = tf.while_loop(
-        unfinished,
-        lambda current: (body(current),),
-        (progress,),
-        maximum_iterations=rules.max_time,
-        parallel_iterations=1,
-    )
-    return progress
 
 
 def _top_k(values: tf.Tensor, k: int) -> tuple[tf.Tensor, tf.Tensor]:
@@ -342,17 +281,20 @@ def _lengths(tokens: tf.Tensor) -> tf.Tensor:
     return tf.math.count_nonzero(tokens != PAD, axis=-1, dtype=tf.int32)
 
 
-def _hypotheses(found: Beam, progress: Progress, rules: Rules) -> Hypotheses:
-    """`found`, cut to its longest, with its scores, and what each token read in the step that wrote it."""
+def _hypotheses(found: Beam, read: Any, rules: Rules, *, size: int) -> Hypotheses:
+    """`found`, cut to its longest, with its scores, and what each token read in the step that wrote it.
+
+    Args: read: Progress.weights. size: hypotheses of a row that a step has advanced.
+    """
     lengths = _lengths(found.tokens)  # [batch, n]
     time = tf.maximum(tf.reduce_max(lengths), 1)
     tokens = found.tokens[:, :, :time]  # [batch, n, time]
     scores = score(found.log_probability, lengths=lengths, coverage=found.coverage, rules=rules)
     weights = None
-    if progress.weights:
-        steps = progress.weights.gather(tf.range(time))  # [time, rows, source_time]
-        batch, size = tf.unstack(tf.shape(progress.alive.rank))
-        row = tf.range(batch)[:, tf.newaxis, tf.newaxis] * size + found.slots[:, :, :time]  # [batch, n, time]
+    if read:
+        steps = read.gather(tf.range(time))  # [time, rows, source_time]
+        first = tf.range(tf.shape(tokens)[0])[:, tf.newaxis, tf.newaxis] * size
+        row = first + found.slots[:, :, :time]  # [batch, n, time]
         index = tf.stack([tf.broadcast_to(tf.range(time), tf.shape(row)), row], axis=-1)
         weights = tf.where((tokens != PAD)[..., tf.newaxis], tf.gather_nd(steps, index), 0.0)
     return Hypotheses(tokens, scores, found.log_probability, lengths, weights)

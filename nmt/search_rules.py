@@ -78,6 +78,13 @@ def make_rules(
     return Rules(options, minimum, maximum, max_time, prefix, required, source_mask)
 
 
+def rules_of_rows(rules: Rules, rows: tf.Tensor) -> Rules:
+    """The rules of `rows` int32 [some] of the batch."""
+    fields = ("minimum", "maximum", "prefix", "required", "source_mask")
+    there = {name: value for name in fields if (value := getattr(rules, name)) is not None}
+    return rules._replace(**{name: tf.gather(value, rows) for name, value in there.items()})
+
+
 def rank_continuations(
     log_probabilities: tf.Tensor, so_far: tf.Tensor, *, written: tf.Tensor, missing: Any, time: tf.Tensor, rules: Rules
 ) -> tf.Tensor:

@@ -20,7 +20,7 @@ from nmt.guard import FAULTS, guarded_search
 from nmt.losses import log_normalizers, token_log_probabilities
 from nmt.model import Seq2Seq
 from nmt.protect import Protection
-from nmt.search import Hypotheses, beam_search, count_symbols, length_limits, repeat_rows, sample
+from nmt.search import Hypotheses, beam_search, count_symbols, length_limits, sample
 from nmt.shortlist import make_shortlist
 from nmt.splitter import Splitter
 from nmt.tokenizer import EOS, FIRST_SYMBOL, PAD, Tokenizers
@@ -79,8 +79,6 @@ def _search(
 ) -> Hypotheses:
     """As translate_ids, whatever comes of it."""
     memories, states = zip(*(model.encode(source) for model in models), strict=True)
-    size = options.n_best if options.sampling else options.beam_size
-    memories = repeat_rows(memories, size)
     shortlist = None
     if options.shortlist:
         vocabulary = models[0].decoder.vocabulary
@@ -88,10 +86,11 @@ def _search(
             source, lexicon, size=options.shortlist, vocabulary=vocabulary, num_symbols=num_symbols, prefix=prefix
         )
         prefix = None if prefix is None else shortlist.columns(prefix)
-        bias = repeat_rows(shortlist.bias, size)  # [rows, columns]
+    bias = shortlist.bias if shortlist else ()  # [batch, columns]
     outputs = [model.decoder.output_layer(shortlist and shortlist.ids) for model in models]
 
-    def step(tokens, states):
+    def step(tokens, states, read):
+        memories, bias = read
         if shortlist:
             tokens = tf.gather(shortlist.ids, tokens)
         logits, states, weights = zip(
@@ -118,7 +117,10 @@ def _search(
         "required": count_symbols(source, num_symbols) if num_symbols else None,
         "with_weights": with_weights,
     }
-    found = sample(step, states, noise=noise, **shared) if options.sampling else beam_search(step, states, **shared)
+    if options.sampling:
+        found = sample(step, states, (memories, bias), noise=noise, **shared)
+    else:
+        found = beam_search(step, states, (memories, bias), **shared)
     return found._replace(tokens=tf.gather(shortlist.ids, found.tokens)) if shortlist else found
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from nmt.config import SearchConfig
 from nmt.saved_model import SavedModel
-from nmt.search import _top_k, beam_search, length_limits, repeat_rows, sample
+from nmt.search import _top_k, beam_search, length_limits, sample
 from nmt.tokenizer import BOS, EOS, FIRST_SYMBOL, PAD, UNK
 
 VOCAB, SOURCE_TIME, HASHES = 8, 4, 997
@@ -31,14 +31,15 @@ class Toy:
         self.weights = (weights / weights.sum(-1, keepdims=True)).astype(np.float32)
 
     def start(self, rows):
-        return {"row": tf.constant(rows, tf.int32), "hash": tf.zeros([len(rows)], tf.int32)}
+        """State and memory."""
+        return {"hash": tf.zeros([len(rows)], tf.int32)}, {"row": tf.constant(rows, tf.int32)}
 
-    def step(self, tokens, state):
+    def step(self, tokens, state, memory):
         hashes = self.next_hash(state["hash"], tokens)
-        index = tf.stack([state["row"], hashes], axis=1)
+        index = tf.stack([memory["row"], hashes], axis=1)
         return (
             tf.gather_nd(tf.constant(self.table), index),
-            {"row": state["row"], "hash": hashes},
+            {"hash": hashes},
             tf.gather_nd(tf.constant(self.weights), index),
         )
 
@@ -118,7 +119,7 @@ def find(toy, options, rows=(0, 1, 2), prefixes=None, search=beam_search, **argu
         prefix = tf.constant([[*tokens, *[PAD] * (9 - len(tokens))] for tokens in prefixes])
     return search(
         toy.step,
-        toy.start(rows),
+        *toy.start(rows),
         source_lengths=tf.constant(SOURCE_LENGTHS[list(rows)]),
         source_time=SOURCE_TIME,
         options=options,
@@ -317,16 +318,29 @@ def test_a_hypothesis_with_no_token_left_may_end_before_its_minimum_length(toy):
 def test_the_search_stops_as_soon_as_nothing_can_change(toy):
     calls = []
 
-    def step(tokens, state):
+    def step(tokens, state, memory):
         calls.append(tokens)
-        log_probabilities, state, weights = toy.step(tokens, state)
+        log_probabilities, state, weights = toy.step(tokens, state, memory)
         return tf.math.log(tf.one_hot(EOS, VOCAB, 0.999, 0.0001) + 0 * log_probabilities), state, weights
 
     lengths = tf.constant(SOURCE_LENGTHS)
     arguments = {"source_lengths": lengths, "source_time": SOURCE_TIME, "options": SearchConfig(beam_size=2)}
-    beam_search(step, toy.start([0, 1, 2]), **arguments)
+    beam_search(step, *toy.start([0, 1, 2]), **arguments)
     # Going on costs log 0.0001 at least, which no length penalty up to this maximum makes up for.
     assert len(calls) == 1
+
+
+def test_no_step_works_for_rows_that_are_done_once_they_are_many(toy):
+    options = SearchConfig(beam_size=WIDE, n_best=WIDE, **SMALL)  # the rows end at 2, 3 and 4 tokens
+    calls = []
+
+    def step(tokens, state, memory):
+        calls.append(sorted(set(memory["row"].numpy())))
+        return toy.step(tokens, state, memory)
+
+    lengths = tf.constant(SOURCE_LENGTHS)
+    beam_search(step, *toy.start([0, 1, 2]), source_lengths=lengths, source_time=SOURCE_TIME, options=options)
+    assert calls == [[0, 1, 2], [0, 1, 2], [1, 2], [2]]
 
 
 def test_length_limits_follow_the_ratios_and_leave_room_for_the_prefix():
@@ -336,11 +350,6 @@ def test_length_limits_follow_the_ratios_and_leave_room_for_the_prefix():
     np.testing.assert_array_equal(minimum, [0, 2])
     np.testing.assert_array_equal(maximum, [2 + 2, 8 + 2])
     np.testing.assert_array_equal(length_limits(tf.constant([1, 5]), options, prefix=prefix)[1], [6, 10])
-
-
-def test_repeated_rows_stay_side_by_side():
-    nested = {"a": tf.constant([[1, 2], [3, 4]]), "b": ()}
-    np.testing.assert_array_equal(repeat_rows(nested, 2)["a"], [[1, 2], [1, 2], [3, 4], [3, 4]])
 
 
 @pytest.mark.parametrize(("count", "k"), [(7, 3), (64, 5), (1000, 10), (4096, 70)])
@@ -370,7 +379,8 @@ def test_an_exported_graph_equals_python_for_every_batch_size_even_none(toy, sam
         search, extra = (sample, {"noise": noise}) if sampling else (beam_search, {})
         found = search(
             toy.step,
-            {"row": rows, "hash": tf.zeros_like(rows)},
+            {"hash": tf.zeros_like(rows)},
+            {"row": rows},
             source_lengths=tf.gather(SOURCE_LENGTHS, rows),
             source_time=SOURCE_TIME,
             options=options,

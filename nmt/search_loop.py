@@ -1,0 +1,146 @@
+"""The loop of a search: what it carries from token to token, and how rows leave it that are done.
+
+Of a large batch most rows are done long before the last. They leave, so that no step works for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from nmt.search_rules import IMPOSSIBLE, Rules, rules_of_rows
+from nmt.tokenizer import BOS, PAD
+
+# Rows leave once no larger share of the batch goes on: leaving copies what stays, which costs some part of a step.
+_CROWDED = 0.75
+
+
+class Beam(NamedTuple):
+    """Some hypotheses of each source row. One with rank -inf is not there. Fields that no option needs are ()."""
+
+    rank: tf.Tensor  # float32 [batch, size], what they are compared by
+    log_probability: tf.Tensor  # float32 [batch, size]
+    tokens: tf.Tensor  # int32 [batch, size, max_time]
+    slots: Any  # int32 [batch, size, max_time], the slot of the beam whose step wrote each token
+    coverage: Any  # float32 [batch, size, source_time], attention weights so far, summed over the steps
+    missing: Any  # int32 [batch, size, symbols], how often each required symbol is still to be written
+
+
+class Progress(NamedTuple):
+    """The loop variables. When sampling, hypotheses keep their slots: there are no `finished` and `num_finished`, and
+    the rank of one in `alive` is 0, or -inf once it has ended.
+    """
+
+    time: tf.Tensor  # int32 [], tokens written so far
+    source_rows: tf.Tensor  # int32 [batch], which rows of the first batch are left; below, batch is these only
+    tokens: tf.Tensor  # int32 [rows], the last ones
+    state: Any
+    alive: Beam
+    finished: Any  # Beam of n_best, best first
+    num_finished: Any  # int32 [batch], all that ever ended
+    weights: Any  # TensorArray of float32 [rows of the first batch, source_time], one a step; () where not asked for
+
+
+# Progress, memory and the rules of its rows -> progress after one more token, and the attention weights of that step.
+Advance = Callable[[Progress, Any, Rules], tuple[Progress, tf.Tensor]]
+
+
+def start_search(state: Any, rules: Rules, *, size: int, with_weights: bool) -> Progress:
+    """`size` empty hypotheses for each row, all of them alive."""
+    batch = tf.size(rules.maximum)
+    nothing = tf.zeros([batch, size])
+    history = tf.fill([batch, size, rules.max_time], PAD)
+    slots = tf.zeros_like(history) + tf.range(size)[:, tf.newaxis] if with_weights else ()  # each its own, at first
+    coverage = tf.zeros([batch, size, tf.shape(rules.source_mask)[2]]) if rules.options.coverage_penalty else ()
+    missing = () if rules.required is None else tf.repeat(rules.required[:, tf.newaxis], size, axis=1)
+    array = tf.TensorArray(tf.float32, rules.max_time, element_shape=[None, None]) if with_weights else ()
+    return Progress(
+        time=tf.constant(0),
+        source_rows=tf.range(batch),
+        tokens=tf.fill([batch * size], BOS),
+        state=take_rows(state, tf.repeat(tf.range(batch), size)),
+        alive=Beam(nothing, nothing, history, slots, coverage, missing),
+        finished=(),
+        num_finished=(),
+        weights=array,
+    )
+
+
+def run_loop(advance: Advance, progress: Progress, memory: Any, rules: Rules, *, size: int) -> tuple[Beam, Any]:
+    """Advances until no hypothesis is alive: what was found for each row of the batch, and Progress.weights."""
+    batch = tf.size(rules.maximum)
+
+    def leave(progress: Progress, found: Beam) -> tuple[Progress, Beam]:
+        """Advances until many rows are done, stores what was found for the rows there are, and drops those done."""
+        rows = progress.source_rows
+        places = _beam_rows(rows, size)[:, tf.newaxis]
+        read, own = take_rows(memory, tf.repeat(rows, size)), rules_of_rows(rules, rows)
+
+        def body(progress: Progress) -> tuple[Progress]:
+            advanced, weights = advance(progress, read, own)
+            if progress.weights:
+                of_all = tf.scatter_nd(places, weights, [batch * size, tf.shape(weights)[1]])
+                advanced = advanced._replace(weights=progress.weights.write(progress.time, of_all))
+            return (advanced,)
+
+        (progress,) = tf.while_loop(
+            _is_crowded, body, (progress,), maximum_iterations=rules.max_time, parallel_iterations=1
+        )
+        found = tf.nest.map_structure(
+            lambda all_, some: tf.tensor_scatter_nd_update(all_, rows[:, tf.newaxis], some), found, _found(progress)
+        )
+        return _drop_done(progress, size), found
+
+    variables = (progress, _found(progress))
+    progress, found = tf.while_loop(
+        lambda progress, _: (progress.time == 0) | (tf.size(progress.source_rows) > 0),
+        leave,
+        variables,
+        shape_invariants=tf.nest.map_structure(_of_any_batch, variables),
+        maximum_iterations=rules.max_time,
+        parallel_iterations=1,
+    )
+    return found, progress.weights
+
+
+def _found(progress: Progress) -> Beam:
+    return progress.finished or progress.alive
+
+
+def _goes_on(progress: Progress) -> tf.Tensor:
+    """Which rows have hypotheses alive: bool [batch]."""
+    return tf.reduce_any(progress.alive.rank > IMPOSSIBLE, axis=1)
+
+
+def _is_crowded(progress: Progress) -> tf.Tensor:
+    """Whether so many rows go on that none leaves. The first step is always made, to give `weights` a shape."""
+    going, rows = tf.math.count_nonzero(_goes_on(progress), dtype=tf.float32), tf.size(progress.source_rows)
+    return (progress.time == 0) | (going > _CROWDED * tf.cast(rows, tf.float32))
+
+
+def _drop_done(progress: Progress, size: int) -> Progress:
+    """The rows that go on."""
+    keep = tf.cast(tf.where(_goes_on(progress))[:, 0], tf.int32)
+    by_row = (progress.source_rows, progress.alive, progress.finished, progress.num_finished)
+    source_rows, alive, finished, num_finished = take_rows(by_row, keep)
+    tokens, state = take_rows((progress.tokens, progress.state), _beam_rows(keep, size))
+    return Progress(progress.time, source_rows, tokens, state, alive, finished, num_finished, progress.weights)
+
+
+def _beam_rows(rows: tf.Tensor, size: int) -> tf.Tensor:
+    """Where the hypotheses of `rows` int32 [batch] are: int32 [batch x size]."""
+    return tf.reshape(rows[:, tf.newaxis] * size + tf.range(size), [-1])
+
+
+def take_rows(nested: Any, rows: tf.Tensor) -> Any:
+    """The `rows` int32 [some] of each tensor of a nest."""
+    return tf.nest.map_structure(lambda tensor: tf.gather(tensor, rows), nested)
+
+
+def _of_any_batch(variable: tf.Tensor | tf.TensorArray) -> tf.TensorShape | None:
+    """The shape that a loop's variable keeps when rows leave."""
+    if isinstance(variable, tf.TensorArray):
+        return None
+    return tf.TensorShape([None, *variable.shape[1:]] if variable.shape.rank else [])
