@@ -110,7 +110,10 @@ class Decoder(keras.layers.Layer):
 
         Args: ids: int32 [columns], the only tokens there are to be logits of; None = all.
         """
-        kernel, bias = (weight.value if ids is None else tf.gather(weight.value, ids) for weight in self.output_weights)
+        # Tensors, as to gather from a variable makes each later reading of it a copy.
+        kernel, bias = (tf.convert_to_tensor(weight.value) for weight in self.output_weights)
+        if ids is not None:
+            kernel, bias = tf.gather(kernel, ids), tf.gather(bias, ids)
         return OutputLayer(tf.transpose(tf.cast(kernel, self.compute_dtype)), tf.cast(bias, tf.float32))
 
     def read(self, tokens, state, memory, training=False):
