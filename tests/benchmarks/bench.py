@@ -14,10 +14,13 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 OPENNMT_TF = str(Path(__file__).parent / "peers" / "opennmt_tf.py")  # its file says which Python runs it
 
@@ -45,36 +48,50 @@ def answer_repetitions(repetition: Callable[[], float]) -> None:
 def measure(contenders: Sequence[Contender], *, repetitions: int, cores: int) -> None:
     """Lets the contenders take turns on the first `cores` processor cores, and notes their speeds.
 
-    One that cannot start, such as a peer that is not installed, is reported and has no speeds.
+    One that cannot start, such as a peer that is not installed, or that dies, is reported and has no speeds.
     """
     allowed = sorted(os.sched_getaffinity(0))[:cores]
-    running = []
-    for contender in contenders:
-        process = subprocess.Popen(
-            contender.command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "OMP_NUM_THREADS": str(cores), "TF_CPP_MIN_LOG_LEVEL": "3"},
-            preexec_fn=lambda: os.sched_setaffinity(0, allowed),
-        )
-        if _answer(process) == "ready":
-            running.append((contender, process))
-        else:
-            _, errors = process.communicate()
-            print(f"{contender.name}: left out: {(errors.strip().splitlines() or ['no answer'])[-1]}", file=sys.stderr)
-    for _ in range(repetitions):
-        for contender, process in running:
-            process.stdin.write("\n")
-            process.stdin.flush()
-            result = _answer(process)
-            contender.speeds.append(result["work"] / result["seconds"])
-    for contender, process in running:
-        with open(f"/proc/{process.pid}/status") as status:
-            peak = next(line for line in status if line.startswith("VmHWM"))
-        contender.peak_megabytes = int(peak.split()[1]) / 1024
-        process.communicate()
+    with ExitStack() as files:
+        running = []
+        for contender in contenders:
+            # A file, as a pipe that nobody reads fills up, and then who writes waits for ever.
+            errors = files.enter_context(tempfile.TemporaryFile("w+"))
+            process = subprocess.Popen(
+                contender.command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env={**os.environ, "OMP_NUM_THREADS": str(cores), "TF_CPP_MIN_LOG_LEVEL": "3"},
+                preexec_fn=lambda: os.sched_setaffinity(0, allowed),
+            )
+            if _answer(process) == "ready":
+                running.append((contender, process, errors))
+            else:
+                _report_death(contender, process, errors)
+        for _ in range(repetitions):
+            for contender, process, errors in list(running):
+                process.stdin.write("\n")
+                process.stdin.flush()
+                result = _answer(process)
+                if isinstance(result, dict):
+                    contender.speeds.append(result["work"] / result["seconds"])
+                else:
+                    running.remove((contender, process, errors))
+                    contender.speeds.clear()
+                    _report_death(contender, process, errors)
+        for contender, process, _ in running:
+            with open(f"/proc/{process.pid}/status") as status:
+                peak = next(line for line in status if line.startswith("VmHWM"))
+            contender.peak_megabytes = int(peak.split()[1]) / 1024
+            process.communicate()
+
+
+def _report_death(contender: Contender, process: subprocess.Popen, errors: IO[str]) -> None:
+    process.communicate()
+    errors.seek(0)
+    last = (errors.read().strip().splitlines() or ["no answer"])[-1]
+    print(f"{contender.name}: left out: {last}", file=sys.stderr)
 
 
 def _answer(process: subprocess.Popen) -> object:
