@@ -16,7 +16,7 @@ MASKED = -1e9  # a score that softmax turns into an exact 0
 
 
 class Memory(NamedTuple):
-    """The source as the decoder sees it: only read while decoding, so it is repeated per beam once, never reordered."""
+    """The source as the decoder sees it: only read while decoding, so it is neither reordered nor repeated per beam."""
 
     values: tf.Tensor  # [batch, heads, source_time, size], of the products' dtype
     keys: tf.Tensor  # [batch, heads, source_time, units / heads]; likewise, but float32 for the additive score
@@ -48,7 +48,8 @@ class Attention(keras.layers.Layer):
         heads: independent heads (Vaswani et al. 2017, 3.2.2), a divisor of units. With more than one, values are
             projected to `units` and each head reads its share.
 
-    `memorize(values, mask)` prepares a source once; then call with queries [rows, time, units] and that Memory.
+    `memorize(values, mask)` prepares a source once; then call with queries [rows, time, units] and that Memory, which
+    has one row for each of them, or one for each so many neighbours (a beam).
     Returns context float32 [rows, time, size] and weights float32 [rows, time, source_time], the heads' mean, which sum
     to 1 over real positions and are 0 on padding.
     """
@@ -97,13 +98,18 @@ class Attention(keras.layers.Layer):
         return Memory(self._by_head(values), self._by_head(keys), mask)
 
     def call(self, queries, memory):
-        scores = self._scores(queries, Memory(*memory))  # [rows, heads, time, source_time]
+        memory = Memory(*memory)
+        rows, time = tf.shape(queries)[0], tf.shape(queries)[1]
+        batch, source_time = tf.unstack(tf.shape(memory.mask))
+        # The rows of a beam ask as further times would: so their memory is read once.
+        asked = tf.reshape(queries, [batch, rows // tf.maximum(batch, 1) * time, self.units])
+        scores = self._scores(asked, memory)  # [batch, heads, asked, source_time]
         masked = tf.where(memory.mask[:, tf.newaxis, tf.newaxis, :], scores, MASKED)
         weights = tf.nn.softmax(masked, axis=-1)
-        context = self._product(weights, memory.values)  # [rows, heads, time, depth]
-        context = tf.transpose(context, [0, 2, 1, 3])  # [rows, time, heads, depth]
-        rows, time = tf.shape(queries)[0], tf.shape(queries)[1]
-        return tf.reshape(context, [rows, time, self.context_size]), tf.reduce_mean(weights, axis=1)
+        context = self._product(weights, memory.values)  # [batch, heads, asked, depth]
+        context = tf.transpose(context, [0, 2, 1, 3])  # [batch, asked, heads, depth]
+        weights = tf.reduce_mean(weights, axis=1)  # [batch, asked, source_time]
+        return tf.reshape(context, [rows, time, self.context_size]), tf.reshape(weights, [rows, time, source_time])
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "units": self.units, "score": self.score, "heads": self.heads}
@@ -118,13 +124,13 @@ class Attention(keras.layers.Layer):
         return tf.transpose(split, [0, 2, 1, 3])
 
     def _scores(self, queries, memory: Memory):
-        """How well each query matches each key: [rows, heads, time, source_time]."""
+        """How well each of queries [batch, asked, units] matches each key: [batch, heads, asked, source_time]."""
         if SCORES[self.score].projects_queries:
             queries = self._product(queries, self.query_kernel)
         if self.score == "additive":
             queries += tf.cast(self.bias.value, queries.dtype)
             summed = self._by_head(queries)[..., tf.newaxis, :] + memory.keys[:, :, tf.newaxis]
-            # [rows, heads, time, source_time, depth] . [heads, depth]
+            # [batch, heads, asked, source_time, depth] . [heads, depth]
             return tf.einsum("bhtsd,hd->bhts", tf.tanh(summed), tf.cast(self.score_kernel.value, summed.dtype))
         scores = self._product(self._by_head(queries), memory.keys, transpose_b=True)
         return scores * self.depth**-0.5 if self.score == "scaled" else scores

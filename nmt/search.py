@@ -1,9 +1,9 @@
 """Beam search and sampling: pure TensorFlow functions that know no model and no text.
 
 The model enters as one function: `step(tokens int32 [rows], state, memory) -> (log_probabilities float32 [rows, vocab],
-state, weights float32 [rows, source_time])`. rows = batch x beam, beam-minor. `state` is what a step changes, `memory`
-what it only reads, such as what the encoder made; both are nests of tensors that lead with batch. The search repeats
-them per beam, and reorders the state as hypotheses survive.
+state, weights float32 [rows, source_time])`. rows = batch x beam, beam-minor. `state` is what a step changes, a nest of
+tensors [rows, ...]: the search repeats it per beam at the start and reorders it as hypotheses survive. `memory` is what
+a step only reads, such as what the encoder made, a nest of tensors [batch, ...].
 
 A row's result depends on that row alone: its limits come from its own source length, and once it is done nothing can
 change it. Everything runs inside a tf.function and an exported graph, for an empty batch too.

@@ -76,7 +76,7 @@ def run_loop(advance: Advance, progress: Progress, memory: Any, rules: Rules, *,
         """Advances until many rows are done, stores what was found for the rows there are, and drops those done."""
         rows = progress.source_rows
         places = _beam_rows(rows, size)[:, tf.newaxis]
-        read, own = take_rows(memory, tf.repeat(rows, size)), rules_of_rows(rules, rows)
+        read, own = take_rows(memory, rows), rules_of_rows(rules, rows)
 
         def body(progress: Progress) -> tuple[Progress]:
             advanced, weights = advance(progress, read, own)

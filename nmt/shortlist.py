@@ -53,3 +53,14 @@ def make_shortlist(
     needed = tf.reduce_any(listed == 0.0, axis=0) | (tf.range(vocabulary) < FIRST_SYMBOL + num_symbols)
     columns = tf.cast(tf.where(needed)[:, 0], tf.int32)
     return Shortlist(columns, tf.gather(listed, columns, axis=1))
+
+
+def forbid_unlisted(logits: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    """Takes each row's choice down to its own pieces.
+
+    Args: logits float32 [models, rows, columns], rows = batch x beam; bias float32 [batch, columns], see Shortlist.
+    """
+    shape = tf.shape(logits)
+    batch = tf.shape(bias)[0]
+    by_row = tf.reshape(logits, [shape[0], batch, shape[1] // tf.maximum(batch, 1), shape[2]])
+    return tf.reshape(by_row + bias[:, tf.newaxis], shape)

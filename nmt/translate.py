@@ -21,7 +21,7 @@ from nmt.losses import log_normalizers, token_log_probabilities
 from nmt.model import Seq2Seq
 from nmt.protect import Protection
 from nmt.search import Hypotheses, beam_search, count_symbols, length_limits, sample
-from nmt.shortlist import make_shortlist
+from nmt.shortlist import forbid_unlisted, make_shortlist
 from nmt.splitter import Splitter
 from nmt.tokenizer import EOS, FIRST_SYMBOL, PAD, Tokenizers
 
@@ -102,7 +102,7 @@ def _search(
         )
         logits = tf.stack(logits)[:, :, 0]  # [models, rows, vocab], or columns of the shortlist
         if shortlist:
-            logits += bias
+            logits = forbid_unlisted(logits, bias)
         log_probabilities = logits - log_normalizers(logits, tf.nn.softmax(logits))
         if len(models) == 1:
             return log_probabilities[0], states, weights[0][:, 0]

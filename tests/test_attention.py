@@ -100,6 +100,18 @@ def test_padding_changes_nothing_whatever_it_holds(normal, score):
     assert not np.any(tape.gradient(loss, padded).numpy()[~mask])
 
 
+@pytest.mark.parametrize("heads", [1, 2])
+@each_score
+def test_a_beam_reads_one_memory_as_if_each_of_its_rows_had_it(normal, score, heads):
+    layer = make(score, heads=heads)
+    beam = 4
+    queries, values = normal(ROWS * beam, TIME, UNITS), values_for(layer, normal)
+    repeated = layer.memorize(np.repeat(values, beam, axis=0), np.repeat(MASK, beam, axis=0))
+    for found, expected in zip(layer(queries, layer.memorize(values, MASK)), layer(queries, repeated), strict=True):
+        assert found.shape == expected.shape
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
 def test_a_row_without_any_real_position_gives_finite_results_and_gradients(normal):
     layer = make("additive")
     values = tf.constant(values_for(layer, normal))

@@ -36,7 +36,9 @@ class Toy:
 
     def step(self, tokens, state, memory):
         hashes = self.next_hash(state["hash"], tokens)
-        index = tf.stack([memory["row"], hashes], axis=1)
+        batch = tf.size(memory["row"])
+        row = tf.repeat(memory["row"], tf.size(tokens) // tf.maximum(batch, 1))
+        index = tf.stack([row, hashes], axis=1)
         return (
             tf.gather_nd(tf.constant(self.table), index),
             {"hash": hashes},
