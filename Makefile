@@ -2,7 +2,7 @@
 # Both set up .venv first and need nothing but Python 3.11, 3.12 or 3.13 (`make test PYTHON=/path/to/python` to choose).
 
 BIN := .venv/bin
-# Test processes at a time: each takes a core and 2 GB.
+# Test processes at a time: each takes a core and 5 GB.
 JOBS := 2
 CANDIDATES := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
 # TensorFlow 2.21 is built for these versions; Debian and Ubuntu package venv's ensurepip apart.
