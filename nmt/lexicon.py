@@ -57,23 +57,12 @@ def fit(pairs: Iterable[tuple[Ids, Ids]], source_vocabulary: int, target_vocabul
     sources, targets = zip(*pairs, strict=True)
     frequency = np.bincount(np.concatenate([np.asarray(ids, np.int64) for ids in targets]), minlength=target_vocabulary)
     links = list(_links(sources, targets, target_vocabulary))
-    unique = np.unique(np.concatenate([[-1], *(np.unique(each) for each in links)]))  # [links]; -1 = with padding
-    places = [np.searchsorted(unique, each).astype(np.int32) for each in links]  # each [rows, time, source_time]
-    source_piece, target_piece = np.divmod(unique, target_vocabulary)  # [links]
-    probability = np.ones(len(unique), np.float32)
-    probability[0] = 0.0
-    for _ in range(_ROUNDS):
-        expected = np.zeros(len(unique))
-        for place in places:
-            share = probability[place]
-            share /= np.maximum(share.sum(axis=-1, keepdims=True), np.finfo(np.float32).tiny)
-            expected += np.bincount(place.ravel(), weights=share.ravel(), minlength=len(unique))
-        total = np.bincount(source_piece[1:], weights=expected[1:], minlength=source_vocabulary)
-        probability[1:] = expected[1:] / np.maximum(total[source_piece[1:]], np.finfo(np.float32).tiny)
+    pair, probability = _translation_probabilities(links, source_vocabulary, target_vocabulary)
+    source_piece, target_piece = np.divmod(pair, target_vocabulary)
     frequent = np.argsort(-frequency, kind="stable")[:LISTED]
     frequent = frequent[frequency[frequent] > 0]
     # What is listed for every piece need not be listed for one.
-    rare = np.flatnonzero(~np.isin(target_piece, frequent) & (unique >= 0))
+    rare = np.flatnonzero(~np.isin(target_piece, frequent))
     order = rare[np.lexsort((-probability[rare], source_piece[rare]))]
     of_piece = source_piece[order]
     rank = np.arange(len(order)) - np.searchsorted(of_piece, of_piece) + joint
@@ -85,6 +74,30 @@ def fit(pairs: Iterable[tuple[Ids, Ids]], source_vocabulary: int, target_vocabul
     lexicon[BOS] = EOS
     lexicon[BOS, : len(frequent)] = frequent
     return lexicon
+
+
+def _translation_probabilities(
+    links: list[np.ndarray], source_vocabulary: int, target_vocabulary: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """IBM Model 1's t(target piece | source piece) of all pairs of pieces in `links`.
+
+    Returns: the pairs int64 [pairs], numbered as in `links`; their probabilities float32 [pairs].
+    """
+    unique = np.unique(np.concatenate([[-1], *(np.unique(each) for each in links)]))  # -1 = with padding, at place 0
+    places = [np.searchsorted(unique, each).astype(np.int32) for each in links]  # each [rows, time, source_time]
+    source_piece = unique // target_vocabulary
+    probability = np.ones(len(unique), np.float32)
+    probability[0] = 0.0
+    tiny = np.finfo(np.float32).tiny
+    for _ in range(_ROUNDS):
+        expected = np.zeros(len(unique))
+        for place in places:
+            share = probability[place]
+            share /= np.maximum(share.sum(axis=-1, keepdims=True), tiny)
+            expected += np.bincount(place.ravel(), weights=share.ravel(), minlength=len(unique))
+        total = np.bincount(source_piece[1:], weights=expected[1:], minlength=source_vocabulary)
+        probability[1:] = expected[1:] / np.maximum(total[source_piece[1:]], tiny)
+    return unique[1:], probability[1:]
 
 
 def _links(sources: tuple[Ids, ...], targets: tuple[Ids, ...], target_vocabulary: int) -> Iterator[np.ndarray]:
