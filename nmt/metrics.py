@@ -137,7 +137,8 @@ def paired_bootstrap(
 def _metrics(tokenize: str, *, lowercase: bool, with_ter: bool) -> dict[str, BLEU | CHRF | TER]:
     """The metrics by the names that sacrebleu gives them."""
     metrics: dict[str, BLEU | CHRF | TER] = {
-        "BLEU": BLEU(tokenize=tokenize, lowercase=lowercase),
+        # force: it need not warn of tokenized text where that is what was said.
+        "BLEU": BLEU(tokenize=tokenize, lowercase=lowercase, force=tokenize == "none"),
         "chrF2": CHRF(lowercase=lowercase),
     }
     if with_ter:

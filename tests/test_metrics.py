@@ -141,3 +141,10 @@ def test_nothing_to_score_or_to_compare_is_refused():
 def test_importing_the_metrics_imports_no_tensorflow():
     code = "import sys, nmt.metrics; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("tokenize", "warned"), [("none", False), ("13a", True)])
+def test_text_that_is_said_to_be_tokenized_is_scored_without_a_warning_that_it_is(tokenize, warned, caplog):
+    lines = ["ein hund läuft ."] * 200
+    assert score(lines, lines, tokenize=tokenize).bleu.value == pytest.approx(100.0)
+    assert bool(caplog.records) == warned
