@@ -39,20 +39,23 @@ def make_shortlist(
         num_symbols: so many ids from FIRST_SYMBOL on, and the joiner after them, are always there.
         prefix: int32 [batch, prefix_time] or None: pieces that will be written in any case.
     """
-    batch = tf.shape(source)[0]
-    likely = tf.reshape(tf.gather(lexicon[:, :size], source), [batch, tf.shape(source)[1] * size])
-    always = tf.concat([tf.range(min(vocabulary, FIRST_SYMBOL + num_symbols + 1)), lexicon[BOS]], axis=0)
-    ids = tf.concat([likely, tf.repeat(always[tf.newaxis], batch, axis=0)], axis=1)
+    batch, source_time = tf.unstack(tf.shape(source))
+    reserved = tf.range(min(vocabulary, FIRST_SYMBOL + num_symbols + 1))
+    always = _marked(tf.concat([reserved, lexicon[BOS]], axis=0)[tf.newaxis], vocabulary)  # [1, vocabulary]
+    ids = tf.reshape(tf.gather(lexicon[:, :size], source), [batch, source_time * size])
     if prefix is not None:
         ids = tf.concat([ids, prefix], axis=1)  # [batch, listed]
-    rows = tf.broadcast_to(tf.range(batch)[:, tf.newaxis], tf.shape(ids))
-    listed = tf.tensor_scatter_nd_update(
-        tf.fill([batch, vocabulary], IMPOSSIBLE), tf.stack([rows, ids], axis=-1), tf.zeros_like(ids, tf.float32)
-    )
-    # For an empty batch too there are the columns that rules speak of.
-    needed = tf.reduce_any(listed == 0.0, axis=0) | (tf.range(vocabulary) < FIRST_SYMBOL + num_symbols)
-    columns = tf.cast(tf.where(needed)[:, 0], tf.int32)
-    return Shortlist(columns, tf.gather(listed, columns, axis=1))
+    listed = _marked(ids, vocabulary) | always  # [batch, vocabulary]
+    columns = tf.cast(tf.where(tf.reduce_any(listed, axis=0) | always[0])[:, 0], tf.int32)
+    return Shortlist(columns, tf.where(tf.gather(listed, columns, axis=1), 0.0, IMPOSSIBLE))
+
+
+def _marked(ids: tf.Tensor, vocabulary: int) -> tf.Tensor:
+    """Which pieces are among `ids` int32 [rows, listed]: bool [rows, vocabulary]."""
+    rows, listed = tf.unstack(tf.shape(ids))
+    row = tf.repeat(tf.range(rows)[:, tf.newaxis], listed, axis=1)
+    none = tf.fill([rows, vocabulary], False)
+    return tf.tensor_scatter_nd_update(none, tf.stack([row, ids], axis=-1), tf.fill([rows, listed], True))
 
 
 def forbid_unlisted(logits: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
