@@ -127,9 +127,9 @@ def print_table(title: str, unit: str, contenders: Sequence[Contender], *, again
         print("| " + " | ".join(cells) + " |")
 
 
-def arguments(description: str) -> argparse.ArgumentParser:
+def arguments(description: str, *, repetitions: int = 7) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--repetitions", type=int, default=7, help="turns of each contender (7)")
+    parser.add_argument("--repetitions", type=int, default=repetitions, help=f"turns of each contender ({repetitions})")
     parser.add_argument("--cores", type=int, default=1, help="processor cores each may use (1)")
     parser.add_argument("--contender", help=argparse.SUPPRESS)  # this process is one
     return parser

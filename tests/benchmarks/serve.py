@@ -1,6 +1,6 @@
 """How long one line takes in an exported model: through the Session that servers use, `nmt serve`'s REST and its gRPC.
 
-    python tests/benchmarks/serve.py RUN [--requests 200] [--cores 1]
+    python tests/benchmarks/serve.py RUN [--repetitions 200] [--cores 1]
 
 The run is exported and loaded once for the Session and once for the server, which is a process of its own. Lines of the
 run's validation set are sent one at a time, each to all three before the next.
@@ -45,9 +45,8 @@ def latencies(asks: dict[str, Callable[[str], object]], lines: list[str]) -> dic
 
 
 def main() -> None:
-    parser = arguments(__doc__.splitlines()[0])
+    parser = arguments(__doc__.splitlines()[0], repetitions=200)
     parser.add_argument("run", help="directory of a trained run")
-    parser.add_argument("--requests", type=int, default=200, help="lines, after the first (200)")
     options = parser.parse_args()
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])
     if options.contender:
@@ -62,7 +61,7 @@ def main() -> None:
 
     run = Run.open(options.run)
     sources = itertools.cycle(source for source, _ in read_pairs(run.config.data.validation))
-    lines = list(itertools.islice(sources, options.requests + 1))
+    lines = list(itertools.islice(sources, options.repetitions + 1))
     with tempfile.TemporaryDirectory() as directory:
         began_at = time.perf_counter()
         version = export(run, directory)
@@ -84,7 +83,7 @@ def main() -> None:
     print(f"\nOne line at a time, beam {run.config.search.beam_size}, {options.cores} core(s); {machine()}\n")
     words = np.mean([len(line.split()) for line in lines])
     print(f"{megabytes:.1f} MB, exported in {exported - began_at:.1f} s, loaded and warm in {loaded - exported:.1f} s;")
-    print(f"{options.requests} lines of {words:.1f} words on average\n")
+    print(f"{options.repetitions} lines of {words:.1f} words on average\n")
     print("| ms | first request | " + " | ".join(f"p{percentile}" for percentile in PERCENTILES) + " |")
     print("|" + "---|" * (2 + len(PERCENTILES)))
     for way, (first, *others) in taken.items():
