@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from nmt.attention import Attention, Memory
 from nmt.config import ModelConfig
+from nmt.embedding import Embedding
 from nmt.lstm import LSTM, StackedLSTM
 from nmt.lstm_kernel import LSTMState, product
 
@@ -28,8 +29,8 @@ class DecoderState(NamedTuple):
 class OutputLayer(NamedTuple):
     """Turns attentional vectors into logits.
 
-    The weights have a row for each token, as embeddings do. A product of a few rows with such a matrix turns it round
-    each time, which takes longer than all else in the step.
+    A matrix with a row for each token, as embeddings are, would be turned round for each product with the few rows of a
+    step, which takes longer than all else in it; to turn it round once a search is a tenth of a short sentence.
     """
 
     kernel: tf.Tensor  # [size, vocab], of the products' dtype
@@ -43,15 +44,19 @@ class Decoder(keras.layers.Layer):
         config: the model's settings.
         vocabulary: number of target tokens.
         embedding: of the target; with tied embeddings its matrix is the output's too (Press & Wolf 2017).
+        by_column: the output layer's matrix, the embedding's where they are tied, is [size, vocab].
 
     `start(outputs, mask, final_state)` turns what the encoder returns into a Memory and the first DecoderState; then
     call with tokens int32 [rows, time], that state and that memory.
     Returns logits float32 [rows, time, vocab], the next DecoderState, and attention weights [rows, time, source_time].
     """
 
-    def __init__(self, config: ModelConfig, vocabulary: int, embedding: keras.layers.Embedding, **options):
+    def __init__(
+        self, config: ModelConfig, vocabulary: int, embedding: Embedding, *, by_column: bool = False, **options
+    ):
         super().__init__(autocast=False, **options)
         self.tied = config.tied_embeddings != "none"
+        self.by_column = by_column
         self.input_feeding = config.decoder.input_feeding
         self.embedding = embedding
         policy = self.dtype_policy
@@ -80,14 +85,15 @@ class Decoder(keras.layers.Layer):
         """`encoder_size`: the last dimension of the encoder's outputs."""
         units, readout_size = self.first.units, self.readout.units
         feed_size = readout_size if self.input_feeding else 0
-        self.first.build((None, None, self.embedding.output_dim + feed_size))
+        self.first.build((None, None, self.embedding.size + feed_size))
         self.attention.build(encoder_size)
         context_size = self.attention.context_size
         self.upper.build((None, None, units), (None, None, context_size))
         self.bridge.build((None, 2 * encoder_size))
         self.readout.build((None, None, units + context_size))
         if not self.tied:
-            self.output_kernel = self.add_weight((self.vocabulary, readout_size), name="output_kernel", autocast=False)
+            shape = (readout_size, self.vocabulary) if self.by_column else (self.vocabulary, readout_size)
+            self.output_kernel = self.add_weight(shape, name="output_kernel", autocast=False)
         self.output_bias = self.add_weight((self.vocabulary,), initializer="zeros", name="output_bias", autocast=False)
         self.built = True
 
@@ -113,8 +119,9 @@ class Decoder(keras.layers.Layer):
         # Tensors, as to gather from a variable makes each later reading of it a copy.
         kernel, bias = (tf.convert_to_tensor(weight.value) for weight in self.output_weights)
         if ids is not None:
-            kernel, bias = tf.gather(kernel, ids), tf.gather(bias, ids)
-        return OutputLayer(tf.transpose(tf.cast(kernel, self.compute_dtype)), tf.cast(bias, tf.float32))
+            kernel, bias = tf.gather(kernel, ids, axis=int(self.by_column)), tf.gather(bias, ids)
+        kernel = tf.cast(kernel, self.compute_dtype)
+        return OutputLayer(kernel if self.by_column else tf.transpose(kernel), tf.cast(bias, tf.float32))
 
     def read(self, tokens, state, memory, training=False):
         """As `call`, with what the output layer reads, the attentional vectors [rows, time, size], for the logits."""
@@ -125,7 +132,7 @@ class Decoder(keras.layers.Layer):
 
     @property
     def output_weights(self):
-        """The output layer's kernel [vocab, size] and bias [vocab]."""
+        """The output layer's kernel [vocab, size], or [size, vocab] where it is by_column, and bias [vocab]."""
         return (self.embedding.embeddings if self.tied else self.output_kernel), self.output_bias
 
     def _layers_of_state(self):

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from nmt.config import ModelConfig
+from nmt.embedding import Embedding
 from nmt.lstm import StackedLSTM
 from nmt.tokenizer import PAD
 
@@ -18,7 +19,7 @@ class Encoder(keras.layers.Layer):
     LSTMState of the last layer.
     """
 
-    def __init__(self, config: ModelConfig, embedding: keras.layers.Embedding, **options):
+    def __init__(self, config: ModelConfig, embedding: Embedding, **options):
         super().__init__(autocast=False, **options)
         self.embedding = embedding
         self.dropout = keras.layers.Dropout(config.dropout.embedding, dtype="float32")

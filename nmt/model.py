@@ -16,6 +16,7 @@ from nmt.attention import Memory
 from nmt.config import Config, ModelConfig
 from nmt.data import Batch
 from nmt.decoder import Decoder, DecoderState
+from nmt.embedding import Embedding
 from nmt.encoder import Encoder
 from nmt.losses import summed_loss
 from nmt.tokenizer import PAD
@@ -27,21 +28,45 @@ POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 class Seq2Seq(keras.Model):
     """Encoder-decoder with attention.
 
+    Args:
+        by_column: lay the output layer's matrix out as [size, vocab], for a model that only translates.
+
     Call with source int32 [batch, source_time] and target_in int32 [batch, time], padded with PAD.
     Returns logits float32 [batch, time, vocab] for the token after each of target_in's.
     """
 
-    def __init__(self, config: ModelConfig, source_vocabulary: int, target_vocabulary: int, **options):
+    def __init__(
+        self,
+        config: ModelConfig,
+        source_vocabulary: int,
+        target_vocabulary: int,
+        *,
+        by_column: bool = False,
+        **options,
+    ):
         super().__init__(autocast=False, **options)
-        source_embedding = _embedding(source_vocabulary, config, "source_embedding", self.variable_dtype)
-        if config.tied_embeddings == "all":
+        shape = {"size": config.embedding_size, "spread": config.embedding_range, "dtype": self.variable_dtype}
+        tied = config.tied_embeddings
+        source_embedding = Embedding(
+            source_vocabulary, by_column=by_column and tied == "all", name="source_embedding", **shape
+        )
+        if tied == "all":
             target_embedding = source_embedding
         else:
-            target_embedding = _embedding(target_vocabulary, config, "target_embedding", self.variable_dtype)
+            target_embedding = Embedding(
+                target_vocabulary, by_column=by_column and tied == "target", name="target_embedding", **shape
+            )
         policy = self.dtype_policy
         self.encoder = Encoder(config, source_embedding, dtype=policy, name="encoder")
-        self.decoder = Decoder(config, target_vocabulary, target_embedding, dtype=policy, name="decoder")
+        self.decoder = Decoder(
+            config, target_vocabulary, target_embedding, by_column=by_column, dtype=policy, name="decoder"
+        )
         self.decoder.build(config.units)
+
+    @property
+    def turned(self) -> frozenset[str]:
+        """Paths of the weights that are the transposes of what a model without `by_column` has."""
+        return frozenset([self.decoder.output_weights[0].path] if self.decoder.by_column else [])
 
     def encode(self, source, training=False) -> tuple[Memory, DecoderState]:
         """What decoding starts from."""
@@ -77,13 +102,6 @@ class Seq2Seq(keras.Model):
         return loss / passes
 
 
-def _embedding(vocabulary: int, config: ModelConfig, name: str, dtype: str) -> keras.layers.Embedding:
-    initializer = keras.initializers.RandomUniform(-config.embedding_range, config.embedding_range)
-    return keras.layers.Embedding(
-        vocabulary, config.embedding_size, embeddings_initializer=initializer, dtype=dtype, name=name
-    )
-
-
 def build_model(
     config: Config,
     *,
@@ -96,12 +114,14 @@ def build_model(
 
     Args:
         precision: "float32" or "bfloat16", of the matrix products; states and softmax are float32 in any case.
-        trainable: keep the weights in float32 too; else they have the precision of the products, and no product has to
-            cast them.
+        trainable: keep the weights in float32 too; else they have the precision of the products, and the output layer
+            lies as they want it, so that no product has to cast or turn them.
     """
     keras.utils.set_random_seed(config.seed)
     policy = keras.DTypePolicy(POLICIES[precision] if trainable else precision)
-    model = Seq2Seq(config.model, source_vocabulary, target_vocabulary, dtype=policy, name="model")
+    model = Seq2Seq(
+        config.model, source_vocabulary, target_vocabulary, by_column=not trainable, dtype=policy, name="model"
+    )
     tokens = tf.ones([1, 2], tf.int32)
     model(tokens, tokens)  # creates the weights
     return model

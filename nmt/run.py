@@ -233,7 +233,7 @@ class Run:
             precision=precision,
             trainable=False,
         )
-        assign_weights(model.weights, weights)
+        assign_weights(model, weights)
         return model
 
     def save_calibration(self, calibration: Calibration) -> None:
@@ -293,17 +293,18 @@ class Run:
         return [*best, *last, *map(str, sorted(steps))]
 
 
-def assign_weights(variables, weights: Arrays) -> None:
-    """Sets Keras variables from arrays by path.
+def assign_weights(model: Seq2Seq, weights: Arrays) -> None:
+    """Sets a model's weights from arrays by path.
 
     Raises:
         ValueError: if the two do not fit each other.
     """
-    missing = {variable.path for variable in variables} ^ weights.keys()
+    missing = {variable.path for variable in model.weights} ^ weights.keys()
     if missing:
         raise ValueError(f"these weights are of another model: {sorted(missing)[0]} is only in one of the two")
-    for variable in variables:
-        variable.assign(weights[variable.path])
+    for variable in model.weights:
+        array = weights[variable.path]
+        variable.assign(array.T if variable.path in model.turned else array)
 
 
 def save_arrays(path: Path, arrays: Arrays, metadata: Mapping[str, Any]) -> None:

@@ -39,7 +39,7 @@ class Validator:
         Returns: loss, the mean negative log-probability of a target token, without label smoothing; perplexity, its
             exponential; bleu and chrf of the translations, 0..100.
         """
-        assign_weights(self._model.weights, weights)
+        assign_weights(self._model, weights)
         loss = -float(
             np.mean(np.concatenate(self._translator.score(self._sources, self._references)), dtype=np.float64)
         )

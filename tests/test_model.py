@@ -15,6 +15,7 @@ from nmt.losses import token_log_probabilities
 from nmt.lstm import LSTM, BidirectionalLSTM
 from nmt.model import Seq2Seq, build_model
 from nmt.presets import PRESETS
+from nmt.run import assign_weights
 from nmt.tokenizer import PAD
 
 BATCH = Batch(SOURCE, TARGET_IN, np.where(TARGET_IN != PAD, np.maximum(TARGET_IN, 3), PAD))
@@ -92,8 +93,7 @@ def test_a_bfloat16_model_to_translate_with_has_bfloat16_weights_and_float32_sta
     sizes = {"source_vocabulary": VOCABULARY, "target_vocabulary": VOCABULARY}
     exact = build_model(config, **sizes)
     narrow = build_model(config, **sizes, precision="bfloat16", trainable=False)
-    for weight, same in zip(narrow.weights, exact.weights, strict=True):
-        weight.assign(same.numpy())
+    assign_weights(narrow, {weight.path: weight.numpy() for weight in exact.weights})
     memory, state = narrow.encode(SOURCE)
     found, state, _ = step_by_step(narrow, TARGET_IN, state, memory)
 
@@ -101,6 +101,23 @@ def test_a_bfloat16_model_to_translate_with_has_bfloat16_weights_and_float32_sta
     assert {found.dtype, *(part.dtype for part in tf.nest.flatten(state))} == {tf.float32}
     real = TARGET_IN != PAD
     assert 0 < np.abs(found - exact(SOURCE, TARGET_IN))[real].max() < 0.1
+
+
+@pytest.mark.parametrize("tied", ["none", "target", "all"])
+def test_to_translate_the_output_layer_lies_by_column_and_says_the_same(tied, tmp_path):
+    config = tiny_job(tmp_path, "tokenizer.joint=true", f"model.tied_embeddings={tied}")
+    sizes = {"source_vocabulary": VOCABULARY, "target_vocabulary": VOCABULARY}
+    by_row, by_column = build_model(config, **sizes), build_model(config, **sizes, trainable=False)
+    assign_weights(by_column, {weight.path: weight.numpy() for weight in by_row.weights})
+    kernel = by_column.decoder.output_weights[0]
+    chosen = tf.constant([3, 7, 8])
+
+    assert kernel.shape[1] == VOCABULARY
+    np.testing.assert_array_equal(kernel, tf.transpose(by_row.decoder.output_weights[0]))
+    np.testing.assert_allclose(by_column(SOURCE, TARGET_IN), by_row(SOURCE, TARGET_IN), rtol=1e-5, atol=1e-5)
+    for ids in (None, chosen):
+        for found, expected in zip(by_column.decoder.output_layer(ids), by_row.decoder.output_layer(ids), strict=True):
+            np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize(("tied", "matrices"), [("none", 3), ("target", 2), ("all", 1)])
