@@ -1,4 +1,4 @@
-"""Imports TensorFlow without its start-up chatter."""
+"""Imports TensorFlow, with its faster products and without its start-up chatter."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ def import_tensorflow() -> None:
     """
     os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the user's keras.json says: nothing else works here
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    # oneDNN's products: TensorFlow uses them of itself only where there is AVX-512, and on AVX2 they are faster, too.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         return
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
