@@ -22,7 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-OPENNMT_TF = str(Path(__file__).parent / "peers" / "opennmt_tf.py")  # its file says which Python runs it
+# Whole systems, each run by a Python of its own: their files say how to make it.
+PEERS = {"OpenNMT-tf": "opennmt_tf.py", "Joey NMT": "joey.py"}
 
 
 @dataclass
@@ -133,6 +134,40 @@ def arguments(description: str, *, repetitions: int = 7) -> argparse.ArgumentPar
     parser.add_argument("--cores", type=int, default=1, help="processor cores each may use (1)")
     parser.add_argument("--contender", help=argparse.SUPPRESS)  # this process is one
     return parser
+
+
+def add_systems(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of a comparison of whole systems: our precisions, and the Python of each of PEERS."""
+    both = ("float32", "bfloat16")
+    help_ = "of our matrix products (both); where a processor has no bfloat16 instructions, that takes for ever"
+    parser.add_argument("--precisions", nargs="+", choices=both, default=both, help=help_)
+    for name, file in PEERS.items():
+        flag = f"--{name.lower().replace(' ', '-')}"
+        parser.add_argument(flag, help=f"the Python of an environment with {name}, see peers/{file}", metavar="PYTHON")
+
+
+def peers(options: argparse.Namespace, *arguments: object) -> list[Contender]:
+    """Those whose Python was given, each with the `arguments` of `answer_as_peer`."""
+    given = {name: getattr(options, name.lower().replace(" ", "_").replace("-", "_")) for name in PEERS}
+    folder = Path(__file__).parent / "peers"
+    return [
+        Contender(name, [python, str(folder / PEERS[name]), *map(str, arguments)])
+        for name, python in given.items()
+        if python
+    ]
+
+
+def answer_as_peer(training: Callable[..., Callable], translating: Callable[..., Callable]) -> None:
+    """The side of a peer: `training(path)` and `translating(path, beam_size, rows)` prepare and return a repetition."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("arrays", help="what train.py or translate.py has saved")
+    parser.add_argument("--beam-size", type=int)
+    parser.add_argument("--rows", type=int)
+    options = parser.parse_args()
+    if options.beam_size:
+        answer_repetitions(translating(options.arrays, options.beam_size, options.rows))
+    else:
+        answer_repetitions(training(options.arrays))
 
 
 def contender_command(script: str, name: str, *options: object) -> list[str]:

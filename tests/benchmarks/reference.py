@@ -6,12 +6,17 @@ Weights are random: speed does not depend on them. Lengths are like those of ima
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from nmt.config import Config
 from nmt.data import Batch, make_batch
 
 VOCABULARY = 8000
+
+
+EMBEDDING, UNITS = 256, 512
 
 
 def config(**sections) -> Config:
@@ -41,3 +46,43 @@ def batches(count: int, *, rows: int = 64, vocabulary: int = VOCABULARY, mean_le
         targets = np.maximum(group + random.integers(-1, 2, size=rows), 1)
         made.append(make_batch([ids(length) for length in group], [ids(length) for length in targets]))
     return [made[number] for number in random.permutation(count)]
+
+
+def products(
+    *, source: int, target: int, tokens: int, units: int = UNITS, vocabulary: int = VOCABULARY
+) -> list[tuple[int, int, int]]:
+    """The model's matrix products as (m, k, n) of [m, k] x [k, n], as few and as large as they could be. Left out are
+    the attention's two with the source, well below a hundredth of all.
+
+    Args: positions, padding included, of all rows' source and target; tokens: target positions that need logits.
+    """
+    half = units // 2
+    return [
+        (source, EMBEDDING + half, 4 * half),  # the encoder forwards
+        (source, EMBEDDING + half, 4 * half),  # and backwards
+        (source, units, units),  # the attention's keys
+        (target, EMBEDDING + units, 4 * units),  # the decoder
+        (target, 2 * units, units),  # the attentional vector
+        (tokens, units, vocabulary),
+    ]
+
+
+def multiply(shapes: list[tuple[int, int, int]], precision: str, *, backward: bool) -> Callable[[], None]:
+    """A function that makes such products and nothing else, with `backward` their gradients' too: the limit."""
+    import tensorflow as tf
+
+    def matrix(*shape):
+        return tf.cast(tf.random.normal(shape), precision)
+
+    operands = [(matrix(m, k), matrix(k, n), matrix(m, n) if backward else None) for m, k, n in shapes]
+
+    @tf.function(autograph=False)
+    def run():
+        made = []
+        for left, right, gradient in operands:
+            made.append(tf.matmul(left, right))
+            if backward:
+                made += [tf.matmul(gradient, right, transpose_b=True), tf.matmul(left, gradient, transpose_a=True)]
+        return [product[0, 0] for product in made]  # read, or they would not be made
+
+    return lambda: [float(corner) for corner in run()]

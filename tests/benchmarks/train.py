@@ -1,8 +1,8 @@
-"""Training the whole model (see reference.py): target tokens a second, against OpenNMT-tf.
+"""Training the whole model (see reference.py): target tokens a second, against OpenNMT-tf and Joey NMT.
 
-    python tests/benchmarks/train.py [--cores 1] [--opennmt-tf ENVIRONMENT/bin/python]
+    python tests/benchmarks/train.py [--cores 1] [--opennmt-tf PYTHON] [--joey-nmt PYTHON]
 
-peers/opennmt_tf.py says how to make that environment.
+The files in peers/ say how to make the environments that these belong to.
 """
 
 from __future__ import annotations
@@ -12,12 +12,24 @@ from types import SimpleNamespace
 
 import numpy as np
 import reference
-from bench import OPENNMT_TF, Contender, answer_repetitions, arguments, contender_command, machine, measure, print_table
+from bench import (
+    PEERS,
+    Contender,
+    add_systems,
+    answer_repetitions,
+    arguments,
+    contender_command,
+    machine,
+    measure,
+    peers,
+    print_table,
+)
 
 BATCHES = 8  # a repetition
 
 
 def contend(precision: str, options) -> None:
+    """One that trains."""
     from nmt.startup import import_tensorflow
 
     import_tensorflow()
@@ -43,39 +55,63 @@ def contend(precision: str, options) -> None:
     answer_repetitions(repetition)
 
 
+def contend_products(precision: str, options) -> None:
+    """One that only makes the matrix products of such steps."""
+    from nmt.startup import import_tensorflow
+
+    import_tensorflow()
+    steps, tokens = [], 0
+    for batch in make_batches(options):
+        real = int(np.count_nonzero(batch.target_out))
+        shapes = reference.products(
+            source=batch.source.size,
+            target=batch.target_out.size,
+            tokens=real,
+            units=options.units,
+            vocabulary=options.vocabulary,
+        )
+        steps.append(reference.multiply(shapes, precision, backward=True))
+        tokens += real
+
+    def repetition():
+        for step in steps:
+            step()
+        return tokens
+
+    answer_repetitions(repetition)
+
+
 def make_batches(options):
     return reference.batches(BATCHES, rows=options.rows, vocabulary=options.vocabulary, mean_length=options.mean_length)
 
 
 def main() -> None:
     parser = arguments(__doc__.splitlines()[0])
-    parser.add_argument("--opennmt-tf", help="the Python of an environment with OpenNMT-tf")
-    parser.add_argument("--units", type=int, default=512, help="of our LSTMs (512, the only size of the peer)")
+    add_systems(parser)
+    parser.add_argument("--units", type=int, default=512, help="of our LSTMs (512, the only size of the peers)")
     parser.add_argument("--vocabulary", type=int, default=reference.VOCABULARY, help="tokens (8000)")
     parser.add_argument("--rows", type=int, default=64, help="sentence pairs a batch (64)")
     parser.add_argument("--mean-length", type=int, default=14, help="pieces a sentence, about (14)")
     options = parser.parse_args()
     if options.contender:
-        contend(options.contender, options)
+        system, precision = options.contender.split()
+        {"nmt": contend, "matmul": contend_products}[system](precision, options)
         return
-    names = ("units", "vocabulary", "rows", "mean_length")
-    flags = [part for name in names for part in (f"--{name.replace('_', '-')}", getattr(options, name))]
-    contenders = [
-        Contender(f"nmt {precision}", contender_command(__file__, precision, *flags))
-        for precision in ("float32", "bfloat16")
-    ]
+    sizes = ("units", "vocabulary", "rows", "mean_length")
+    flags = [part for name in sizes for part in (f"--{name.replace('_', '-')}", getattr(options, name))]
+    ours, limits = ([f"{system} {precision}" for precision in options.precisions] for system in ("nmt", "matmul"))
+    contenders = [Contender(name, contender_command(__file__, name, *flags)) for name in (*ours, *limits)]
     with tempfile.NamedTemporaryFile(suffix=".npz") as file:
         arrays = {"vocabulary": options.vocabulary, "batches": BATCHES}
         for number, batch in enumerate(make_batches(options)):
             arrays |= {f"{part}_{number}": ids for part, ids in batch._asdict().items()}
         np.savez(file, **arrays)
         file.flush()
-        if options.opennmt_tf:
-            contenders.append(Contender("OpenNMT-tf", [options.opennmt_tf, OPENNMT_TF, file.name]))
+        contenders += peers(options, file.name)
         measure(contenders, repetitions=options.repetitions, cores=options.cores)
     shape = f"{options.units} units, vocabulary {options.vocabulary:,}, {options.rows} rows of {options.mean_length}"
     title = f"Training, {shape}, {options.cores} core(s); {machine()}"
-    print_table(title, "target tokens/s", contenders, against=["nmt float32", "OpenNMT-tf"])
+    print_table(title, "target tokens/s", contenders, against=[ours[0], *PEERS, *limits])
 
 
 if __name__ == "__main__":

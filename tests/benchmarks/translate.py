@@ -1,10 +1,11 @@
-"""Translating with the whole model (see reference.py): sentences a second, against OpenNMT-tf and CTranslate2.
+"""Translating with the whole model (see reference.py): sentences a second, against other systems.
 
-    python tests/benchmarks/translate.py [--beam-size 5] [--rows 64] [--cores 1] [--opennmt-tf ENVIRONMENT/bin/python]
+    python tests/benchmarks/translate.py [--beam-size 5] [--rows 64] [--opennmt-tf PYTHON] [--joey-nmt PYTHON]
 
 Every sentence has 14 pieces and every translation is made to have 14, so that all do the same number of steps.
 CTranslate2, which runs no recurrent models, translates with a Transformer-Tiny of 4 + 4 layers of 128; it is
-a contender where it is installed (pip install -e '.[bench]'). peers/opennmt_tf.py says how to make that environment.
+a contender where it is installed (pip install -e '.[bench]'). The files in peers/ say how to make
+the environments of the other two.
 """
 
 from __future__ import annotations
@@ -13,7 +14,18 @@ import tempfile
 
 import numpy as np
 import reference
-from bench import OPENNMT_TF, Contender, answer_repetitions, arguments, contender_command, machine, measure, print_table
+from bench import (
+    PEERS,
+    Contender,
+    add_systems,
+    answer_repetitions,
+    arguments,
+    contender_command,
+    machine,
+    measure,
+    peers,
+    print_table,
+)
 
 LENGTH = 14
 SENTENCES = 128  # a repetition; of single sentences an eighth
@@ -43,9 +55,11 @@ def contend_nmt(precision, ids, *, beam_size, rows):
     )
     # Neither shorter nor longer than LENGTH with its EOS; ratios count from the source's pieces.
     ratio = (LENGTH - 1) / LENGTH
-    options = SearchConfig(beam_size=beam_size, min_length_ratio=1.0, max_length_ratio=ratio, max_length_extra=1)
+    lengths = {"min_length_ratio": 1.0, "max_length_ratio": ratio, "max_length_extra": 1}
+    # Random weights write nothing that the guard would not search for again; what it reads is kept as it is for it.
+    options = SearchConfig(beam_size=beam_size, guard=False, **lengths)
     search = tf.function(
-        lambda source: translate_ids([model], source, options),
+        lambda source: translate_ids([model], source, options, with_weights=True),
         input_signature=[tf.TensorSpec([None, None], tf.int32)],
         autograph=False,
     )
@@ -54,6 +68,23 @@ def contend_nmt(precision, ids, *, beam_size, rows):
         for start in range(0, len(ids), rows):
             found = search(ids[start : start + rows])
             assert int(tf.reduce_max(found.lengths)) == LENGTH == int(tf.reduce_min(found.lengths))
+        return len(ids)
+
+    answer_repetitions(repetition)
+
+
+def contend_products(precision, ids, *, beam_size, rows):
+    """Makes only the matrix products of such a search, with the steps of a batch at once."""
+    from nmt.startup import import_tensorflow
+
+    import_tensorflow()
+    positions = min(rows, len(ids)) * LENGTH
+    shapes = reference.products(source=positions, target=beam_size * positions, tokens=beam_size * positions)
+    batch = reference.multiply(shapes, precision, backward=False)
+
+    def repetition():
+        for _ in range(0, len(ids), rows):
+            batch()
         return len(ids)
 
     answer_repetitions(repetition)
@@ -126,7 +157,7 @@ def fill(spec, random, *, size, inner):
 
 def main() -> None:
     parser = arguments(__doc__.splitlines()[0])
-    parser.add_argument("--opennmt-tf", help="the Python of an environment with OpenNMT-tf")
+    add_systems(parser)
     parser.add_argument("--beam-size", type=int, default=5, help="hypotheses (5)")
     parser.add_argument("--rows", type=int, default=64, help="sentences a batch (64)")
     options = parser.parse_args()
@@ -134,21 +165,22 @@ def main() -> None:
     work = {"beam_size": options.beam_size, "rows": options.rows}
     if options.contender:
         system, precision = options.contender.split()
-        contend = {"nmt": contend_nmt, "CTranslate2": contend_ctranslate2}[system]
+        contend = {"nmt": contend_nmt, "matmul": contend_products, "CTranslate2": contend_ctranslate2}[system]
         contend(precision, ids, **work)
         return
     flags = ("--beam-size", options.beam_size, "--rows", options.rows)
-    names = ("nmt float32", "nmt bfloat16", "CTranslate2 float32", "CTranslate2 int8")
+    limits = [f"matmul {precision}" for precision in options.precisions]
+    ours = [f"nmt {precision}" for precision in options.precisions]
+    names = (*ours, "CTranslate2 float32", "CTranslate2 int8", *limits)
     contenders = [Contender(name, contender_command(__file__, name, *flags)) for name in names]
     with tempfile.NamedTemporaryFile(suffix=".npz") as file:
         np.savez(file, source=ids, vocabulary=reference.VOCABULARY, length=LENGTH)
         file.flush()
-        if options.opennmt_tf:
-            sizes = ["--beam-size", str(options.beam_size), "--rows", str(options.rows)]
-            contenders.append(Contender("OpenNMT-tf", [options.opennmt_tf, OPENNMT_TF, file.name, *sizes]))
+        contenders += peers(options, file.name, *flags)
         measure(contenders, repetitions=options.repetitions, cores=options.cores)
     title = f"Translating, beam {options.beam_size}, batch {options.rows}, {options.cores} core(s); {machine()}"
-    print_table(title, "sentences/s", contenders, against=["nmt float32", "OpenNMT-tf", "CTranslate2 int8"])
+    against = [ours[0], *PEERS, "CTranslate2 int8", *limits]
+    print_table(title, "sentences/s", contenders, against=against)
 
 
 if __name__ == "__main__":

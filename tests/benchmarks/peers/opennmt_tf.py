@@ -5,7 +5,6 @@
 and is then given to those benchmarks as `--opennmt-tf ENVIRONMENT/bin/python`.
 """
 
-import argparse
 import pathlib
 import sys
 import tempfile
@@ -15,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 import numpy as np
 import opennmt
 import tensorflow as tf
-from bench import answer_repetitions
+from bench import answer_as_peer
 
 
 def build(vocabulary, params):
@@ -106,12 +105,4 @@ def translating(path, beam_size, rows):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("arrays")
-    parser.add_argument("--beam-size", type=int)
-    parser.add_argument("--rows", type=int)
-    options = parser.parse_args()
-    if options.beam_size:
-        answer_repetitions(translating(options.arrays, options.beam_size, options.rows))
-    else:
-        answer_repetitions(training(options.arrays))
+    answer_as_peer(training, translating)
