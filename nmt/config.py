@@ -220,8 +220,12 @@ class ScheduleConfig(Section):
     final_fraction: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
         default=0.0, description="cosine and plateau: the learning rate never goes below this share of the peak."
     )
+    restarts: Annotated[int, Field(ge=0)] = Field(
+        default=0,
+        description="cosine: fall in so many more cycles of equal length, each from a peak lower by `factor`.",
+    )
     factor: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
-        default=0.5, description="plateau: multiply by this when stuck."
+        default=0.5, description="plateau: multiply by this when stuck; cosine: the peak, at each restart."
     )
     patience: Positive = Field(default=2, description="plateau: validations without improvement before that.")
 

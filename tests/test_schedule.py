@@ -41,6 +41,24 @@ def test_cosine_ends_at_max_steps_where_it_has_no_decay_steps():
     assert learning_rate(training("cosine", max_steps=777, warmup_steps=10), 777) == pytest.approx(0.0, abs=1e-12)
 
 
+def test_each_restart_goes_through_the_cosine_anew_from_a_lower_peak():
+    settings = training("cosine", max_steps=900, warmup_steps=100, restarts=2, factor=0.5, final_fraction=0.1)
+    once = training("cosine", max_steps=300, warmup_steps=0, final_fraction=0.1)
+    for cycle in (1, 2):
+        for step in (1, 50, 150, 299, 300):
+            expected = learning_rate(once, step) * 0.5**cycle
+            assert learning_rate(settings, 300 * cycle + step) == pytest.approx(expected)
+    assert learning_rate(settings, 1000) == learning_rate(settings, 900)
+
+
+def test_the_first_cycle_is_a_training_that_ends_with_it():
+    settings = training("cosine", max_steps=900, warmup_steps=100, restarts=2)
+    alone = training("cosine", max_steps=300, warmup_steps=100)
+    assert [learning_rate(settings, step) for step in range(1, 301)] == [
+        learning_rate(alone, step) for step in range(1, 301)
+    ]
+
+
 def test_plateau_follows_its_factor_down_to_the_final_fraction():
     settings = training("plateau", warmup_steps=0, final_fraction=0.2)
     assert [learning_rate(settings, 5, factor=factor) for factor in (1.0, 0.5, 0.25, 0.125)] == pytest.approx(
