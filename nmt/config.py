@@ -332,10 +332,10 @@ class SearchConfig(Section):
         description="Choose from so many likely translations of each source piece, learned from data.train, and the "
         "most frequent pieces: faster, hardly worse; 0 = from all.",
     )
-    precision: Literal["float32", "bfloat16"] = Field(
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
         default="float32",
         description="Of weights and matrix products when translating; bfloat16 is faster on processors that have it, "
-        "and an export of half the size.",
+        "and an export of half the size; auto = measured at start-up, so that machines may translate differently.",
     )
     max_source_length: Positive = Field(
         default=100,

@@ -34,6 +34,10 @@ class Workers:
             return value
         return float(self._all_reduce(tf.constant(value, tf.float32))) / self.strategy.num_replicas_in_sync
 
+    def any(self, flag: bool) -> bool:
+        """Whether it is so for any worker; all have to call this."""
+        return self.mean(flag) > 0
+
     @tf.function
     def _all_reduce(self, value):
         def replica_sum(value):

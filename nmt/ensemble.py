@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nmt.config import SearchConfig
+from nmt.precision import choose_precision
 from nmt.run import Run
 from nmt.translate import Translator
 
@@ -38,8 +39,9 @@ def load_translator(
     check_ensemble(runs)
     first = runs[0]
     search = search or first.config.search
+    precision = choose_precision(search.precision)
     return Translator(
-        [run.load_model(weights, search.precision) for run in runs],
+        [run.load_model(weights, precision) for run in runs],
         first.tokenizers,
         search,
         protection=first.protection,

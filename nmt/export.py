@@ -26,6 +26,7 @@ from nmt.confidence import Calibration
 from nmt.config import ExportConfig, SearchConfig
 from nmt.features import quality_features
 from nmt.model import Seq2Seq
+from nmt.precision import choose_precision
 from nmt.protect import Protection
 from nmt.run import Run
 from nmt.search import Hypotheses
@@ -50,7 +51,7 @@ def export(
     Returns: the new version's directory; that of the ids endpoint where tensorflow-text is not installed.
     """
     search = search or run.config.search
-    model = run.load_model(weights, search.precision)
+    model = run.load_model(weights, choose_precision(search.precision))
     directory = Path(directory)
     version = _next_version(directory)
     config = run.config

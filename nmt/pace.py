@@ -8,8 +8,8 @@ import time
 from nmt.config import Config
 from nmt.data import DataReport
 from nmt.distribution import Workers, distributed_dataset, make_strategy
+from nmt.precision import choose_precision
 from nmt.tokenizer import train_tokenizers
-from nmt.train import choose_precision
 from nmt.train_step import TrainState, TrainStep
 
 # The first steps build and warm up what later ones use.
@@ -22,7 +22,9 @@ def steps_per_minute(config: Config, *, seconds: float = _SECONDS) -> float:
     tokenizers = train_tokenizers(config)
     workers = Workers(make_strategy(config.training.strategy))
     with workers.strategy.scope():
-        state = TrainState(config, tokenizers, precision=choose_precision(config.training.precision, workers))
+        state = TrainState(
+            config, tokenizers, precision=choose_precision(config.training.precision, for_any=workers.any)
+        )
         step = TrainStep(state, config, workers.strategy)
     steps, began_at = -_UNCOUNTED_STEPS, 0.0
     for epoch in itertools.count():

@@ -29,6 +29,7 @@ from nmt.confidence import TooFewLinesError
 from nmt.config import Config
 from nmt.data import Batch, DataReport
 from nmt.distribution import Workers, distributed_dataset, make_strategy
+from nmt.precision import choose_precision
 from nmt.progress import Progress
 from nmt.run import Run
 from nmt.schedule import learning_rate
@@ -69,7 +70,7 @@ def train(config: Config, *, callbacks: Sequence[keras.callbacks.Callback] = ())
     run = _open_run(config, workers)
     checkpoint = run.latest_checkpoint()
     if not checkpoint:
-        progress = Progress(precision=choose_precision(config.training.precision, workers))
+        progress = Progress(precision=choose_precision(config.training.precision, for_any=workers.any))
         trainer = Trainer(run, progress, workers=workers, callbacks=callbacks)
     else:
         progress = Progress(**checkpoint.progress)
@@ -186,7 +187,7 @@ class Trainer:
         """Whether it is so for any worker. Several must ask each other after the same step, so they seldom do."""
         if self.workers.count > 1 and self.progress.step % _LOOK_STEPS:
             return False
-        return self.workers.mean(flag) > 0
+        return self.workers.any(flag)
 
     def _heed_callbacks(self) -> None:
         self.progress.stopped_by_callback |= self.state.model.stop_training
@@ -328,39 +329,6 @@ class Trainer:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def choose_precision(setting: str, workers: Workers) -> str:
-    """ "float32" or "bfloat16"; "auto" measures which one multiplies matrices faster on this machine."""
-    if setting != "auto":
-        return setting
-    seconds = _product_seconds((tf.float32, tf.bfloat16))
-    # A tie goes to float32; and all workers must compute alike.
-    slower = workers.mean(seconds[tf.bfloat16] > 0.8 * seconds[tf.float32]) > 0
-    choice = "float32" if slower else "bfloat16"
-    say(
-        f"precision: {choice} (a matrix product takes {1e3 * seconds[tf.float32]:.2f} ms in float32, "
-        f"{1e3 * seconds[tf.bfloat16]:.2f} ms in bfloat16 here)"
-    )
-    return choice
-
-
-def _product_seconds(dtypes: Sequence[tf.DType]) -> dict[tf.DType, float]:
-    """The time of a matrix product of the size an LSTM layer has: the shortest of many, taken in turns, for a machine
-    may be busy with other work meanwhile."""
-    products = {}
-    for dtype in dtypes:
-        left, right = tf.ones([512, 512], dtype), tf.ones([512, 2048], dtype)
-        products[dtype] = tf.function(
-            lambda left=left, right=right: tf.reduce_sum(tf.cast(tf.matmul(left, right), tf.float32)), autograph=False
-        )
-    seconds = dict.fromkeys(dtypes, math.inf)
-    for _ in range(20):
-        for dtype, product in products.items():
-            began_at = time.perf_counter()
-            float(product())
-            seconds[dtype] = min(seconds[dtype], time.perf_counter() - began_at)
-    return seconds
 
 
 def next_commands(run: Run) -> str:

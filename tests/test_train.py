@@ -17,14 +17,13 @@ from tiny_job import tiny_job, write_corpus
 from nmt.config import OptimizerConfig, TrainingConfig
 from nmt.corpus import read_pairs
 from nmt.data import Batch, make_batch
-from nmt.distribution import Workers
 from nmt.losses import token_log_probabilities
 from nmt.metrics import score
 from nmt.optimizer import make_optimizer
 from nmt.progress import Progress
 from nmt.run import Run
 from nmt.tokenizer import train_tokenizers
-from nmt.train import Interrupted, choose_precision, train
+from nmt.train import Interrupted, train
 from nmt.train_step import TrainState, TrainStep
 from nmt.translate import Translator
 
@@ -392,13 +391,6 @@ def test_optimizer_arguments_reach_keras_and_others_are_refused():
         make_optimizer(OptimizerConfig(name="adam", arguments={"beta_3": 0.5}))
     with pytest.raises(ValueError, match=r"arguments\.learning_rate: is set by training\.schedule\.learning_rate"):
         make_optimizer(OptimizerConfig(name="adam", arguments={"learning_rate": 0.5}))
-
-
-def test_auto_precision_measures_and_says_so(capsys):
-    workers = Workers(tf.distribute.get_strategy())
-    assert choose_precision("auto", workers) in ("float32", "bfloat16")
-    assert "ms in float32" in capsys.readouterr().err
-    assert choose_precision("bfloat16", workers) == "bfloat16"
 
 
 # --- What the loop decides by ---

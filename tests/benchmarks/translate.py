@@ -2,7 +2,7 @@
 
     python tests/benchmarks/translate.py [--beam-size 5] [--rows 64] [--opennmt-tf PYTHON] [--joey-nmt PYTHON]
 
-Every sentence has 14 pieces and every translation is made to have 14, so that all do the same number of steps.
+Every sentence has --length pieces and every translation is made to have as many, so that all do the same steps.
 CTranslate2, which runs no recurrent models, translates with a Transformer-Tiny of 4 + 4 layers of 128; it is
 a contender where it is installed (pip install -e '.[bench]'). The files in peers/ say how to make
 the environments of the other two.
@@ -27,13 +27,12 @@ from bench import (
     print_table,
 )
 
-LENGTH = 14
-SENTENCES = 128  # a repetition; of single sentences an eighth
+PIECES = 1792  # a repetition; of single sentences an eighth
 
 
-def sources(rows: int) -> np.ndarray:
-    count = SENTENCES if rows > 1 else SENTENCES // 8
-    return np.random.default_rng(0).integers(4, reference.VOCABULARY, size=(count, LENGTH)).astype(np.int32)
+def sources(rows: int, length: int) -> np.ndarray:
+    count = max(rows, (PIECES if rows > 1 else PIECES // 8) // length)
+    return np.random.default_rng(0).integers(4, reference.VOCABULARY, size=(count, length)).astype(np.int32)
 
 
 def contend_nmt(precision, ids, *, beam_size, rows):
@@ -53,8 +52,9 @@ def contend_nmt(precision, ids, *, beam_size, rows):
         precision=precision,
         trainable=False,
     )
-    # Neither shorter nor longer than LENGTH with its EOS; ratios count from the source's pieces.
-    ratio = (LENGTH - 1) / LENGTH
+    # Neither shorter nor longer than the source with its EOS; ratios count from the source's pieces.
+    length = ids.shape[1]
+    ratio = (length - 1) / length
     lengths = {"min_length_ratio": 1.0, "max_length_ratio": ratio, "max_length_extra": 1}
     # Random weights write nothing that the guard would not search for again; what it reads is kept as it is for it.
     options = SearchConfig(beam_size=beam_size, guard=False, **lengths)
@@ -67,7 +67,7 @@ def contend_nmt(precision, ids, *, beam_size, rows):
     def repetition():
         for start in range(0, len(ids), rows):
             found = search(ids[start : start + rows])
-            assert int(tf.reduce_max(found.lengths)) == LENGTH == int(tf.reduce_min(found.lengths))
+            assert int(tf.reduce_max(found.lengths)) == length == int(tf.reduce_min(found.lengths))
         return len(ids)
 
     answer_repetitions(repetition)
@@ -78,7 +78,7 @@ def contend_products(precision, ids, *, beam_size, rows):
     from nmt.startup import import_tensorflow
 
     import_tensorflow()
-    positions = min(rows, len(ids)) * LENGTH
+    positions = rows * ids.shape[1]
     shapes = reference.products(source=positions, target=beam_size * positions, tokens=beam_size * positions)
     batch = reference.multiply(shapes, precision, backward=False)
 
@@ -112,8 +112,8 @@ def contend_ctranslate2(compute_type, ids, *, beam_size, rows):
             translator.translate_batch(
                 sentences[start : start + rows],
                 beam_size=beam_size,
-                min_decoding_length=LENGTH,
-                max_decoding_length=LENGTH,
+                min_decoding_length=ids.shape[1],
+                max_decoding_length=ids.shape[1],
             )
         return len(sentences)
 
@@ -160,27 +160,30 @@ def main() -> None:
     add_systems(parser)
     parser.add_argument("--beam-size", type=int, default=5, help="hypotheses (5)")
     parser.add_argument("--rows", type=int, default=64, help="sentences a batch (64)")
+    parser.add_argument("--length", type=int, default=14, help="pieces of a sentence and of its translation (14)")
     options = parser.parse_args()
-    ids = sources(options.rows)
+    ids = sources(options.rows, options.length)
     work = {"beam_size": options.beam_size, "rows": options.rows}
     if options.contender:
         system, precision = options.contender.split()
         contend = {"nmt": contend_nmt, "matmul": contend_products, "CTranslate2": contend_ctranslate2}[system]
         contend(precision, ids, **work)
         return
-    flags = ("--beam-size", options.beam_size, "--rows", options.rows)
+    flags = [part for name, size in work.items() for part in (f"--{name.replace('_', '-')}", size)]
     limits = [f"matmul {precision}" for precision in options.precisions]
     ours = [f"nmt {precision}" for precision in options.precisions]
     names = (*ours, "CTranslate2 float32", "CTranslate2 int8", *limits)
-    contenders = [Contender(name, contender_command(__file__, name, *flags)) for name in names]
+    contenders = [
+        Contender(name, contender_command(__file__, name, *flags, "--length", options.length)) for name in names
+    ]
     with tempfile.NamedTemporaryFile(suffix=".npz") as file:
-        np.savez(file, source=ids, vocabulary=reference.VOCABULARY, length=LENGTH)
+        np.savez(file, source=ids, vocabulary=reference.VOCABULARY, length=options.length)
         file.flush()
         contenders += peers(options, file.name, *flags)
         measure(contenders, repetitions=options.repetitions, cores=options.cores)
-    title = f"Translating, beam {options.beam_size}, batch {options.rows}, {options.cores} core(s); {machine()}"
+    shape = f"beam {options.beam_size}, batch {options.rows}, {options.length} pieces, {options.cores} core(s)"
     against = [ours[0], *PEERS, "CTranslate2 int8", *limits]
-    print_table(title, "sentences/s", contenders, against=against)
+    print_table(f"Translating, {shape}; {machine()}", "sentences/s", contenders, against=against)
 
 
 if __name__ == "__main__":
