@@ -36,6 +36,11 @@ class Contender:
     peak_megabytes: float = 0.0
 
 
+def use_cores(count: int) -> None:
+    """Keeps this process, and what it will start, to the first `count` processor cores that it may use."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
+
+
 def answer_repetitions(repetition: Callable[[], float]) -> None:
     """The contender's side: `repetition` does its work once and returns how much it was."""
     repetition()  # compiles, fills caches
@@ -51,7 +56,6 @@ def measure(contenders: Sequence[Contender], *, repetitions: int, cores: int) ->
 
     One that cannot start, such as a peer that is not installed, or that dies, is reported and has no speeds.
     """
-    allowed = sorted(os.sched_getaffinity(0))[:cores]
     with ExitStack() as files:
         running = []
         for contender in contenders:
@@ -64,7 +68,7 @@ def measure(contenders: Sequence[Contender], *, repetitions: int, cores: int) ->
                 stderr=errors,
                 text=True,
                 env={**os.environ, "OMP_NUM_THREADS": str(cores), "TF_CPP_MIN_LOG_LEVEL": "3"},
-                preexec_fn=lambda: os.sched_setaffinity(0, allowed),
+                preexec_fn=lambda: use_cores(cores),
             )
             if _answer(process) == "ready":
                 running.append((contender, process, errors))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from bench import arguments, contender_command, machine
+from bench import arguments, contender_command, machine, use_cores
 
 PERCENTILES = (50, 90, 99)
 
@@ -48,7 +47,10 @@ def main() -> None:
     parser = arguments(__doc__.splitlines()[0], repetitions=200)
     parser.add_argument("run", help="directory of a trained run")
     options = parser.parse_args()
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])
+    use_cores(options.cores)
+    from nmt.startup import import_tensorflow
+
+    import_tensorflow()
     if options.contender:
         serve(options.contender)
         return

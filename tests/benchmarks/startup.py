@@ -5,13 +5,12 @@ python tests/benchmarks/startup.py RUN [--cores 2]
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
 import time
 
-from bench import arguments, machine
+from bench import arguments, machine, use_cores
 
 NMT = "import sys; from nmt.cli import main; sys.exit(main())"
 
@@ -20,7 +19,7 @@ def main() -> None:
     parser = arguments(__doc__.splitlines()[0])
     parser.add_argument("run", help="directory of a trained run")
     options = parser.parse_args()
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])
+    use_cores(options.cores)
     commands = {
         "python -c pass": [sys.executable, "-c", "pass"],
         "nmt --help": [sys.executable, "-c", NMT, "--help"],
