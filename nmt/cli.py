@@ -265,7 +265,13 @@ def _add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Translates test sets of the run's config and scores them with BLEU, chrF and TER."
     _add_run(parser)
     _add_ensemble(parser)
-    parser.add_argument("--test", metavar="NAME", help='one of data.test, or "validation" (default: all of data.test)')
+    parser.add_argument(
+        "--test",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help='one of data.test, or "validation"; may be repeated (default: all of data.test)',
+    )
     parser.add_argument(
         "--against", metavar="RUN_OR_FILE", help="another run, or its output, to test the difference to"
     )
@@ -284,7 +290,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     report = evaluate(
         run,
-        test_set=options.test,
+        test_sets=options.test,
         options=search,
         against=options.against,
         weights=options.weights,

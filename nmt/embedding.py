@@ -16,7 +16,7 @@ class Embedding(keras.layers.Layer):
         by_column: keep the matrix as [size, vocab] instead of [vocab, size]. To look tokens up is slower then, and a
             product with the matrix, as an output layer that is tied to it makes, much faster (decoder.OutputLayer).
 
-    Call with tokens int32 [rows, time]. Returns float [rows, time, size], of the products' dtype.
+    Call with tokens int32 [rows, time]. Returns float [rows, time, size], of the weights' dtype.
     """
 
     def __init__(self, vocabulary: int, size: int, *, spread: float, by_column: bool = False, **options):
@@ -35,7 +35,5 @@ class Embedding(keras.layers.Layer):
         matrix = tf.convert_to_tensor(self.embeddings.value)
         if self.by_column:
             columns = tf.gather(matrix, tf.reshape(tokens, [-1]), axis=1)  # [size, rows * time]
-            vectors = tf.reshape(tf.transpose(columns), [*tf.unstack(tf.shape(tokens)), self.size])
-        else:
-            vectors = tf.gather(matrix, tokens)  # [rows, time, size]
-        return tf.cast(vectors, self.compute_dtype)
+            return tf.reshape(tf.transpose(columns), [*tf.unstack(tf.shape(tokens)), self.size])
+        return tf.gather(matrix, tokens)  # [rows, time, size]

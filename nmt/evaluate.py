@@ -69,7 +69,7 @@ class Report:
 def evaluate(
     run: Run,
     *,
-    test_set: str | None = None,
+    test_sets: Sequence[str] = (),
     options: SearchConfig | None = None,
     against: str | None = None,
     weights: str = "best",
@@ -78,13 +78,13 @@ def evaluate(
     """Translates and scores test sets of the run's config.
 
     Args:
-        test_set: a name in data.test, or "validation"; None = all of data.test.
+        test_sets: names in data.test, or "validation"; none = all of data.test.
         options: how to search; None = as the run's config says.
         ensemble: further runs to translate with.
         against: another run's directory, or a file with another system's translations of the one test set.
     Raises: ValueError for an unknown test set or files that cannot be read or differ in their line counts.
     """
-    pairs = _test_sets(run, test_set)
+    pairs = _test_sets(run, test_sets)
     for pair in pairs.values():
         count_pairs(pair)  # before the model is built
     options = options or run.config.search
@@ -112,18 +112,19 @@ def evaluate(
     return Report(" + ".join(str(each.path) for each in (run, *ensemble)), weights, options, results)
 
 
-def _test_sets(run: Run, name: str | None) -> dict[str, TextPair]:
+def _test_sets(run: Run, names: Sequence[str]) -> dict[str, TextPair]:
     data = run.config.data
     known = {**data.test, VALIDATION: data.validation}
-    if name is None:
+    if not names:
         if not data.test:
             raise ValueError(
                 f"{run.path}: its config names no test set; add one under data.test, or --test {VALIDATION}"
             )
         return data.test
-    if name not in known:
-        raise ValueError(f"no test set {name!r} in the config of {run.path}; there are: {', '.join(known)}")
-    return {name: known[name]}
+    for name in names:
+        if name not in known:
+            raise ValueError(f"no test set {name!r} in the config of {run.path}; there are: {', '.join(known)}")
+    return {name: known[name] for name in names}
 
 
 def _comparison_lines(comparison: list[SystemScore]) -> list[str]:

@@ -37,8 +37,9 @@ def test_scores_are_sacrebleus_of_the_translators_lines(run, lines):
     assert "tok:13a" in result.scores.bleu.signature
 
 
-def test_the_validation_pair_can_be_named_like_a_test_set(run):
-    assert [result.name for result in evaluate(run, test_set="validation").results] == ["validation"]
+def test_the_validation_pair_can_be_named_like_a_test_set_and_several_are_scored_as_named(run):
+    for names in (["validation"], ["validation", "one"]):
+        assert [result.name for result in evaluate(run, test_sets=names).results] == names
 
 
 def test_perfect_output_beats_the_run_and_the_report_says_so(run, lines, tmp_path):
@@ -77,7 +78,7 @@ def test_the_json_holds_what_the_table_shows(run):
 
 def test_an_unknown_test_set_is_named_with_those_there_are(run):
     with pytest.raises(ValueError, match=r"no test set 'two' .* there are: one, validation"):
-        evaluate(run, test_set="two")
+        evaluate(run, test_sets=["two"])
 
 
 def test_an_output_with_too_few_lines_is_refused_with_both_counts(run, tmp_path):
