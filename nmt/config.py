@@ -166,6 +166,11 @@ class ModelConfig(Section):
     encoder: EncoderConfig = Field(default_factory=EncoderConfig, description="The reader of the source.")
     decoder: DecoderConfig = Field(default_factory=DecoderConfig, description="The writer of the target.")
     attention: AttentionConfig = Field(default_factory=AttentionConfig, description="How the decoder reads the source.")
+    lexical: bool = Field(
+        default=False,
+        description="Attend to the source's embeddings, too, and add what they say to the attentional vector: a path "
+        "past the LSTMs from word to translation (after Nguyen & Chiang 2018).",
+    )
     layer_normalization: bool = Field(default=False, description="Normalize gates and cell (Ba et al. 2016).")
     tied_embeddings: Literal["none", "target", "all"] = Field(
         default="target",
@@ -186,6 +191,8 @@ class ModelConfig(Section):
             raise ValueError(f"units must be even where the encoder has bidirectional layers, got {self.units}")
         if self.units % self.attention.heads:
             raise ValueError(f"units ({self.units}) must be a multiple of attention.heads ({self.attention.heads})")
+        if self.lexical and (self.attention.heads > 1 or self.attention.score == "dot"):
+            raise ValueError("lexical needs attention.heads: 1 and another attention.score than dot")
         if self.decoder.input_feeding and self.dropout.recurrent:
             raise ValueError(
                 "dropout.recurrent needs one mask for a whole sentence, and decoder.input_feeding runs step by step: "

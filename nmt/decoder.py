@@ -76,21 +76,26 @@ class Decoder(keras.layers.Layer):
         self.readout = keras.layers.Dense(
             config.embedding_size if self.tied else config.units, activation="tanh", dtype=policy, name="readout"
         )
+        self.lexical = None
+        if config.lexical:
+            self.lexical = keras.layers.Dense(self.readout.units, use_bias=False, dtype=policy, name="lexical")
         self.embedding_dropout = keras.layers.Dropout(config.dropout.embedding, dtype="float32")
         self.layer_dropout = keras.layers.Dropout(config.dropout.layers, dtype="float32")
         self.output_dropout = keras.layers.Dropout(config.dropout.output, dtype="float32")
         self.vocabulary = vocabulary
 
     def build(self, encoder_size: int):
-        """`encoder_size`: the last dimension of the encoder's outputs."""
+        """`encoder_size`: of the encoder's state; with a lexical path its outputs have the embeddings behind that."""
         units, readout_size = self.first.units, self.readout.units
         feed_size = readout_size if self.input_feeding else 0
         self.first.build((None, None, self.embedding.size + feed_size))
-        self.attention.build(encoder_size)
+        self.attention.build(encoder_size + (self.embedding.size if self.lexical else 0))
         context_size = self.attention.context_size
         self.upper.build((None, None, units), (None, None, context_size))
         self.bridge.build((None, 2 * encoder_size))
         self.readout.build((None, None, units + context_size))
+        if self.lexical:
+            self.lexical.build((None, None, self.embedding.size))
         if not self.tied:
             shape = (readout_size, self.vocabulary) if self.by_column else (self.vocabulary, readout_size)
             self.output_kernel = self.add_weight(shape, name="output_kernel", autocast=False)
@@ -156,6 +161,9 @@ class Decoder(keras.layers.Layer):
             training=training,
         )
         readouts = tf.cast(self.readout(tf.concat([hidden, context], axis=-1)), tf.float32)  # Luong et al. 2015, eq. 5
+        if self.lexical:
+            words = context[..., -self.embedding.size :]  # what attention read of the source's embeddings
+            readouts += tf.cast(self.lexical(words), tf.float32)  # Nguyen & Chiang 2018, 4, by the one output matrix
         feed = readouts[:, -1] if self.input_feeding else state.feed
         return readouts, DecoderState((first_state, *upper_states), feed), weights
 

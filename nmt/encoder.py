@@ -15,13 +15,14 @@ class Encoder(keras.layers.Layer):
     """Embeddings, then the recurrent stack.
 
     Call with source int32 [batch, source_time] padded with PAD.
-    Returns outputs float32 [batch, source_time, units], mask bool [batch, source_time] (True = real) and the final
-    LSTMState of the last layer.
+    Returns outputs float32 [batch, source_time, units], with the embeddings behind them where config.lexical says so
+    [.., units + embedding_size]; mask bool [batch, source_time] (True = real); and the last layer's final LSTMState.
     """
 
     def __init__(self, config: ModelConfig, embedding: Embedding, **options):
         super().__init__(autocast=False, **options)
         self.embedding = embedding
+        self.lexical = config.lexical
         self.dropout = keras.layers.Dropout(config.dropout.embedding, dtype="float32")
         self.stack = StackedLSTM(
             config.units,
@@ -38,4 +39,6 @@ class Encoder(keras.layers.Layer):
         mask = tf.not_equal(source, PAD)
         embedded = self.dropout(self.embedding(source), training=training)  # [batch, source_time, embedding_size]
         outputs, states = self.stack(embedded, mask=mask, training=training)
+        if self.lexical:
+            outputs = tf.concat([outputs, tf.cast(embedded, outputs.dtype)], axis=-1)
         return outputs, mask, states[-1]

@@ -164,6 +164,7 @@ ACTING = {
     "encoder.bidirectional_layers": {"encoder": {"bidirectional_layers": 2}},
     "encoder.layers": {"encoder": {"layers": 1}},
     "decoder.layers": {"decoder": {"layers": 2}},
+    "lexical": {"lexical": True},
     "decoder.input_feeding": {"decoder": {"input_feeding": True}},
     "attention.score": {"attention": {"score": "additive"}},
     "attention.heads": {"attention": {"heads": 2}},
@@ -189,6 +190,28 @@ def test_no_setting_of_the_model_is_left_without_a_test():
                 yield prefix + name
 
     assert {name for name in names(ModelConfig) if not name.startswith("dropout.")} == {*ACTING, "embedding_range"}
+
+
+def test_the_lexical_path_adds_what_attention_reads_of_the_source_embeddings():
+    model = Seq2Seq(ModelConfig(embedding_size=6, units=8, lexical=True), VOCABULARY, VOCABULARY)
+    model(SOURCE, TARGET_IN)
+    memory, state = model.encode(SOURCE)
+    kernel = model.decoder.lexical.kernel
+    with_path, _, weights = model.decoder.read(TARGET_IN, state, memory)
+    expected = weights @ model.encoder.embedding(SOURCE) @ kernel  # [batch, time, embedding_size]
+    kernel.assign(tf.zeros_like(kernel))
+    without, _, _ = model.decoder.read(TARGET_IN, state, memory)
+
+    assert np.abs(expected).max() > 0.01
+    np.testing.assert_allclose(with_path - without, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("attention", [{"heads": 2}, {"score": "dot"}])
+def test_a_lexical_path_that_attention_cannot_serve_is_refused(attention):
+    with pytest.raises(
+        ValidationError, match=r"lexical needs attention\.heads: 1 and another attention\.score than dot"
+    ):
+        ModelConfig(lexical=True, attention=attention)
 
 
 @pytest.mark.parametrize("limit", [0.01, 0.5])
