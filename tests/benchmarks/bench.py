@@ -22,8 +22,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-# Whole systems, each run by a Python of its own: their files say how to make it.
-PEERS = {"OpenNMT-tf": "opennmt_tf.py", "Joey NMT": "joey.py"}
+import numpy as np
+
+# Whole systems, each run by a Python of its own: these files in peers/ say how to make it.
+PEERS = {"OpenNMT-tf": "opennmt_tf", "Joey NMT": "joey_nmt"}
 
 
 @dataclass
@@ -146,19 +148,40 @@ def add_systems(parser: argparse.ArgumentParser) -> None:
     help_ = "of our matrix products (both); where a processor has no bfloat16 instructions, that takes for ever"
     parser.add_argument("--precisions", nargs="+", choices=both, default=both, help=help_)
     for name, file in PEERS.items():
-        flag = f"--{name.lower().replace(' ', '-')}"
-        parser.add_argument(flag, help=f"the Python of an environment with {name}, see peers/{file}", metavar="PYTHON")
+        help_ = f"the Python of an environment with {name}, see peers/{file}.py"
+        parser.add_argument(f"--{file.replace('_', '-')}", help=help_, metavar="PYTHON")
 
 
-def peers(options: argparse.Namespace, *arguments: object) -> list[Contender]:
-    """Those whose Python was given, each with the `arguments` of `answer_as_peer`."""
-    given = {name: getattr(options, name.lower().replace(" ", "_").replace("-", "_")) for name in PEERS}
-    folder = Path(__file__).parent / "peers"
-    return [
-        Contender(name, [python, str(folder / PEERS[name]), *map(str, arguments)])
-        for name, python in given.items()
-        if python
-    ]
+def compare_systems(
+    options: argparse.Namespace,
+    script: str,
+    *,
+    title: str,
+    unit: str,
+    arrays: dict[str, object],
+    flags: Sequence[object],
+    peer_flags: Sequence[object] = (),
+    others: Sequence[str] = (),
+) -> None:
+    """Lets our precisions, the limits of these, `others` and the peers that there are take turns; prints the table.
+
+    Args:
+        script: makes itself "nmt PRECISION", "matmul PRECISION" or one of `others`, when it is called with `flags`.
+        arrays: the work, for the peers, which are called with a file of it and `peer_flags` (see answer_as_peer).
+        others: the last one is what all are compared with.
+    """
+    ours, limits = ([f"{system} {precision}" for precision in options.precisions] for system in ("nmt", "matmul"))
+    contenders = [Contender(name, contender_command(script, name, *flags)) for name in (*ours, *others, *limits)]
+    with tempfile.NamedTemporaryFile(suffix=".npz") as work:
+        np.savez(work, **arrays)
+        work.flush()
+        for name, file in PEERS.items():
+            if python := getattr(options, file):
+                peer = str(Path(__file__).parent / "peers" / f"{file}.py")
+                contenders.append(Contender(name, [python, peer, work.name, *map(str, peer_flags)]))
+        measure(contenders, repetitions=options.repetitions, cores=options.cores)
+    title = f"{title}, {options.cores} core(s); {machine()}"
+    print_table(title, unit, contenders, against=[ours[0], *PEERS, *others[-1:], *limits])
 
 
 def answer_as_peer(training: Callable[..., Callable], translating: Callable[..., Callable]) -> None:

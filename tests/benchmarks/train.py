@@ -7,23 +7,11 @@ The files in peers/ say how to make the environments that these belong to.
 
 from __future__ import annotations
 
-import tempfile
 from types import SimpleNamespace
 
 import numpy as np
 import reference
-from bench import (
-    PEERS,
-    Contender,
-    add_systems,
-    answer_repetitions,
-    arguments,
-    contender_command,
-    machine,
-    measure,
-    peers,
-    print_table,
-)
+from bench import add_systems, answer_repetitions, arguments, compare_systems
 
 BATCHES = 8  # a repetition
 
@@ -99,19 +87,11 @@ def main() -> None:
         return
     sizes = ("units", "vocabulary", "rows", "mean_length")
     flags = [part for name in sizes for part in (f"--{name.replace('_', '-')}", getattr(options, name))]
-    ours, limits = ([f"{system} {precision}" for precision in options.precisions] for system in ("nmt", "matmul"))
-    contenders = [Contender(name, contender_command(__file__, name, *flags)) for name in (*ours, *limits)]
-    with tempfile.NamedTemporaryFile(suffix=".npz") as file:
-        arrays = {"vocabulary": options.vocabulary, "batches": BATCHES}
-        for number, batch in enumerate(make_batches(options)):
-            arrays |= {f"{part}_{number}": ids for part, ids in batch._asdict().items()}
-        np.savez(file, **arrays)
-        file.flush()
-        contenders += peers(options, file.name)
-        measure(contenders, repetitions=options.repetitions, cores=options.cores)
+    arrays = {"vocabulary": options.vocabulary, "batches": BATCHES}
+    for number, batch in enumerate(make_batches(options)):
+        arrays |= {f"{part}_{number}": ids for part, ids in batch._asdict().items()}
     shape = f"{options.units} units, vocabulary {options.vocabulary:,}, {options.rows} rows of {options.mean_length}"
-    title = f"Training, {shape}, {options.cores} core(s); {machine()}"
-    print_table(title, "target tokens/s", contenders, against=[ours[0], *PEERS, *limits])
+    compare_systems(options, __file__, title=f"Training, {shape}", unit="target tokens/s", arrays=arrays, flags=flags)
 
 
 if __name__ == "__main__":

@@ -14,18 +14,7 @@ import tempfile
 
 import numpy as np
 import reference
-from bench import (
-    PEERS,
-    Contender,
-    add_systems,
-    answer_repetitions,
-    arguments,
-    contender_command,
-    machine,
-    measure,
-    peers,
-    print_table,
-)
+from bench import add_systems, answer_repetitions, arguments, compare_systems
 
 PIECES = 1792  # a repetition; of single sentences an eighth
 
@@ -170,20 +159,16 @@ def main() -> None:
         contend(precision, ids, **work)
         return
     flags = [part for name, size in work.items() for part in (f"--{name.replace('_', '-')}", size)]
-    limits = [f"matmul {precision}" for precision in options.precisions]
-    ours = [f"nmt {precision}" for precision in options.precisions]
-    names = (*ours, "CTranslate2 float32", "CTranslate2 int8", *limits)
-    contenders = [
-        Contender(name, contender_command(__file__, name, *flags, "--length", options.length)) for name in names
-    ]
-    with tempfile.NamedTemporaryFile(suffix=".npz") as file:
-        np.savez(file, source=ids, vocabulary=reference.VOCABULARY, length=options.length)
-        file.flush()
-        contenders += peers(options, file.name, *flags)
-        measure(contenders, repetitions=options.repetitions, cores=options.cores)
-    shape = f"beam {options.beam_size}, batch {options.rows}, {options.length} pieces, {options.cores} core(s)"
-    against = [ours[0], *PEERS, "CTranslate2 int8", *limits]
-    print_table(f"Translating, {shape}; {machine()}", "sentences/s", contenders, against=against)
+    compare_systems(
+        options,
+        __file__,
+        title=f"Translating, beam {options.beam_size}, batch {options.rows}, {options.length} pieces",
+        unit="sentences/s",
+        arrays={"source": ids, "vocabulary": reference.VOCABULARY, "length": options.length},
+        flags=[*flags, "--length", options.length],
+        peer_flags=flags,
+        others=("CTranslate2 float32", "CTranslate2 int8"),
+    )
 
 
 if __name__ == "__main__":
