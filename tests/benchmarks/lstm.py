@@ -8,6 +8,7 @@ PyTorch is a contender where it is installed (pip install -e '.[bench]').
 from __future__ import annotations
 
 import numpy as np
+import reference
 from bench import Contender, answer_repetitions, arguments, contender_command, machine, measure, print_table
 
 STEPS = 10  # a repetition
@@ -72,38 +73,13 @@ def torch_step(precision, inputs, *, units):
     return step
 
 
-def product_step(precision, inputs, *, units):
-    """The layer's matrix products and nothing else, as few and as large as they could be: the limit."""
-    from nmt.startup import import_tensorflow
-
-    import_tensorflow()
-    import tensorflow as tf
-
-    batch, time, size = inputs.shape
-    dtype = tf.as_dtype(precision)
-    rows = tf.cast(tf.random.normal([batch * time, size + units]), dtype)
-    gates = tf.cast(tf.random.normal([batch * time, 4 * units]), dtype)
-    kernel = tf.cast(tf.random.normal([size + units, 4 * units]), dtype)
-
-    @tf.function(autograph=False)
-    def step():
-        products = (
-            tf.matmul(rows, kernel),
-            tf.matmul(gates, kernel, transpose_b=True),
-            tf.matmul(rows, gates, transpose_a=True),
-        )
-        return [product[0, 0] for product in products]
-
-    return lambda: [float(part) for part in step()]
-
-
 def contend(name, *, units, time, batch):
     library, precision, *jit = name.split()
     inputs = np.random.default_rng(0).normal(size=(batch, time, units)).astype(np.float32)
     if library == "torch":
         step = torch_step(precision, inputs, units=units)
     elif library == "matmul":
-        step = product_step(precision, inputs, units=units)
+        step = reference.multiply([(batch * time, 2 * units, 4 * units)], precision, backward=True)
     else:
         step = tensorflow_step(library, precision, inputs, units=units, jit=bool(jit))
 

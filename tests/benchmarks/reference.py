@@ -69,6 +69,9 @@ def products(
 
 def multiply(shapes: list[tuple[int, int, int]], precision: str, *, backward: bool) -> Callable[[], None]:
     """A function that makes such products and nothing else, with `backward` their gradients' too: the limit."""
+    from nmt.startup import import_tensorflow
+
+    import_tensorflow()
     import tensorflow as tf
 
     def matrix(*shape):

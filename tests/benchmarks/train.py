@@ -45,9 +45,6 @@ def contend(precision: str, options) -> None:
 
 def contend_products(precision: str, options) -> None:
     """One that only makes the matrix products of such steps."""
-    from nmt.startup import import_tensorflow
-
-    import_tensorflow()
     steps, tokens = [], 0
     for batch in make_batches(options):
         real = int(np.count_nonzero(batch.target_out))

@@ -64,9 +64,6 @@ def contend_nmt(precision, ids, *, beam_size, rows):
 
 def contend_products(precision, ids, *, beam_size, rows):
     """Makes only the matrix products of such a search, with the steps of a batch at once."""
-    from nmt.startup import import_tensorflow
-
-    import_tensorflow()
     positions = rows * ids.shape[1]
     shapes = reference.products(source=positions, target=beam_size * positions, tokens=beam_size * positions)
     batch = reference.multiply(shapes, precision, backward=False)
