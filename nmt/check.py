@@ -146,18 +146,20 @@ def quick_check(config: Config) -> Report:
             if earlier := used.get(os.path.realpath(path)):
                 report.warnings.append(Finding(f"{name}.{side} is the same file as {earlier}: {path}"))
             used[os.path.realpath(path)] = f"{name}.{side}"
+    _check_start(config, report)
     return report
 
 
 def check(config: Config) -> Report:
     """All that can be known of a job before it is trained. Changes nothing.
 
-    Uses the tokenizers of the job's run, where there is one, else some trained for this on part of the text.
+    Uses the tokenizers of the job's run, where there is one, or of the run it starts from, else some trained for this
+    on part of the text.
     """
     report = quick_check(config)
     if report.errors:
         return report
-    tokenizers = _run_tokenizers(config, report) or _trial_tokenizers(config, report)
+    tokenizers = _settled_tokenizers(config, report) or _trial_tokenizers(config, report)
     scans = [_Scan(name, pair) for name, pair in _corpora(config)]
     training, held_out = scans[: len(config.data.train)], scans[len(config.data.train) :]
     for scan in scans:
@@ -183,16 +185,39 @@ def _corpora(config: Config) -> Iterator[tuple[str, TextPair]]:
         yield f"data.test.{name}", pair
 
 
-def _run_tokenizers(config: Config, report: Report) -> Tokenizers | None:
-    run = Path(config.run)
-    if not (run / "config.yaml").is_file():
+def _has_run(config: Config) -> bool:
+    return (Path(config.run) / "config.yaml").is_file()
+
+
+def _check_start(config: Config, report: Report) -> None:
+    """Weights fit no other model and no other pieces."""
+    start = config.training.start_from
+    # A run that is there has begun already.
+    if start is None or _has_run(config):
+        return
+    try:
+        base = load_config(Path(start) / "config.yaml")
+    except ValueError as error:
+        report.errors.append(Finding(f"training.start_from: {error} (it is the directory of a run)"))
+        return
+    for section, free in (("model", "dropout"), ("tokenizer", "sampling_alpha")):
+        for name, value in getattr(base, section):
+            if name != free and (wanted := getattr(getattr(config, section), name)) != value:
+                text = f"{section}.{name}: {wanted}, but {start}, which training.start_from names, has {value}"
+                report.errors.append(Finding(f"{text}: set it so, as the weights fit nothing else"))
+
+
+def _settled_tokenizers(config: Config, report: Report) -> Tokenizers | None:
+    """Those of the job's run, or of the run it starts from; None where there is neither."""
+    run = config.run if _has_run(config) else config.training.start_from
+    if run is None:
         return None
     try:
-        tokenizers, trained = Tokenizers.load(run / "tokenizer"), load_config(run / "config.yaml").tokenizer
+        tokenizers, trained = Tokenizers.load(Path(run) / "tokenizer"), load_config(Path(run) / "config.yaml").tokenizer
     except ValueError as error:
         report.errors.append(Finding(str(error)))
         return None
-    for name, value in trained:
+    for name, value in trained if run == config.run else ():
         if (wanted := getattr(config.tokenizer, name)) != value:
             text = f"tokenizer.{name}: {wanted}, but the tokenizer of {run} was trained with {value}"
             report.errors.append(Finding(f"{text}: set it back, or choose another directory with run:"))

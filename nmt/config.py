@@ -238,6 +238,10 @@ class ScheduleConfig(Section):
 
 
 class TrainingConfig(Section):
+    start_from: Text | None = Field(
+        default=None,
+        description="Fine-tune: a run whose best weights and tokenizer training begins with; null = with nothing.",
+    )
     max_steps: Positive | None = Field(default=None, description="Stop after so many optimizer steps.")
     max_epochs: Positive | None = Field(default=30, description="Stop after so many passes over the data.")
     max_minutes: Annotated[float, Field(gt=0.0)] | None = Field(
@@ -245,9 +249,7 @@ class TrainingConfig(Section):
     )
     optimizer: OptimizerConfig = Field(default_factory=OptimizerConfig, description="The update rule.")
     schedule: ScheduleConfig = Field(default_factory=ScheduleConfig, description="The learning rate.")
-    label_smoothing: Probability = Field(
-        default=0.1, description="Share of the target's probability spread over all pieces."
-    )
+    label_smoothing: Probability = Field(default=0.1, description="Share of a target's probability spread evenly.")
     consistency: Annotated[float, Field(ge=0.0)] = Field(
         default=0.0,
         description="Weight of the divergence between two passes over each batch with other dropout (R-Drop, Liang et "

@@ -33,7 +33,7 @@ from nmt.precision import choose_precision
 from nmt.progress import Progress
 from nmt.run import Run
 from nmt.schedule import learning_rate
-from nmt.tokenizer import train_tokenizers
+from nmt.tokenizer import Tokenizers, train_tokenizers
 from nmt.train_step import StepResult, TrainState, TrainStep, separate_seeds
 from nmt.validation import Validator
 
@@ -72,6 +72,9 @@ def train(config: Config, *, callbacks: Sequence[keras.callbacks.Callback] = ())
     if not checkpoint:
         progress = Progress(precision=choose_precision(config.training.precision, for_any=workers.any))
         trainer = Trainer(run, progress, workers=workers, callbacks=callbacks)
+        if start := config.training.start_from:
+            trainer.state.start_from(Run.open(start).load_weights())
+            say(f"Starting from the best weights of {start}.")
     else:
         progress = Progress(**checkpoint.progress)
         if (end := progress.end(config.training)) and progress.finished_step == progress.step:
@@ -347,9 +350,14 @@ def _open_run(config: Config, workers: Workers) -> Run:
             raise ValueError(str(report))
         if report.warnings:
             say(str(report))
-        run = Run.resume(config) if Run.exists(config.run) else Run.create(config, train_tokenizers(config))
+        run = Run.resume(config) if Run.exists(config.run) else Run.create(config, _tokenizers(config))
     workers.mean(0.0)
     return run if workers.is_chief else Run.open(config.run)
+
+
+def _tokenizers(config: Config) -> Tokenizers:
+    start = config.training.start_from
+    return Run.open(start).tokenizers if start else train_tokenizers(config)
 
 
 def _groups(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:

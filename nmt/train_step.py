@@ -13,6 +13,7 @@ from nmt.config import Config
 from nmt.data import Batch
 from nmt.model import build_model
 from nmt.optimizer import make_optimizer
+from nmt.run import assign_weights
 from nmt.tokenizer import PAD, Tokenizers
 
 # So far apart that no two replicas' generators count through the same numbers.
@@ -64,6 +65,17 @@ class TrainState:
             raise ValueError(f"this checkpoint is of another training: {sorted(other)[0]!r} is only in one of the two")
         for name, variable in variables.items():
             variable.assign(arrays[name])
+
+    def start_from(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Begins with another run's weights, by their variables' paths; the optimizer with nothing.
+
+        Raises:
+            ValueError: if they are of another model.
+        """
+        assign_weights(self.model, weights)
+        # There may be no average.
+        for average, weight in zip(self.average, self.model.weights, strict=False):
+            average.assign(weight)
 
     def weights(self) -> dict[str, np.ndarray]:
         """Those to validate and translate with: the moving average where there is one."""

@@ -3,7 +3,7 @@ import pytest
 
 from nmt.check import Finding, check, quick_check
 from nmt.config import Config
-from nmt.config_file import dump_config
+from nmt.config_file import dump_config, override_config
 from nmt.tokenizer import train_tokenizers
 
 WORDS = {
@@ -207,3 +207,20 @@ def test_a_run_whose_tokenizer_was_trained_with_other_settings_is_an_error(job):
     found(errors, "tokenizer.type: bpe, but")
     (tokenizer_folder / "source.model").unlink()
     found(check(config).errors, "cannot read the tokenizer")
+
+
+def test_a_job_that_starts_from_a_run_is_checked_with_its_pieces(job):
+    base = job.folder / "base"
+    (base / "tokenizer").mkdir(parents=True)
+    config = job.config()
+    train_tokenizers(config).save(base / "tokenizer")
+    (base / "config.yaml").write_text(dump_config(config))
+    fine_tuned = override_config(config, [f"training.start_from={base}", "model.dropout.output=0.5"])
+    assert check(fine_tuned).errors == []
+    # From these no pieces could be learned, and none need be.
+    job.train = job.train[:2]
+    few = job.config()
+    found(check(few).warnings, "tokenizer.vocabulary_size: 100, but source text")
+    report = check(override_config(few, [f"training.start_from={base}"]))
+    assert not [finding for finding in report.errors + report.warnings if "tokenizer" in finding.text]
+    found(check(override_config(fine_tuned, ["model.units=64"])).errors, "model.units: 64, but")

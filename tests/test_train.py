@@ -3,6 +3,7 @@ import json
 import math
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -245,6 +246,52 @@ def test_a_loss_that_is_no_number_stops_with_what_to_try(corpus, tmp_path):
 def test_files_that_cannot_be_trained_on_are_refused_before_anything_is_made(corpus, tmp_path):
     config = tiny_job(corpus, f"run={tmp_path}/run", f"data.validation.target={corpus}/train.xx")
     with pytest.raises(ValueError, match="150"):
+        train(config)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_starts_from_anothers_best_weights_and_pieces(corpus, uninterrupted, tmp_path, capsys):
+    base = tmp_path / "base"
+    shutil.copytree(uninterrupted[0].path, base)
+    other = tmp_path / "other"
+    other.mkdir()
+    # Of these lines alone other pieces would be learned.
+    (other / "train.en").write_text("a big old tree\n" * 20)
+    (other / "train.xx").write_text("a gib dlo eert\n" * 20)
+    settings = (
+        f"run={tmp_path}/run",
+        f"training.start_from={base}",
+        f"data.train=[{{source: {other}/train.en, target: {other}/train.xx}}]",
+        "model.dropout.recurrent=0",
+        "training.ema_decay=0.5",
+        "training.schedule={name: constant, warmup_steps: 0, learning_rate: 1.0e-9}",
+    )
+    run = train(tiny_job(corpus, *settings, "training.max_steps=1"))
+    assert f"Starting from the best weights of {base}" in capsys.readouterr().err
+    for name in ("source.model", "target.model"):
+        assert (run.path / "tokenizer" / name).read_bytes() == (base / "tokenizer" / name).read_bytes()
+    best = uninterrupted[0].load_weights("best")
+    checkpoint = run.latest_checkpoint()
+    for name, weights in best.items():
+        for kind in ("model", "average"):
+            np.testing.assert_allclose(checkpoint.arrays[f"{kind}/{name}"], weights, atol=1e-7)
+    # Once begun it needs the other run no more, and goes on from where it was.
+    shutil.rmtree(base)
+    again = train(tiny_job(corpus, *settings, "training.max_steps=2"))
+    assert again.latest_checkpoint().step == 2
+
+
+@pytest.mark.parametrize(
+    ("setting", "complaint"),
+    [
+        ("model.units=16", "model.units: 16, but .*, which training.start_from names, has 8"),
+        ("tokenizer.vocabulary_size=50", "tokenizer.vocabulary_size: 50, but"),
+        ("training.start_from=nowhere", "training.start_from: .*nowhere"),
+    ],
+)
+def test_a_run_to_start_from_that_does_not_fit_is_refused(corpus, uninterrupted, tmp_path, setting, complaint):
+    config = tiny_job(corpus, f"run={tmp_path}/run", f"training.start_from={uninterrupted[0].path}", setting)
+    with pytest.raises(ValueError, match=complaint):
         train(config)
     assert not (tmp_path / "run").exists()
 
