@@ -35,6 +35,7 @@ TABLE: dict[str, tuple[tuple[Any, ...], str]] = {
     "model.dropout.layers": ((0.4, 0.3, 0.2, 0.2, 0.1), "the fewer, the stronger"),
     "model.dropout.output": ((0.5, 0.4, 0.3, 0.2, 0.1), "the fewer, the stronger"),
     "training.schedule.learning_rate": ((1e-3, 1e-3, 1e-3, 1e-3, 7e-4), "the peak; the larger the model, the lower"),
+    "search.length_penalty": ((1.4, 1.4, 1.0, 1.0, 1.0), "the fewer, the sooner a search ends a sentence"),
 }
 
 # Two vocabularies hold more than one of the same size, as few pieces are of both languages.
