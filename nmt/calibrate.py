@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nmt.confidence import Calibration, calibrate, check_enough, evenly_spread
-from nmt.corpus import read_pairs
+from nmt.confidence import Calibration, calibrate, check_enough
+from nmt.corpus import evenly, read_pairs
 from nmt.ensemble import load_translator
 from nmt.metrics import sentence_chrf
 from nmt.run import Run
@@ -21,7 +21,7 @@ def calibrate_run(run: Run) -> Calibration:
     """
     pairs = list(read_pairs(run.config.data.validation))
     check_enough(len(pairs))
-    sources, references = zip(*(pairs[number] for number in evenly_spread(len(pairs), MAX_LINES)), strict=True)
+    sources, references = zip(*evenly(pairs, total=len(pairs), keep=MAX_LINES), strict=True)
     search = run.config.search.model_copy(update={"n_best": 1, "sampling": False})
     # Features are read off attention.
     translations = load_translator([run], search=search, with_alignments=True).translate(sources)

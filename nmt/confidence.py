@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -143,11 +142,6 @@ def reliability(confidence: np.ndarray, quality: np.ndarray) -> tuple[Bin, ...]:
         Bin(len(bin_), float(confidence[bin_].mean()), float(quality[bin_].mean()))
         for bin_ in np.array_split(order, _BINS)
     )
-
-
-def evenly_spread(lines: int, most: int) -> Sequence[int]:
-    """The numbers of at most `most` of `lines` lines, at equal distances."""
-    return [place * lines // min(lines, most) for place in range(min(lines, most))]
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:

@@ -12,7 +12,6 @@ from nmt.confidence import (
     TooFewLinesError,
     calibrate,
     cross_validated,
-    evenly_spread,
     fit,
     reliability,
 )
@@ -139,11 +138,3 @@ def test_what_is_no_calibration_of_this_version_is_refused_with_the_way_out(chan
 def test_too_few_lines_are_refused_with_both_numbers():
     with pytest.raises(TooFewLinesError, match=f"{MIN_LINES - 1} lines.*{MIN_LINES}"):
         calibrate(*drawn(MIN_LINES - 1, seed=14)[:2])
-
-
-@pytest.mark.parametrize(("lines", "most"), [(0, 5), (3, 5), (5, 5), (7, 5), (1000, 9)])
-def test_the_lines_taken_are_spread_evenly(lines, most):
-    taken = list(evenly_spread(lines, most))
-    assert len(taken) == min(lines, most)
-    gaps = np.diff([*taken, lines])
-    assert lines == 0 or (gaps.max() - gaps.min() <= 1 and gaps.min() >= 1)

@@ -1,10 +1,11 @@
 import gzip
 import os
 
+import numpy as np
 import pytest
 
 from nmt.config import TextPair
-from nmt.corpus import count_lines, count_pairs, read_lines, read_pairs
+from nmt.corpus import count_lines, count_pairs, evenly, read_lines, read_pairs
 
 
 def write(path, content: bytes):
@@ -90,3 +91,11 @@ def test_a_changed_file_is_counted_anew(tmp_path):
     assert count_lines(path) == 2
     write(path, b"1\n2\n3\n")
     assert count_lines(path) == 3
+
+
+@pytest.mark.parametrize(("lines", "most"), [(0, 5), (3, 5), (5, 5), (7, 5), (1000, 9)])
+def test_what_is_kept_is_spread_evenly(lines, most):
+    kept = list(evenly(range(lines), total=lines, keep=most))
+    assert len(kept) == min(lines, most)
+    gaps = np.diff([-1, *kept])
+    assert lines == 0 or (gaps.max() - gaps.min() <= 1 and gaps.min() >= 1)
