@@ -135,17 +135,13 @@ class _Scan:
 def quick_check(config: Config) -> Report:
     """The checks that cost one reading of the files; training runs them itself before it begins."""
     report = Report()
-    used: dict[str, str] = {}
     for name, pair in _corpora(config):
         try:
             if count_pairs(pair) == 0:
                 report.errors.append(Finding(f"{name}: {pair.source} and {pair.target} are empty"))
         except ValueError as error:
             report.errors.append(Finding(f"{name}: {error}"))
-        for side, path in (("source", pair.source), ("target", pair.target)):
-            if earlier := used.get(os.path.realpath(path)):
-                report.warnings.append(Finding(f"{name}.{side} is the same file as {earlier}: {path}"))
-            used[os.path.realpath(path)] = f"{name}.{side}"
+    _check_files(config, report)
     _check_start(config, report)
     return report
 
@@ -183,6 +179,25 @@ def _corpora(config: Config) -> Iterator[tuple[str, TextPair]]:
     yield "data.validation", config.data.validation
     for name, pair in config.data.test.items():
         yield f"data.test.{name}", pair
+
+
+def _check_files(config: Config, report: Report) -> None:
+    """Files that are given twice; not where training text comes with several translations."""
+    pairs: dict[tuple[str, str], str] = {}
+    used: dict[str, tuple[str, str]] = {}
+    for name, pair in _corpora(config):
+        files = (os.path.realpath(pair.source), os.path.realpath(pair.target))
+        if earlier := pairs.get(files):
+            report.warnings.append(Finding(f"{name} is the same as {earlier}: {pair.source}, {pair.target}"))
+            continue
+        pairs[files] = name
+        for side, file in zip(("source", "target"), files, strict=True):
+            other, other_side = used.get(file, ("", ""))
+            both_train = name.startswith("data.train[") and other.startswith("data.train[") and name != other
+            if other and not (both_train and side == other_side):
+                text = f"{name}.{side} is the same file as {other}.{other_side}: {getattr(pair, side)}"
+                report.warnings.append(Finding(text))
+            used[file] = name, side
 
 
 def _has_run(config: Config) -> bool:

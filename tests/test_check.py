@@ -153,12 +153,29 @@ def test_lines_in_another_script_are_found(job):
 
 def test_a_file_given_twice_is_found(job):
     config = job.config()
-    data = config.data.model_copy(update={"validation": config.data.train[0]})
-    report = quick_check(config.model_copy(update={"data": data}))
-    assert "data.validation.source is the same file as data.train[0].source" in found(
-        report.warnings, "n.source is the"
-    )
-    assert report.errors == []
+    (train,) = config.data.train
+
+    def warnings(**changes):
+        report = quick_check(config.model_copy(update={"data": config.data.model_copy(update=changes)}))
+        assert report.errors == []
+        return report.warnings
+
+    found(warnings(validation=train), f"data.validation is the same as data.train[0]: {train.source}, {train.target}")
+    found(warnings(train=[train, train]), "data.train[1] is the same as data.train[0]")
+    twice = train.model_copy(update={"target": train.source})
+    found(warnings(train=[twice]), "data.train[0].target is the same file as data.train[0].source")
+    half = config.data.validation.model_copy(update={"source": train.source})
+    job.write("validation", job.train)
+    found(warnings(validation=half), "data.validation.source is the same file as data.train[0].source")
+
+
+def test_training_text_may_have_several_translations(job):
+    config = job.config()
+    (train,) = config.data.train
+    job.write("again", [(source, target.upper()) for source, target in job.train])
+    again = train.model_copy(update={"target": str(job.folder / "again.de")})
+    data = config.data.model_copy(update={"train": [train, again]})
+    assert quick_check(config.model_copy(update={"data": data})).warnings == []
 
 
 def test_errors_of_all_files_are_told_at_once(job):
