@@ -28,6 +28,8 @@ _CHUNK_PAIRS = 10_000
 _PROFILE_PAIRS = 2_000
 # Enough to know whether the settings can work; the tokenizer of the run itself sees tokenizer.max_sentences.
 _TOKENIZER_SENTENCES = 100_000
+# What may differ from a run whose weights or tokenizer are taken.
+_FREE = ("dropout", "sampling_alpha", "from_run")
 
 
 @dataclass
@@ -149,8 +151,8 @@ def quick_check(config: Config) -> Report:
 def check(config: Config) -> Report:
     """All that can be known of a job before it is trained. Changes nothing.
 
-    Uses the tokenizers of the job's run, where there is one, or of the run it starts from, else some trained for this
-    on part of the text.
+    Uses the tokenizers of the job's run, where there is one, or of the run it takes them from, else some trained for
+    this on part of the text.
     """
     report = quick_check(config)
     if report.errors:
@@ -200,31 +202,41 @@ def _check_files(config: Config, report: Report) -> None:
             used[file] = name, side
 
 
+def tokenizers_from(config: Config) -> str | None:
+    """The other run whose tokenizers the job takes; None where it learns its own."""
+    return config.training.start_from or config.tokenizer.from_run
+
+
 def _has_run(config: Config) -> bool:
     return (Path(config.run) / "config.yaml").is_file()
 
 
 def _check_start(config: Config, report: Report) -> None:
-    """Weights fit no other model and no other pieces."""
-    start = config.training.start_from
+    """Weights fit no other model, and neither they nor an ensemble other pieces."""
     # A run that is there has begun already.
-    if start is None or _has_run(config):
+    if _has_run(config):
         return
-    try:
-        base = load_config(Path(start) / "config.yaml")
-    except ValueError as error:
-        report.errors.append(Finding(f"training.start_from: {error} (it is the directory of a run)"))
-        return
-    for section, free in (("model", "dropout"), ("tokenizer", "sampling_alpha")):
-        for name, value in getattr(base, section):
-            if name != free and (wanted := getattr(getattr(config, section), name)) != value:
-                text = f"{section}.{name}: {wanted}, but {start}, which training.start_from names, has {value}"
-                report.errors.append(Finding(f"{text}: set it so, as the weights fit nothing else"))
+    for setting, start, sections in (
+        ("training.start_from", config.training.start_from, ("model", "tokenizer")),
+        ("tokenizer.from_run", config.tokenizer.from_run, ("tokenizer",)),
+    ):
+        if start is None:
+            continue
+        try:
+            base = load_config(Path(start) / "config.yaml")
+        except ValueError as error:
+            report.errors.append(Finding(f"{setting}: {error} (it is the directory of a run)"))
+            continue
+        for section in sections:
+            for name, value in getattr(base, section):
+                if name not in _FREE and (wanted := getattr(getattr(config, section), name)) != value:
+                    text = f"{section}.{name}: {wanted}, but {start}, which {setting} names, has {value}"
+                    report.errors.append(Finding(f"{text}: set it so, or leave {setting} out"))
 
 
 def _settled_tokenizers(config: Config, report: Report) -> Tokenizers | None:
-    """Those of the job's run, or of the run it starts from; None where there is neither."""
-    run = config.run if _has_run(config) else config.training.start_from
+    """Those of the job's run, or of the run that it takes them from; None where there is neither."""
+    run = config.run if _has_run(config) else tokenizers_from(config)
     if run is None:
         return None
     try:

@@ -90,9 +90,7 @@ class TokenizerConfig(Section):
     character_coverage: Annotated[float, Field(ge=0.98, le=1.0)] = Field(
         default=1.0, description="Share of the text's characters that get a piece; 0.9995 for Chinese and Japanese."
     )
-    byte_fallback: bool = Field(
-        default=False, description="Spell unknown characters as bytes, so that nothing is unknown."
-    )
+    byte_fallback: bool = Field(default=False, description="Spell unknown characters as bytes: nothing is unknown.")
     normalization: Literal["nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "identity"] = Field(
         default="nmt_nfkc", description="SentencePiece's Unicode normalization (_cf also lower-cases)."
     )
@@ -106,6 +104,9 @@ class TokenizerConfig(Section):
         default=0.0,
         description="Subword regularization in training (Kudo 2018; for bpe the merge dropout of Provilkov et al. "
         "2020): smoothing (unigram) or dropout rate (bpe), 0 = off.",
+    )
+    from_run: Text | None = Field(
+        default=None, description="A run whose tokenizer to take, as an ensemble with it needs; null = learn one."
     )
 
 
@@ -276,9 +277,7 @@ class TrainingConfig(Section):
     save_minutes: Annotated[float, Field(gt=0.0)] = Field(
         default=5.0, description="Minutes between checkpoints, besides those at validations."
     )
-    keep_checkpoints: Annotated[int, Field(ge=2)] = Field(
-        default=2, description="Newest checkpoints kept, for resuming."
-    )
+    keep_checkpoints: Annotated[int, Field(ge=2)] = Field(default=2, description="Newest checkpoints kept, to resume.")
     metric: Literal["bleu", "chrf", "loss", "perplexity"] = Field(
         default="bleu", description="Validation metric that decides best, plateau and stopping."
     )

@@ -24,7 +24,7 @@ import tensorflow as tf
 
 from nmt.calibrate import calibrate_run
 from nmt.callbacks import default_callbacks, say
-from nmt.check import quick_check
+from nmt.check import quick_check, tokenizers_from
 from nmt.confidence import TooFewLinesError
 from nmt.config import Config
 from nmt.data import Batch, DataReport
@@ -356,8 +356,8 @@ def _open_run(config: Config, workers: Workers) -> Run:
 
 
 def _tokenizers(config: Config) -> Tokenizers:
-    start = config.training.start_from
-    return Run.open(start).tokenizers if start else train_tokenizers(config)
+    other = tokenizers_from(config)
+    return Run.open(other).tokenizers if other else train_tokenizers(config)
 
 
 def _groups(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:

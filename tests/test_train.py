@@ -281,12 +281,25 @@ def test_a_run_starts_from_anothers_best_weights_and_pieces(corpus, uninterrupte
     assert again.latest_checkpoint().step == 2
 
 
+def test_a_run_takes_anothers_pieces_and_not_its_weights(corpus, uninterrupted, tmp_path):
+    base = uninterrupted[0].path
+    changed = (
+        "model.units=16",
+        "tokenizer.sampling_alpha=0.0",
+        f"data.train=[{{source: {corpus}/valid.en, target: {corpus}/valid.xx}}]",
+    )
+    run = train(tiny_job(corpus, f"run={tmp_path}/run", f"tokenizer.from_run={base}", "training.max_steps=1", *changed))
+    for name in ("source.model", "target.model"):
+        assert (run.path / "tokenizer" / name).read_bytes() == (base / "tokenizer" / name).read_bytes()
+
+
 @pytest.mark.parametrize(
     ("setting", "complaint"),
     [
         ("model.units=16", "model.units: 16, but .*, which training.start_from names, has 8"),
         ("tokenizer.vocabulary_size=50", "tokenizer.vocabulary_size: 50, but"),
         ("training.start_from=nowhere", "training.start_from: .*nowhere"),
+        ("tokenizer.from_run=nowhere", "tokenizer.from_run: .*nowhere"),
     ],
 )
 def test_a_run_to_start_from_that_does_not_fit_is_refused(corpus, uninterrupted, tmp_path, setting, complaint):
