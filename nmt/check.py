@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nmt.config import Config, TextPair
+from nmt.config import Config, Section, TextPair
 from nmt.config_file import load_config
 from nmt.corpus import count_pairs, read_pairs
 from nmt.corpus_statistics import PAIR_CHECKS, length_outliers, profile, script, similarity, suspicious_blocks
@@ -228,15 +228,23 @@ def _check_start(config: Config, report: Report) -> None:
             report.errors.append(Finding(f"{setting}: {error} (it is the directory of a run)"))
             continue
         for section in sections:
-            for name, value in getattr(base, section):
-                if name not in _FREE and (wanted := getattr(getattr(config, section), name)) != value:
+            for name, wanted, value in _differing(getattr(config, section), getattr(base, section)):
+                if name not in _FREE:
                     text = f"{section}.{name}: {wanted}, but {start}, which {setting} names, has {value}"
                     report.errors.append(Finding(f"{text}: set it so, or leave {setting} out"))
 
 
+def _differing(section: Section, other: Section) -> Iterator[tuple[str, object, object]]:
+    """Names of settings that two sections of one kind have otherwise, with the value in each."""
+    for name, value in other:
+        if (wanted := getattr(section, name)) != value:
+            yield name, wanted, value
+
+
 def _settled_tokenizers(config: Config, report: Report) -> Tokenizers | None:
     """Those of the job's run, or of the run that it takes them from; None where there is neither."""
-    run = config.run if _has_run(config) else tokenizers_from(config)
+    own = _has_run(config)
+    run = config.run if own else tokenizers_from(config)
     if run is None:
         return None
     try:
@@ -244,10 +252,10 @@ def _settled_tokenizers(config: Config, report: Report) -> Tokenizers | None:
     except ValueError as error:
         report.errors.append(Finding(str(error)))
         return None
-    for name, value in trained if run == config.run else ():
-        if (wanted := getattr(config.tokenizer, name)) != value:
-            text = f"tokenizer.{name}: {wanted}, but the tokenizer of {run} was trained with {value}"
-            report.errors.append(Finding(f"{text}: set it back, or choose another directory with run:"))
+    # Of another run's, quick_check has told already.
+    for name, wanted, value in _differing(config.tokenizer, trained) if own else ():
+        text = f"tokenizer.{name}: {wanted}, but the tokenizer of {run} was trained with {value}"
+        report.errors.append(Finding(f"{text}: set it back, or choose another directory with run:"))
     return tokenizers
 
 
