@@ -117,16 +117,18 @@ class _Saved(NamedTuple):
 class _Sequence:
     """Forward and backward pass of the kernel, for one recurrent kernel, mask and normalization.
 
-    The loops keep features in front, states as [units, batch]: a gate is then one piece of memory that is taken without
-    copying, and the product of each step is that of a tall matrix with a narrow one, at which Eigen is up to twice as
-    fast as at the same product the other way about. A single step, which is what decoding calls, has nothing to win by
-    turning its inputs round, and keeps them [batch, units].
+    In float32 the loops keep features in front, states as [units, batch]: a gate is then one piece of memory that is
+    taken without copying, and the product of each step is that of a tall matrix with a narrow one, at which Eigen is up
+    to twice as fast as at the same product the other way about. In bfloat16 another library makes the products, as fast
+    either way, and turning the inputs round would take longer than it saves. So it would for a single step, which is
+    what decoding calls: both keep them [batch, units].
     """
 
     def __init__(self, kernel, hidden_mask, normalization: Normalization | None, *, dtype, single: bool):
-        self.features = -1 if single else -2  # their axis
+        self.single = single
+        self.features = -1 if single or dtype == tf.bfloat16 else -2  # their axis
         self.kernel = tf.cast(kernel, dtype)  # once, not at every step
-        self.entering_kernel = self.kernel if single else tf.transpose(self.kernel)  # [4 * units, units] in loops
+        self.entering_kernel = self.kernel if self.features == -1 else tf.transpose(self.kernel)
         self.hidden_mask = None if hidden_mask is None else self._turned(hidden_mask)
         self.normalization = normalization
         self.dtype = dtype
@@ -180,7 +182,7 @@ class _Sequence:
     def forward(self, gate_inputs, hidden, cell):
         first = LSTMState(hidden, cell)
         start = [self._turned(values) for values in (gate_inputs, hidden, cell)]
-        if self.features == -1:
+        if self.single:
             steps = [part[tf.newaxis] for part in self.step(start[0][0], *start[1:])]
         else:
             steps = self._loop_forward(*start)
@@ -190,10 +192,14 @@ class _Sequence:
 
     def _loop_forward(self, gate_inputs, hidden, cell):
         time = tf.shape(gate_inputs)[0]
-        batch, units = gate_inputs.shape[2], self.units
-        shapes = [[4 * units, batch], [units, batch], [units, batch]]
+        units = self.units
+        shapes = [[4 * units], [units], [units]]
         if self.normalization:
-            shapes += [[4, units, batch], [4, 1, batch], [units, batch], [1, batch]]
+            shapes += [[4, units], [4, 1], [units], [1]]
+        if self.features == -1:
+            shapes = [[gate_inputs.shape[1], *shape] for shape in shapes]
+        else:
+            shapes = [[*shape, gate_inputs.shape[2]] for shape in shapes]
         arrays = tuple(tf.TensorArray(gate_inputs.dtype, time, element_shape=shape) for shape in shapes)
 
         def condition(step, hidden, cell, arrays):

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from nmt.lstm import LSTM, BidirectionalLSTM, StackedLSTM
-from nmt.lstm_kernel import LSTMState, Normalization, lstm_sequence
+from nmt.lstm_kernel import LSTMState, Normalization, accumulator, lstm_sequence
 
 BATCH, TIME, SIZE, UNITS = 5, 7, 3, 4
 MASKS = {
@@ -109,10 +109,12 @@ def plain_loop(gate_inputs, kernel, hidden, cell, hidden_mask=1.0, gate_gain=Non
     return tf.stack(hiddens), tf.stack(cells)
 
 
+# The loops lay their steps out in one way for bfloat16 and in another for all else.
+@pytest.mark.parametrize("dtype", [tf.float64, tf.bfloat16], ids=["float64", "bfloat16"])
 @pytest.mark.parametrize("time", [TIME, 1], ids=["many steps", "one step"])
 @pytest.mark.parametrize("normalized", [False, True], ids=["plain", "layer normalization"])
 @pytest.mark.parametrize("masked", [False, True], ids=["no dropout", "recurrent dropout"])
-def test_the_kernels_gradient_equals_autodiff_of_a_plain_loop(normal, masked, normalized, time):
+def test_the_kernels_gradient_equals_autodiff_of_a_plain_loop(normal, masked, normalized, time, dtype):
     arguments = {
         "gate_inputs": normal(time, BATCH, 4 * UNITS),
         "kernel": normal(UNITS, 4 * UNITS),
@@ -124,6 +126,8 @@ def test_the_kernels_gradient_equals_autodiff_of_a_plain_loop(normal, masked, no
     if normalized:
         arguments |= {"gate_gain": normal(4 * UNITS), "cell_gain": normal(UNITS), "cell_bias": normal(UNITS)}
     asked = normal(time, BATCH, UNITS), normal(time, BATCH, UNITS)
+    arguments, asked = tf.nest.map_structure(lambda values: tf.cast(values, accumulator(dtype)), (arguments, asked))
+    tolerance = 1e-11 if dtype == tf.float64 else 0.1  # of the largest
 
     def kernel(gate_inputs, kernel, hidden, cell, hidden_mask=None, **normalization):
         return lstm_sequence(
@@ -132,7 +136,7 @@ def test_the_kernels_gradient_equals_autodiff_of_a_plain_loop(normal, masked, no
             LSTMState(hidden, cell),
             hidden_mask=hidden_mask,
             normalization=Normalization(**normalization) if normalization else None,
-            dtype=tf.float64,
+            dtype=dtype,
         )
 
     @tf.function
@@ -146,10 +150,10 @@ def test_the_kernels_gradient_equals_autodiff_of_a_plain_loop(normal, masked, no
     found, gradients = results_and_gradients(kernel)
     expected, expected_gradients = results_and_gradients(plain_loop)
 
-    for one, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-12)
-    for name, gradient in gradients.items():
-        np.testing.assert_allclose(gradient, expected_gradients[name], atol=1e-11, err_msg=name)
+    pairs = {"hiddens": (found[0], expected[0]), "cells": (found[1], expected[1])}
+    pairs |= {name: (gradient, expected_gradients[name]) for name, gradient in gradients.items()}
+    for name, (one, other) in pairs.items():
+        np.testing.assert_allclose(one, other, atol=tolerance * np.abs(other).max(), err_msg=name)
 
 
 def test_layer_normalization_is_that_of_the_paper_for_both_halves_of_the_gates(normal):
@@ -247,7 +251,8 @@ def test_bfloat16_rounds_nothing_but_what_is_multiplied(normal):
     for layer in (exact, mixed):
         layer.kernel.assign(tf.zeros_like(layer.kernel))
         layer.recurrent_kernel.assign(tf.zeros_like(layer.recurrent_kernel))
-    np.testing.assert_array_equal(mixed(inputs)[0], exact(inputs)[0])
+    # Sigmoids and tanhs may differ in their last bit, as the two lay their steps out differently.
+    np.testing.assert_allclose(mixed(inputs)[0], exact(inputs)[0], atol=1e-6)
 
 
 def test_a_stack_takes_bfloat16_inputs_of_its_own_size_and_float64_stays_float64(normal):
