@@ -218,10 +218,9 @@ class ScheduleConfig(Section):
     name: Literal["constant", "inverse_square_root", "cosine", "plateau"] = Field(
         default="inverse_square_root", description="How the learning rate moves after the warm-up."
     )
-    learning_rate: Annotated[float, Field(gt=0.0)] = Field(
-        default=1.0e-3, description="The peak, reached after the warm-up."
-    )
+    learning_rate: Annotated[float, Field(gt=0.0)] = Field(default=1.0e-3, description="The peak, after the warm-up.")
     warmup_steps: Annotated[int, Field(ge=0)] = Field(default=400, description="Steps of linear rise from 0.")
+    hold_steps: Annotated[int, Field(ge=0)] = Field(default=0, description="cosine: steps at the peak before the fall.")
     decay_steps: Positive | None = Field(
         default=None, description="cosine: steps until final_fraction; null = training.max_steps."
     )
@@ -290,8 +289,9 @@ class TrainingConfig(Section):
     def _ends(self) -> TrainingConfig:
         if not (self.max_steps or self.max_epochs or self.max_minutes):
             raise ValueError("never ends: set at least one of max_steps, max_epochs, max_minutes")
-        if self.schedule.name == "cosine" and not (self.schedule.decay_steps or self.max_steps):
-            raise ValueError("schedule.name: cosine needs schedule.decay_steps or max_steps")
+        end = self.schedule.decay_steps or self.max_steps or 0
+        if self.schedule.name == "cosine" and end <= (held := self.schedule.hold_steps):
+            raise ValueError(f"schedule.name: cosine needs schedule.decay_steps or max_steps beyond hold_steps: {held}")
         return self
 
 

@@ -41,6 +41,15 @@ def test_cosine_ends_at_max_steps_where_it_has_no_decay_steps():
     assert learning_rate(training("cosine", max_steps=777, warmup_steps=10), 777) == pytest.approx(0.0, abs=1e-12)
 
 
+def test_cosine_may_hold_its_peak_and_then_falls_as_one_that_begins_there():
+    held = training("cosine", max_steps=1000, warmup_steps=100, hold_steps=500)
+    constant, cosine = training("constant", warmup_steps=100), training("cosine", max_steps=500, warmup_steps=100)
+    steps = range(1, 601)
+    assert [learning_rate(held, step) for step in steps] == [learning_rate(constant, step) for step in steps]
+    steps = range(100, 501)
+    assert [learning_rate(held, 500 + step) for step in steps] == [learning_rate(cosine, step) for step in steps]
+
+
 def test_each_restart_goes_through_the_cosine_anew_from_a_lower_peak():
     settings = training("cosine", max_steps=900, warmup_steps=100, restarts=2, factor=0.5, final_fraction=0.1)
     once = training("cosine", max_steps=300, warmup_steps=0, final_fraction=0.1)
