@@ -47,7 +47,6 @@ class Attention(keras.layers.Layer):
         score: a name in SCORES.
         heads: independent heads (Vaswani et al. 2017, 3.2.2), a divisor of units. With more than one, values are
             projected to `units` and each head reads its share.
-        memorizes: False = without weights for `memorize`: it reads what another one of the same settings has memorized.
 
     `memorize(values, mask)` prepares a source once; then call with queries [rows, time, units] and that Memory, which
     has one row for each of them, or one for each so many neighbours (a beam).
@@ -55,7 +54,7 @@ class Attention(keras.layers.Layer):
     to 1 over real positions and are 0 on padding.
     """
 
-    def __init__(self, units, *, score="scaled", heads=1, memorizes=True, **options):
+    def __init__(self, units, *, score="scaled", heads=1, **options):
         super().__init__(autocast=False, **options)
         if score not in SCORES:
             raise ValueError(f"Unknown attention score {score!r}; expected one of {', '.join(SCORES)}.")
@@ -64,7 +63,6 @@ class Attention(keras.layers.Layer):
         self.units = units
         self.score = score
         self.heads = heads
-        self.memorizes = memorizes
         self.depth = units // heads
 
     def build(self, values_size):
@@ -76,9 +74,9 @@ class Attention(keras.layers.Layer):
         kind = SCORES[self.score]
         if kind.projects_queries:
             self.query_kernel = self._weight("query_kernel", (self.units, self.units))
-        if kind.projects_keys and self.memorizes:
+        if kind.projects_keys:
             self.key_kernel = self._weight("key_kernel", (values_size, self.units))
-        if self.heads > 1 and self.memorizes:
+        if self.heads > 1:
             self.value_kernel = self._weight("value_kernel", (values_size, self.units))
         if self.score == "additive":
             self.bias = self._weight("bias", (self.units,), "zeros")
@@ -114,8 +112,7 @@ class Attention(keras.layers.Layer):
         return tf.reshape(context, [rows, time, self.context_size]), tf.reshape(weights, [rows, time, source_time])
 
     def get_config(self) -> dict[str, Any]:
-        names = ("units", "score", "heads", "memorizes")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        return {**super().get_config(), "units": self.units, "score": self.score, "heads": self.heads}
 
     def _product(self, left, right, **options):
         return product(left, right, tf.as_dtype(self.compute_dtype), **options)

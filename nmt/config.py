@@ -82,7 +82,7 @@ class TokenizerConfig(Section):
     type: Literal["unigram", "bpe"] = Field(default="unigram", description="SentencePiece model type.")
     joint: bool = Field(default=True, description="One vocabulary for both languages (needed to tie all embeddings).")
     vocabulary_size: Annotated[int, Field(ge=16)] = Field(
-        default=8000, description="Pieces; of each language if not joint."
+        default=8000, description="Pieces (per language where not joint)."
     )
     hard_vocabulary_limit: bool = Field(
         default=False, description="Fail where the text cannot fill the vocabulary, rather than make a smaller one."
@@ -120,7 +120,9 @@ class AttentionConfig(Section):
 
 
 class EncoderConfig(Section):
-    bidirectional_layers: Annotated[int, Field(ge=0)] = Field(default=1, description="First layers, reading both ways.")
+    bidirectional_layers: Annotated[int, Field(ge=0)] = Field(
+        default=1, description="First layers, read in both directions."
+    )
     layers: Annotated[int, Field(ge=0)] = Field(default=0, description="Unidirectional layers on top, residual.")
 
     @model_validator(mode="after")
@@ -137,9 +139,6 @@ class DecoderConfig(Section):
     input_feeding: bool = Field(
         default=False,
         description="Feed each step's attentional vector into the next (Luong et al. 2015, 3.3); slower to train.",
-    )
-    attends_again: bool = Field(
-        default=False, description="The last layer asks the attention, too, and the output reads that answer."
     )
 
 
@@ -193,8 +192,6 @@ class ModelConfig(Section):
             raise ValueError(f"units must be even where the encoder has bidirectional layers, got {self.units}")
         if self.units % self.attention.heads:
             raise ValueError(f"units ({self.units}) must be a multiple of attention.heads ({self.attention.heads})")
-        if self.decoder.attends_again and self.decoder.layers == 1:
-            raise ValueError("decoder.attends_again needs decoder.layers: 2 or more")
         if self.lexical and (self.attention.heads > 1 or self.attention.score == "dot"):
             raise ValueError("lexical needs attention.heads: 1 and another attention.score than dot")
         if self.decoder.input_feeding and self.dropout.recurrent:
@@ -313,7 +310,9 @@ class SearchConfig(Section):
         default=2.0, description="Longest output, in pieces per source piece ..."
     )
     max_length_extra: Positive = Field(default=10, description="... plus so many pieces.")
-    no_repeat_ngram: Annotated[int, Field(ge=0)] = Field(default=0, description="No n-gram this long twice; 0 = off.")
+    no_repeat_ngram: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="No n-gram of this size twice; 0 = off."
+    )
     repetition_penalty: Annotated[float, Field(ge=0.0)] = Field(
         default=0.0, description="Taken off the ranking of a piece for each time it was already written; 0 = off."
     )

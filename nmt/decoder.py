@@ -2,9 +2,7 @@
 
 The first layer's output asks the attention; its answer, the context, goes to the layers above and to the output (the
 shape of GNMT, Wu et al. 2016, with the context of the same step instead of the last one's). So nothing at time t needs
-the attention of t-1, and one function serves whole sequences (training) and single steps (search). Where the settings
-say so, the last layer asks once more, knowing what has been read before (the multi-step attention of Gehring et al.
-2017, 3.3), and the output reads that answer.
+the attention of t-1, and one function serves whole sequences (training) and single steps (search).
 """
 
 from __future__ import annotations
@@ -71,11 +69,9 @@ class Decoder(keras.layers.Layer):
         self.upper = StackedLSTM(
             config.units, layers=config.decoder.layers - 1, dropout=config.dropout.layers, name="upper", **recurrent
         )
-        attention = {"score": config.attention.score, "heads": config.attention.heads, "dtype": policy}
-        self.attention = Attention(config.units, **attention, name="attention")
-        self.attention_again = None
-        if config.decoder.attends_again:
-            self.attention_again = Attention(config.units, **attention, memorizes=False, name="attention_again")
+        self.attention = Attention(
+            config.units, score=config.attention.score, heads=config.attention.heads, dtype=policy, name="attention"
+        )
         self.bridge = keras.layers.Dense(2 * config.units * config.decoder.layers, dtype=policy, name="bridge")
         self.readout = keras.layers.Dense(
             config.embedding_size if self.tied else config.units, activation="tanh", dtype=policy, name="readout"
@@ -93,10 +89,7 @@ class Decoder(keras.layers.Layer):
         units, readout_size = self.first.units, self.readout.units
         feed_size = readout_size if self.input_feeding else 0
         self.first.build((None, None, self.embedding.size + feed_size))
-        memory_size = encoder_size + (self.embedding.size if self.lexical else 0)
-        self.attention.build(memory_size)
-        if self.attention_again:
-            self.attention_again.build(memory_size)
+        self.attention.build(encoder_size + (self.embedding.size if self.lexical else 0))
         context_size = self.attention.context_size
         self.upper.build((None, None, units), (None, None, context_size))
         self.bridge.build((None, 2 * encoder_size))
@@ -167,8 +160,6 @@ class Decoder(keras.layers.Layer):
             beside=context,
             training=training,
         )
-        if self.attention_again:
-            context, weights = self.attention_again(hidden, memory)
         readouts = tf.cast(self.readout(tf.concat([hidden, context], axis=-1)), tf.float32)  # Luong et al. 2015, eq. 5
         if self.lexical:
             words = context[..., -self.embedding.size :]  # what attention read of the source's embeddings

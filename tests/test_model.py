@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from tiny_job import tiny_job
 from tiny_model import SOURCE, TARGET_IN, VARIANTS, VOCABULARY, step_by_step, tiny_model
 
-from nmt.attention import SCORES
 from nmt.config import ModelConfig, Section
 from nmt.data import Batch
 from nmt.losses import token_log_probabilities
@@ -167,7 +166,6 @@ ACTING = {
     "decoder.layers": {"decoder": {"layers": 2}},
     "lexical": {"lexical": True},
     "decoder.input_feeding": {"decoder": {"input_feeding": True}},
-    "decoder.attends_again": {"decoder": {"layers": 2, "attends_again": True}},
     "attention.score": {"attention": {"score": "additive"}},
     "attention.heads": {"attention": {"heads": 2}},
     "layer_normalization": {"layer_normalization": True},
@@ -192,33 +190,6 @@ def test_no_setting_of_the_model_is_left_without_a_test():
                 yield prefix + name
 
     assert {name for name in names(ModelConfig) if not name.startswith("dropout.")} == {*ACTING, "embedding_range"}
-
-
-@pytest.mark.parametrize("score", SCORES)
-def test_attending_again_reads_the_same_memory_with_the_last_layers_output(score):
-    settings = {"attention": {"score": score}, "decoder": {"layers": 2}}
-    model = tiny_model({**settings, "decoder": {"layers": 2, "attends_again": True}})
-    once, twice = ({weight.path for weight in each.decoder.weights} for each in (tiny_model(settings), model))
-    assert once < twice or score in ("dot", "general")
-    for name in twice - once:  # only what asks
-        assert name.removeprefix("decoder/attention_again/") in ("query_kernel", "bias", "score_kernel")
-    memory, state = model.encode(SOURCE)
-    decoder = model.decoder
-    embedded = decoder.embedding(TARGET_IN)
-    hidden, _ = decoder.first(embedded, initial_state=state.layers[0])
-    first_answer, _ = decoder.attention(hidden, memory)
-    hidden, _ = decoder.upper(hidden, initial_state=state.layers[1:], beside=first_answer)
-    answer, expected = decoder.attention_again(hidden, memory)
-
-    readouts, _, weights = decoder.read(TARGET_IN, state, memory)
-    np.testing.assert_allclose(weights, expected, atol=1e-6)
-    np.testing.assert_allclose(readouts, decoder.readout(tf.concat([hidden, answer], axis=-1)), atol=1e-6)
-    assert np.abs(answer - first_answer).max() > 1e-3
-
-
-def test_to_attend_again_needs_a_layer_that_has_read_the_first_answer():
-    with pytest.raises(ValidationError, match=r"decoder\.attends_again needs decoder\.layers: 2 or more"):
-        ModelConfig(decoder={"attends_again": True})
 
 
 def test_the_lexical_path_adds_what_attention_reads_of_the_source_embeddings():

@@ -30,7 +30,6 @@ VARIANTS = {
     "scaled, four heads, untied": {"attention": {"heads": 4}, "tied_embeddings": "none"},
     "input feeding, all tied": {"decoder": {"layers": 2, "input_feeding": True}, "tied_embeddings": "all"},
     "lexical path": {"lexical": True, "encoder": {"layers": 1}},
-    "attends again, two heads": {"attention": {"heads": 2}, "decoder": {"layers": 2, "attends_again": True}},
 }
 
 
