@@ -127,7 +127,6 @@ def test_the_kernels_gradient_equals_autodiff_of_a_plain_loop(normal, masked, no
         arguments |= {"gate_gain": normal(4 * UNITS), "cell_gain": normal(UNITS), "cell_bias": normal(UNITS)}
     asked = normal(time, BATCH, UNITS), normal(time, BATCH, UNITS)
     arguments, asked = tf.nest.map_structure(lambda values: tf.cast(values, accumulator(dtype)), (arguments, asked))
-    tolerance = 1e-11 if dtype == tf.float64 else 0.1  # of the largest
 
     def kernel(gate_inputs, kernel, hidden, cell, hidden_mask=None, **normalization):
         return lstm_sequence(
@@ -150,10 +149,14 @@ def test_the_kernels_gradient_equals_autodiff_of_a_plain_loop(normal, masked, no
     found, gradients = results_and_gradients(kernel)
     expected, expected_gradients = results_and_gradients(plain_loop)
 
-    pairs = {"hiddens": (found[0], expected[0]), "cells": (found[1], expected[1])}
-    pairs |= {name: (gradient, expected_gradients[name]) for name, gradient in gradients.items()}
-    for name, (one, other) in pairs.items():
-        np.testing.assert_allclose(one, other, atol=tolerance * np.abs(other).max(), err_msg=name)
+    def assert_equal(one, other, atol, name):
+        rounding = 0.1 * np.abs(other).max() if dtype == tf.bfloat16 else atol
+        np.testing.assert_allclose(one, other, atol=rounding, err_msg=name)
+
+    for one, other, name in zip(found, expected, ("hiddens", "cells"), strict=True):
+        assert_equal(one, other, 1e-12, name)
+    for name, gradient in gradients.items():
+        assert_equal(gradient, expected_gradients[name], 1e-11, name)
 
 
 def test_layer_normalization_is_that_of_the_paper_for_both_halves_of_the_gates(normal):
