@@ -21,6 +21,7 @@ from nmt.config_file import load_config
 from nmt.corpus import count_pairs, read_pairs
 from nmt.corpus_statistics import PAIR_CHECKS, length_outliers, profile, script, similarity, suspicious_blocks
 from nmt.protect import Protection
+from nmt.run_config import check_changes, config_path, is_run
 from nmt.tokenizer import UNK, Tokenizers, train_tokenizers
 
 _EXAMPLES = 5
@@ -155,6 +156,11 @@ def check(config: Config) -> Report:
     this on part of the text.
     """
     report = quick_check(config)
+    if is_run(config.run):
+        try:
+            check_changes(config.run, config)
+        except ValueError as error:
+            report.errors.append(Finding(str(error)))
     if report.errors:
         return report
     tokenizers = _settled_tokenizers(config, report) or _trial_tokenizers(config, report)
@@ -207,14 +213,10 @@ def tokenizers_from(config: Config) -> str | None:
     return config.training.start_from or config.tokenizer.from_run
 
 
-def _has_run(config: Config) -> bool:
-    return (Path(config.run) / "config.yaml").is_file()
-
-
 def _check_start(config: Config, report: Report) -> None:
     """Weights fit no other model, and neither they nor an ensemble other pieces."""
     # A run that is there has begun already.
-    if _has_run(config):
+    if is_run(config.run):
         return
     for setting, start, sections in (
         ("training.start_from", config.training.start_from, ("model", "tokenizer")),
@@ -223,7 +225,7 @@ def _check_start(config: Config, report: Report) -> None:
         if start is None:
             continue
         try:
-            base = load_config(Path(start) / "config.yaml")
+            base = load_config(config_path(start))
         except ValueError as error:
             report.errors.append(Finding(f"{setting}: {error} (it is the directory of a run)"))
             continue
@@ -243,20 +245,14 @@ def _differing(section: Section, other: Section) -> Iterator[tuple[str, object, 
 
 def _settled_tokenizers(config: Config, report: Report) -> Tokenizers | None:
     """Those of the job's run, or of the run that it takes them from; None where there is neither."""
-    own = _has_run(config)
-    run = config.run if own else tokenizers_from(config)
+    run = config.run if is_run(config.run) else tokenizers_from(config)
     if run is None:
         return None
     try:
-        tokenizers, trained = Tokenizers.load(Path(run) / "tokenizer"), load_config(Path(run) / "config.yaml").tokenizer
+        return Tokenizers.load(Path(run) / "tokenizer")
     except ValueError as error:
         report.errors.append(Finding(str(error)))
         return None
-    # Of another run's, quick_check has told already.
-    for name, wanted, value in _differing(config.tokenizer, trained) if own else ():
-        text = f"tokenizer.{name}: {wanted}, but the tokenizer of {run} was trained with {value}"
-        report.errors.append(Finding(f"{text}: set it back, or choose another directory with run:"))
-    return tokenizers
 
 
 def _trial_tokenizers(config: Config, report: Report) -> Tokenizers | None:

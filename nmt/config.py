@@ -190,10 +190,11 @@ class ModelConfig(Section):
     def _sizes_fit(self) -> ModelConfig:
         if self.encoder.bidirectional_layers and self.units % 2:
             raise ValueError(f"units must be even where the encoder has bidirectional layers, got {self.units}")
-        if self.units % self.attention.heads:
-            raise ValueError(f"units ({self.units}) must be a multiple of attention.heads ({self.attention.heads})")
-        if self.lexical and (self.attention.heads > 1 or self.attention.score == "dot"):
-            raise ValueError("lexical needs attention.heads: 1 and another attention.score than dot")
+        heads, score = self.attention.heads, self.attention.score
+        if self.units % heads:
+            raise ValueError(f"units ({self.units}) must be a multiple of attention.heads ({heads})")
+        if self.lexical and (heads > 1 or score == "dot"):
+            raise ValueError(f"lexical needs attention.heads: 1 and no attention.score: dot, got {heads} and {score}")
         if self.decoder.input_feeding and self.dropout.recurrent:
             raise ValueError(
                 "dropout.recurrent needs one mask for a whole sentence, and decoder.input_feeding runs step by step: "
@@ -289,9 +290,9 @@ class TrainingConfig(Section):
     def _ends(self) -> TrainingConfig:
         if not (self.max_steps or self.max_epochs or self.max_minutes):
             raise ValueError("never ends: set at least one of max_steps, max_epochs, max_minutes")
-        end = self.schedule.decay_steps or self.max_steps or 0
-        if self.schedule.name == "cosine" and end <= (held := self.schedule.hold_steps):
-            raise ValueError(f"schedule.name: cosine needs schedule.decay_steps or max_steps beyond hold_steps: {held}")
+        cycle = (self.schedule.decay_steps or self.max_steps or 0) // (self.schedule.restarts + 1)
+        if self.schedule.name == "cosine" and cycle <= (held := self.schedule.hold_steps):
+            raise ValueError(f"cosine needs decay_steps or max_steps, here {cycle} a cycle, beyond hold_steps: {held}")
         return self
 
 

@@ -33,6 +33,7 @@ from nmt.config import Config
 from nmt.config_file import dump_config, load_config
 from nmt.lexicon import learn_lexicon
 from nmt.protect import Protection
+from nmt.run_config import check_changes, config_path, is_run
 from nmt.tokenizer import Tokenizers
 
 if TYPE_CHECKING:
@@ -40,21 +41,6 @@ if TYPE_CHECKING:
 
 Arrays = Mapping[str, np.ndarray]
 
-# What may change when a run is taken up again, because it bends nothing that was trained before.
-CHANGEABLE = (
-    "run",
-    "data.test",
-    "data.prefetch",
-    "training.max_steps",
-    "training.max_epochs",
-    "training.max_minutes",
-    "training.patience",
-    "training.save_minutes",
-    "training.keep_checkpoints",
-    "training.tensorboard",
-    "search",
-    "export",
-)
 _METADATA = "metadata"
 _CALIBRATION = "confidence.json"
 _STEP_FILE = re.compile(r"step-(\d{8,})\.npz")
@@ -90,10 +76,6 @@ class Run:
         """What its translations leave as it is."""
         return Protection.of(self.config, self.tokenizers)
 
-    @staticmethod
-    def exists(path: str | os.PathLike[str]) -> bool:
-        return (Path(path) / "config.yaml").is_file()
-
     @classmethod
     def create(cls, config: Config, tokenizers: Tokenizers) -> Run:
         """Makes the directory `config.run`.
@@ -102,8 +84,8 @@ class Run:
             ValueError: if there is a run already, or the directory holds files that are none of a run's.
         """
         path = Path(config.run)
-        if cls.exists(path):
-            _check_changes(path, load_config(path / "config.yaml"), config)
+        if is_run(path):
+            check_changes(path, config)
             raise ValueError(f"{path} already holds this run: resume it, or choose another directory with run:")
         strangers = [entry.name for entry in path.iterdir() if entry.name != "tokenizer"] if path.is_dir() else []
         if strangers:
@@ -112,7 +94,7 @@ class Run:
             )
         (path / "tokenizer").mkdir(parents=True, exist_ok=True)
         tokenizers.save(path / "tokenizer")
-        _write_text(path / "config.yaml", dump_config(config))
+        _write_text(config_path(path), dump_config(config))
         return cls(path, config, tokenizers)
 
     @classmethod
@@ -123,10 +105,10 @@ class Run:
             ValueError: if there is none, or it is incomplete.
         """
         path = Path(path)
-        if not cls.exists(path):
+        if not is_run(path):
             what = "is not a run (it has no config.yaml)" if path.is_dir() else "no such directory"
             raise ValueError(f"{path}: {what}; `nmt train CONFIG` makes a run")
-        return cls(path, load_config(path / "config.yaml"), Tokenizers.load(path / "tokenizer"))
+        return cls(path, load_config(config_path(path)), Tokenizers.load(path / "tokenizer"))
 
     @classmethod
     def resume(cls, config: Config) -> Run:
@@ -136,9 +118,9 @@ class Run:
             ValueError: if a setting differs that what was trained so far depends on.
         """
         run = cls.open(config.run)
-        _check_changes(run.path, run.config, config)
+        check_changes(run.path, config)
         if config != run.config:
-            _write_text(run.path / "config.yaml", dump_config(config))
+            _write_text(config_path(run.path), dump_config(config))
             run.config = config
         for unfinished in run.path.rglob("*.unfinished"):
             unfinished.unlink()
@@ -360,30 +342,3 @@ def _sync_directory(path: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def _check_changes(path: Path, old: Config, new: Config) -> None:
-    before, after = _flat(old.model_dump()), _flat(new.model_dump())
-    changed = [
-        f"  {key}: {before.get(key, 'absent')!r} in the run, {after.get(key, 'absent')!r} now"
-        for key in sorted(before.keys() | after.keys())
-        if before.get(key) != after.get(key)
-        and not any(key == free or key.startswith(free + ".") for free in CHANGEABLE)
-    ]
-    if changed:
-        raise ValueError(
-            f"{path} holds a run with other settings:\n" + "\n".join(changed) + "\n"
-            "Choose a new directory with run:, or delete the old run, or take the settings back. (On a run that is "
-            f"resumed only these may change: {', '.join(CHANGEABLE[1:])}.)"
-        )
-
-
-def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:
-    """Leaves of nested dicts and lists by their dotted keys."""
-    if isinstance(tree, dict):
-        items: Any = tree.items()
-    elif isinstance(tree, list) and any(isinstance(item, dict) for item in tree):
-        items = enumerate(tree)
-    else:
-        return {prefix: tree}
-    return {key: value for name, item in items for key, value in _flat(item, f"{prefix}.{name}".lstrip(".")).items()}

@@ -32,6 +32,7 @@ from nmt.distribution import Workers, distributed_dataset, make_strategy
 from nmt.precision import choose_precision
 from nmt.progress import Progress
 from nmt.run import Run
+from nmt.run_config import is_run
 from nmt.schedule import learning_rate
 from nmt.tokenizer import Tokenizers, train_tokenizers
 from nmt.train_step import StepResult, TrainState, TrainStep, separate_seeds
@@ -350,7 +351,7 @@ def _open_run(config: Config, workers: Workers) -> Run:
             raise ValueError(str(report))
         if report.warnings:
             say(str(report))
-        run = Run.resume(config) if Run.exists(config.run) else Run.create(config, _tokenizers(config))
+        run = Run.resume(config) if is_run(config.run) else Run.create(config, _tokenizers(config))
     workers.mean(0.0)
     return run if workers.is_chief else Run.open(config.run)
 

@@ -253,7 +253,11 @@ def test_a_conflict_between_settings_points_at_the_override_that_made_it():
         ("model: {units: 7}", "model: units must be even where the encoder has bidirectional layers, got 7"),
         (
             "training: {max_steps: 500, schedule: {name: cosine, hold_steps: 500}}",
-            "training: schedule.name: cosine needs schedule.decay_steps or max_steps beyond hold_steps: 500",
+            "training: cosine needs decay_steps or max_steps, here 500 a cycle, beyond hold_steps: 500",
+        ),
+        (
+            "training: {max_steps: 900, schedule: {name: cosine, restarts: 1, hold_steps: 500}}",
+            "training: cosine needs decay_steps or max_steps, here 450 a cycle, beyond hold_steps: 500",
         ),
         ("training: {max_epochs: null}", "training: never ends: set at least one of max_steps, max_epochs, max_minut"),
         ("on: 3", "on: unknown key; known here: run,"),

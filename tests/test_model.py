@@ -206,11 +206,12 @@ def test_the_lexical_path_adds_what_attention_reads_of_the_source_embeddings():
     np.testing.assert_allclose(with_path - without, expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("attention", [{"heads": 2}, {"score": "dot"}])
-def test_a_lexical_path_that_attention_cannot_serve_is_refused(attention):
-    with pytest.raises(
-        ValidationError, match=r"lexical needs attention\.heads: 1 and another attention\.score than dot"
-    ):
+@pytest.mark.parametrize(
+    ("attention", "came"), [({"heads": 2}, "2 and scaled"), ({"score": "dot"}, "1 and dot")], ids=["heads", "dot"]
+)
+def test_a_lexical_path_that_attention_cannot_serve_is_refused(attention, came):
+    needs = "lexical needs attention.heads: 1 and no attention.score: dot, got"
+    with pytest.raises(ValidationError, match=f"{needs} {came}"):
         ModelConfig(lexical=True, attention=attention)
 
 

@@ -1,0 +1,70 @@
+"""The config.yaml of a run: where it is, and what may differ from it in a job that takes the run up again.
+
+Imports no TensorFlow, so that `nmt check` can say at once what `nmt train` would.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from nmt.config import Config
+from nmt.config_file import load_config
+
+# What may change when a run is taken up again, because it bends nothing that was trained before.
+CHANGEABLE = (
+    "run",
+    "data.test",
+    "data.prefetch",
+    "training.max_steps",
+    "training.max_epochs",
+    "training.max_minutes",
+    "training.patience",
+    "training.save_minutes",
+    "training.keep_checkpoints",
+    "training.tensorboard",
+    "search",
+    "export",
+)
+
+
+def config_path(run: str | os.PathLike[str]) -> Path:
+    return Path(run) / "config.yaml"
+
+
+def is_run(path: str | os.PathLike[str]) -> bool:
+    """Whether a directory holds a run, finished or not."""
+    return config_path(path).is_file()
+
+
+def check_changes(run: str | os.PathLike[str], job: Config) -> None:
+    """Compares a job with the run that it would take up.
+
+    Raises:
+        ValueError: if a setting differs that what was trained so far depends on, with all that do.
+    """
+    before, after = (_flat(config.model_dump()) for config in (load_config(config_path(run)), job))
+    changed = [
+        f"  {key}: {before.get(key, 'absent')!r} in the run, {after.get(key, 'absent')!r} now"
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
+        and not any(key == free or key.startswith(free + ".") for free in CHANGEABLE)
+    ]
+    if changed:
+        raise ValueError(
+            f"{run} holds a run with other settings:\n" + "\n".join(changed) + "\n"
+            "Choose a new directory with run:, or delete the old run, or take the settings back. (On a run that is "
+            f"resumed only these may change: {', '.join(CHANGEABLE[1:])}.)"
+        )
+
+
+def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:
+    """Leaves of nested dicts and lists by their dotted keys."""
+    if isinstance(tree, dict):
+        items: Any = tree.items()
+    elif isinstance(tree, list) and any(isinstance(item, dict) for item in tree):
+        items = enumerate(tree)
+    else:
+        return {prefix: tree}
+    return {key: value for name, item in items for key, value in _flat(item, f"{prefix}.{name}".lstrip(".")).items()}
