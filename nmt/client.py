@@ -11,7 +11,7 @@ import http.client
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
@@ -21,7 +21,6 @@ MAX_LINES = 64  # of a request: what a batching server takes (export.max_batch)
 MAX_BYTES = 32_768  # of a request's text, so that long lines stay within the server's time limit
 OUTPUTS = ("translation", "score", "truncated")  # of a text export's serving_default
 JUDGEMENTS = ("degenerate", "confidence")  # that an export may also have
-_UNUSABLE = "it is no text export of `nmt export` (its outputs should be translation, score and truncated)"
 
 
 class Translation(NamedTuple):
@@ -130,6 +129,20 @@ def _refused(address: str, message: str) -> ValueError:
     return ValueError(f"the server at {address} refused the request: {message}")
 
 
+def _unusable(address: str, model: str) -> ValueError:
+    return ValueError(
+        f"the model {model!r} at {address} cannot be used: it is no text export of `nmt export` (its outputs should be "
+        "translation, score and truncated)"
+    )
+
+
+def _read_outputs(outputs: Mapping[str, Any], address: str, model: str) -> dict[str, Any]:
+    """Of all that a model gives what a client reads."""
+    if not outputs.keys() >= set(OUTPUTS):
+        raise _unusable(address, model)
+    return {name: outputs[name] for name in (*OUTPUTS, *JUDGEMENTS) if name in outputs}
+
+
 # --- REST ---
 
 
@@ -142,8 +155,7 @@ def _rest_client(address: str, model: str, *, timeout: float) -> Client:
         try:
             with urllib.request.urlopen(request, timeout=timeout) as response:
                 outputs = json.load(response)["outputs"]
-            present = [name for name in JUDGEMENTS if name in outputs]
-            return {name: outputs[name] for name in (*OUTPUTS, *present)}
+            return _read_outputs(outputs, address, model)
         except urllib.error.HTTPError as error:
             raise _rest_error(address, model, error) from None
         except TimeoutError:
@@ -152,8 +164,8 @@ def _rest_client(address: str, model: str, *, timeout: float) -> Client:
             raise _no_server(address, error.reason) from None
         except (OSError, http.client.HTTPException) as error:
             raise _failed(address, f"the connection broke ({error})") from None
-        except (ValueError, KeyError, TypeError):
-            raise ValueError(f"the model {model!r} at {address} cannot be used: {_UNUSABLE}") from None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise _unusable(address, model) from None
 
     return Client(predict, close=lambda: None)
 
@@ -198,10 +210,8 @@ def _grpc_client(target: str, model: str, *, timeout: float) -> Client:
             outputs = stub.Predict(request, timeout=timeout).outputs
         except grpc.RpcError as error:
             raise _grpc_error(address, model, error) from None
-        if not outputs.keys() >= set(OUTPUTS):
-            raise ValueError(f"the model {model!r} at {address} cannot be used: {_UNUSABLE}")
-        present = [name for name in JUDGEMENTS if name in outputs]
-        columns = {name: make_ndarray(outputs[name]).tolist() for name in (*OUTPUTS, *present)}
+        outputs = _read_outputs(outputs, address, model)
+        columns = {name: make_ndarray(output).tolist() for name, output in outputs.items()}
         return {**columns, "translation": [text.decode(errors="replace") for text in columns["translation"]]}
 
     return Client(predict, close=channel.close)
