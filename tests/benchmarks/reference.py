@@ -49,7 +49,13 @@ def batches(count: int, *, rows: int = 64, vocabulary: int = VOCABULARY, mean_le
 
 
 def products(
-    *, source: int, target: int, tokens: int, units: int = UNITS, vocabulary: int = VOCABULARY
+    *,
+    source: int,
+    target: int,
+    tokens: int,
+    units: int = UNITS,
+    vocabulary: int = VOCABULARY,
+    decoder_layers: int = 1,
 ) -> list[tuple[int, int, int]]:
     """The model's matrix products as (m, k, n) of [m, k] x [k, n], as few and as large as they could be. Left out are
     the attention's two with the source, well below a hundredth of all.
@@ -62,6 +68,7 @@ def products(
         (source, EMBEDDING + half, 4 * half),  # and backwards
         (source, units, units),  # the attention's keys
         (target, EMBEDDING + units, 4 * units),  # the decoder
+        *[(target, 3 * units, 4 * units)] * (decoder_layers - 1),  # its layers above, which see the context, too
         (target, 2 * units, units),  # the attentional vector
         (tokens, units, vocabulary),
     ]

@@ -26,7 +26,7 @@ def contend(precision: str, options) -> None:
     from nmt.data import Batch
     from nmt.train_step import TrainState, TrainStep
 
-    config = reference.config(model={"units": options.units})
+    config = reference.config(model={"units": options.units, "decoder": {"layers": options.decoder_layers}})
     tokenizer = SimpleNamespace(vocabulary_size=options.vocabulary)
     state = TrainState(config, SimpleNamespace(source=tokenizer, target=tokenizer), precision=precision)
     step = TrainStep(state, config, tf.distribute.get_strategy())
@@ -54,6 +54,7 @@ def contend_products(precision: str, options) -> None:
             tokens=real,
             units=options.units,
             vocabulary=options.vocabulary,
+            decoder_layers=options.decoder_layers,
         )
         steps.append(reference.multiply(shapes, precision, backward=True))
         tokens += real
@@ -74,6 +75,7 @@ def main() -> None:
     parser = arguments(__doc__.splitlines()[0])
     add_systems(parser)
     parser.add_argument("--units", type=int, default=512, help="of our LSTMs (512, the only size of the peers)")
+    parser.add_argument("--decoder-layers", type=int, default=1, help="of ours (1, as the peers have)")
     parser.add_argument("--vocabulary", type=int, default=reference.VOCABULARY, help="tokens (8000)")
     parser.add_argument("--rows", type=int, default=64, help="sentence pairs a batch (64)")
     parser.add_argument("--mean-length", type=int, default=14, help="pieces a sentence, about (14)")
@@ -82,12 +84,14 @@ def main() -> None:
         system, precision = options.contender.split()
         {"nmt": contend, "matmul": contend_products}[system](precision, options)
         return
-    sizes = ("units", "vocabulary", "rows", "mean_length")
+    sizes = ("units", "decoder_layers", "vocabulary", "rows", "mean_length")
     flags = [part for name in sizes for part in (f"--{name.replace('_', '-')}", getattr(options, name))]
     arrays = {"vocabulary": options.vocabulary, "batches": BATCHES}
     for number, batch in enumerate(make_batches(options)):
         arrays |= {f"{part}_{number}": ids for part, ids in batch._asdict().items()}
-    shape = f"{options.units} units, vocabulary {options.vocabulary:,}, {options.rows} rows of {options.mean_length}"
+    layers = f", {options.decoder_layers} decoder layers" if options.decoder_layers > 1 else ""
+    text = f"vocabulary {options.vocabulary:,}, {options.rows} rows of {options.mean_length}"
+    shape = f"{options.units} units{layers}, {text}"
     compare_systems(options, __file__, title=f"Training, {shape}", unit="target tokens/s", arrays=arrays, flags=flags)
 
 
