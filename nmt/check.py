@@ -158,7 +158,7 @@ def check(config: Config) -> Report:
     report = quick_check(config)
     if is_run(config.run):
         try:
-            check_changes(config.run, config)
+            check_changes(config.run, load_config(config_path(config.run)), config)
         except ValueError as error:
             report.errors.append(Finding(str(error)))
     if report.errors:

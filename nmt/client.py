@@ -138,7 +138,7 @@ def _unusable(address: str, model: str) -> ValueError:
 
 def _read_outputs(outputs: Mapping[str, Any], address: str, model: str) -> dict[str, Any]:
     """Of all that a model gives what a client reads."""
-    if not outputs.keys() >= set(OUTPUTS):
+    if not set(OUTPUTS) <= set(outputs):
         raise _unusable(address, model)
     return {name: outputs[name] for name in (*OUTPUTS, *JUDGEMENTS) if name in outputs}
 
@@ -164,7 +164,7 @@ def _rest_client(address: str, model: str, *, timeout: float) -> Client:
             raise _no_server(address, error.reason) from None
         except (OSError, http.client.HTTPException) as error:
             raise _failed(address, f"the connection broke ({error})") from None
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError):
             raise _unusable(address, model) from None
 
     return Client(predict, close=lambda: None)

@@ -85,7 +85,7 @@ class Run:
         """
         path = Path(config.run)
         if is_run(path):
-            check_changes(path, config)
+            check_changes(path, load_config(config_path(path)), config)
             raise ValueError(f"{path} already holds this run: resume it, or choose another directory with run:")
         strangers = [entry.name for entry in path.iterdir() if entry.name != "tokenizer"] if path.is_dir() else []
         if strangers:
@@ -118,7 +118,7 @@ class Run:
             ValueError: if a setting differs that what was trained so far depends on.
         """
         run = cls.open(config.run)
-        check_changes(run.path, config)
+        check_changes(run.path, run.config, config)
         if config != run.config:
             _write_text(config_path(run.path), dump_config(config))
             run.config = config

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from nmt.config import Config
-from nmt.config_file import load_config
 
 # What may change when a run is taken up again, because it bends nothing that was trained before.
 CHANGEABLE = (
@@ -38,13 +37,13 @@ def is_run(path: str | os.PathLike[str]) -> bool:
     return config_path(path).is_file()
 
 
-def check_changes(run: str | os.PathLike[str], job: Config) -> None:
-    """Compares a job with the run that it would take up.
+def check_changes(run: str | os.PathLike[str], old: Config, new: Config) -> None:
+    """Compares a run's settings with those of a job that would take it up.
 
     Raises:
         ValueError: if a setting differs that what was trained so far depends on, with all that do.
     """
-    before, after = (_flat(config.model_dump()) for config in (load_config(config_path(run)), job))
+    before, after = _flat(old.model_dump()), _flat(new.model_dump())
     changed = [
         f"  {key}: {before.get(key, 'absent')!r} in the run, {after.get(key, 'absent')!r} now"
         for key in sorted(before.keys() | after.keys())

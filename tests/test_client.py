@@ -168,6 +168,8 @@ def test_what_the_model_thinks_of_a_translation_comes_with_it_in_whatever_order(
         (504, b'{"error": "timed out"}', ConnectionError, "failed: timed out"),
         (502, b"<html>proxy</html>", ConnectionError, "HTTP status 502"),
         (200, b"<html>welcome</html>", ValueError, "cannot be used"),
+        (200, b'{"outputs": ["a", "b"]}', ValueError, "cannot be used"),
+        (200, b'{"outputs": [{"translation": "a"}, {"translation": "b"}]}', ValueError, "cannot be used"),
         (
             200,
             b'{"outputs": {"translation": ["a"], "score": [0.0], "truncated": [false]}}',
