@@ -17,6 +17,7 @@ from nmt.config_text import Choice, config_text
 from nmt.corpus import count_pairs
 from nmt.corpus_profile import CorpusProfile, SideProfile, profile_corpus, script_name
 from nmt.held_out import hold_out, write_parts
+from nmt.metrics import CHARACTER_TOKENIZERS, bleu_tokenize
 from nmt.recipe import SHOWN, budget, choose, choose_budget, choose_lengths, halved, less_dropout, replaced, rounded
 from nmt.tokenizer import train_tokenizers
 
@@ -223,10 +224,13 @@ def _choices(
     config = parse_config(_text(job, [*choices, *budget(1, "to be found")]))
     trial = config.tokenizer.model_copy(update={"max_sentences": _TRIAL_SENTENCES})
     tokenizers = train_tokenizers(config.model_copy(update={"tokenizer": trial}))
-    smallest = min(tokenizer.vocabulary_size for tokenizer in tokenizers)
-    if smallest < config.tokenizer.vocabulary_size:
-        fewer = Choice("tokenizer.vocabulary_size", smallest, "the text has no more different pieces")
+    # It is the most that each may have: where one side has fewer pieces, that limits the other in nothing.
+    largest = max(tokenizer.vocabulary_size for tokenizer in tokenizers)
+    if largest < config.tokenizer.vocabulary_size:
+        fewer = Choice("tokenizer.vocabulary_size", largest, "the text has no more different pieces")
         choices = replaced(choices, [fewer])
+    if not profile.target.spaced and bleu_tokenize(config) not in CHARACTER_TOKENIZERS:
+        choices.append(Choice("data.bleu_tokenize", "char", "there are no spaces between the words of the target"))
     sample = profile.sample[:: -(-len(profile.sample) // _TRIAL_PAIRS)]
     sides = [
         tokenizer.sample(lines, alpha=config.tokenizer.sampling_alpha, seed=config.seed)

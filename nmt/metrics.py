@@ -15,7 +15,9 @@ from sacrebleu.significance import PairedTest, Result
 
 from nmt.config import Config
 
-CHARACTER_LANGUAGES = ("ja", "ko", "th", "lo", "km", "my")
+# By the codes of ISO 639-1 and 639-3.
+CHARACTER_LANGUAGES = ("ja", "jpn", "ko", "kor", "th", "tha", "lo", "lao", "km", "khm", "my", "mya")
+CHINESE = ("zh", "zho", "chi", "cmn", "yue", "wuu")
 CHARACTER_TOKENIZERS = ("zh", "char")
 
 
@@ -55,7 +57,7 @@ def bleu_tokenize(config: Config) -> str:
     if config.data.bleu_tokenize:
         return config.data.bleu_tokenize
     language = config.target_language.replace("_", "-").split("-")[0].lower()
-    if language == "zh":
+    if language in CHINESE:
         return "zh"
     return "char" if language in CHARACTER_LANGUAGES else "13a"
 

@@ -85,8 +85,10 @@ def choose(profile: CorpusProfile) -> list[Choice]:
         reason = f"{scripts[0]} and {scripts[1]} letters: hardly a piece is of both, so two vocabularies"
         choices.append(Choice("tokenizer.joint", False, reason))
     if many:
-        reason = f"{alphabet:,} characters make up 99.95% of the text; the others are too rare to learn ..."
-        choices.append(Choice("tokenizer.character_coverage", 0.9995, reason))
+        # Of a large alphabet much is rare; beside a small one, letters and digits are, which names and years are of.
+        coverage = 0.9995 if alphabet > _MANY_CHARACTERS else 0.99995
+        reason = f"{alphabet:,} characters make up 99.95% of the text; of the others some are too rare to learn ..."
+        choices.append(Choice("tokenizer.character_coverage", coverage, reason))
         choices.append(Choice("tokenizer.byte_fallback", True, "... and are spelled in bytes, so that none is unknown"))
     return choices + _copied(profile)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import string
 from bisect import bisect
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -259,6 +260,8 @@ def _train(config: Config, paths: list[str], side: str) -> Tokenizer:
             vocab_size=settings.vocabulary_size,
             hard_vocab_limit=settings.hard_vocabulary_limit,
             character_coverage=settings.character_coverage,
+            # They are rare in text of thousands of other characters, and yet what names and numbers in it are made of.
+            required_chars=string.ascii_letters + string.digits if settings.character_coverage < 1 else "",
             byte_fallback=settings.byte_fallback,
             normalization_rule_name=settings.normalization,
             user_defined_symbols=[*symbols, *settings.user_defined_symbols],

@@ -13,6 +13,7 @@ from nmt.config import Corpus, TextPair
 from nmt.config_file import load_config
 from nmt.corpus import count_pairs, read_pairs
 from nmt.initialize import Request, initialize
+from nmt.tokenizer import train_tokenizers
 
 CORPUS = TextPair(source="text.en", target="text.de")
 REQUEST = Request("text.en", "text.de")
@@ -177,6 +178,25 @@ def test_two_scripts_have_a_vocabulary_each_and_text_without_spaces_is_taken(fol
     assert not config.tokenizer.joint
     assert config.model.tied_embeddings == "target"
     assert "no spaces between words" in page
+
+
+def test_text_without_spaces_is_scored_by_character_whatever_its_language_is_called(folder):
+    write(folder, source=sentences("LATIN", 1_500), target=sentences("CJK", 1_500), languages=("en", "ja"))
+    for language, written in (("ja", None), ("jpn", None), ("zh", None), ("Japanese", "char")):
+        initialize(Request("text.en", "text.ja", target_language=language))
+        assert load_config(f"en-{language}/config.yaml").data.bleu_tokenize == written
+
+
+def test_a_side_with_few_different_pieces_leaves_the_other_as_many_as_it_needs(folder):
+    characters = [chr(0x4E00 + number) for number in range(1_200)]
+    draw = random.Random(1)
+    target = ["".join(draw.choices(characters, k=15)) for _ in range(1_500)]
+    write(folder, source=sentences("LATIN", 1_500), target=target, languages=("en", "zh"))
+    initialize(Request("text.en", "text.zh"))
+    config = load_config("en-zh/config.yaml")
+    assert check(config).errors == []
+    source, target = (tokenizer.vocabulary_size for tokenizer in train_tokenizers(config))
+    assert source < 1_200 < target
 
 
 def test_minutes_limit_the_steps_by_the_speed_measured():

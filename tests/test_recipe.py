@@ -85,6 +85,10 @@ def test_many_characters_have_room_in_the_vocabulary_and_the_rarest_are_bytes():
     assert many["tokenizer.vocabulary_size"] >= few["tokenizer.vocabulary_size"] + 1_500 + 256
     assert (many["tokenizer.character_coverage"], many["tokenizer.byte_fallback"]) == (0.9995, True)
     assert not {"tokenizer.character_coverage", "tokenizer.byte_fallback"} & few.keys()
+    # Of a small alphabet whatever is rare is still a letter, beside many signs of which each is met once.
+    signs = chosen(profile(target=side(alphabet=70, characters=400)))
+    assert many["tokenizer.character_coverage"] < signs["tokenizer.character_coverage"] < 1
+    assert signs["tokenizer.byte_fallback"]
 
 
 def test_what_translations_change_is_not_protected_and_its_digits_are_pieces():

@@ -261,8 +261,10 @@ def test_settings_of_the_trainer_act(job):
     lower = train_tokenizers(job(normalization="nmt_nfkc_cf")).source
     assert lower.decode(lower.encode(["THE Dog"])) == ["the dog"]
     for coverage, known in ((1.0, True), (0.98, False)):
-        rare = train_tokenizers(job(character_coverage=coverage)).source.encode(["ß"])[0]
+        rare = train_tokenizers(job(character_coverage=coverage, vocabulary_size=150)).source.encode(["ß"])[0]
         assert (UNK not in rare) is known
+    # The characters of names and numbers count as no rare ones.
+    assert UNK not in train_tokenizers(job(character_coverage=0.98, vocabulary_size=150)).source.encode(["QX 7"])[0]
     big = train_tokenizers(job(vocabulary_size=5_000)).source
     assert big.vocabulary_size < 5_000
 
