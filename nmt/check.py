@@ -21,7 +21,7 @@ from nmt.config_file import load_config
 from nmt.corpus import count_pairs, read_pairs
 from nmt.corpus_statistics import PAIR_CHECKS, length_outliers, profile, script, similarity, suspicious_blocks
 from nmt.protect import Protection
-from nmt.run_config import check_changes, config_path, is_run
+from nmt.run_config import check_changes, check_place, config_path, is_begun
 from nmt.tokenizer import UNK, Tokenizers, train_tokenizers
 
 _EXAMPLES = 5
@@ -138,6 +138,10 @@ class _Scan:
 def quick_check(config: Config) -> Report:
     """The checks that cost one reading of the files; training runs them itself before it begins."""
     report = Report()
+    try:
+        check_place(config.run)
+    except ValueError as error:
+        report.errors.append(Finding(f"run: {error}"))
     for name, pair in _corpora(config):
         try:
             if count_pairs(pair) == 0:
@@ -156,7 +160,7 @@ def check(config: Config) -> Report:
     this on part of the text.
     """
     report = quick_check(config)
-    if is_run(config.run):
+    if is_begun(config.run):
         try:
             check_changes(config.run, load_config(config_path(config.run)), config)
         except ValueError as error:
@@ -215,8 +219,7 @@ def tokenizers_from(config: Config) -> str | None:
 
 def _check_start(config: Config, report: Report) -> None:
     """Weights fit no other model, and neither they nor an ensemble other pieces."""
-    # A run that is there has begun already.
-    if is_run(config.run):
+    if is_begun(config.run):
         return
     for setting, start, sections in (
         ("training.start_from", config.training.start_from, ("model", "tokenizer")),
@@ -234,6 +237,9 @@ def _check_start(config: Config, report: Report) -> None:
                 if name not in _FREE:
                     text = f"{section}.{name}: {wanted}, but {start}, which {setting} names, has {value}"
                     report.errors.append(Finding(f"{text}: set it so, or leave {setting} out"))
+        if config.protect and not base.protect:
+            text = f"protect: {config.protect}, but {start}, which {setting} names, has no symbols for that"
+            report.errors.append(Finding(f"{text}: set protect: [], or leave {setting} out"))
 
 
 def _differing(section: Section, other: Section) -> Iterator[tuple[str, object, object]]:
@@ -245,7 +251,7 @@ def _differing(section: Section, other: Section) -> Iterator[tuple[str, object, 
 
 def _settled_tokenizers(config: Config, report: Report) -> Tokenizers | None:
     """Those of the job's run, or of the run that it takes them from; None where there is neither."""
-    run = config.run if is_run(config.run) else tokenizers_from(config)
+    run = config.run if is_begun(config.run) else tokenizers_from(config)
     if run is None:
         return None
     try:

@@ -376,7 +376,7 @@ class Config(Section):
     run: Text = Field(description="Directory of the run: config, tokenizer, checkpoints, log; made by `nmt train`.")
     source_language: Text = Field(description='Code of the source language, quoted: "en".')
     target_language: Text = Field(description='Code of the target language, quoted: "de".')
-    seed: int = Field(default=1, ge=0, description="Of everything random: the same seed gives the same run.")
+    seed: int = Field(default=1, ge=0, lt=2**32, description="Of everything random: the same seed gives the same run.")
     data: DataConfig = Field(description="The corpora.")
     tokenizer: TokenizerConfig = Field(default_factory=TokenizerConfig, description="SentencePiece.")
     protect: list[Literal["urls", "emails", "tags", "placeholders", "numbers"]] = Field(

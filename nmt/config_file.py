@@ -312,6 +312,8 @@ def _hint(node: yaml.Node, schema: Schema) -> str:
     if node.tag == NULL:
         return "; leave the key out to get its default" if "default" in schema or "properties" in schema else ""
     quotable = isinstance(node, yaml.ScalarNode) and "string" in types and not names
+    if quotable and node.start_mark.name.startswith("--set"):
+        return f"; quote it, also for the shell: '\"{node.value}\"'"
     return f'; quote it: "{node.value}"' if quotable else ""
 
 

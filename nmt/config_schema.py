@@ -68,7 +68,7 @@ def expected(schema: Schema) -> str:
         return f"names, each with {expected(schema['additionalProperties'])}"
     words = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "string": "text"}
     bounds = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
-    limits = [f"{sign} {schema[bound]:g}" for bound, sign in bounds.items() if bound in schema]
+    limits = [f"{sign} {schema[bound]:,.10g}" for bound, sign in bounds.items() if bound in schema]
     pattern = f" matching {schema['pattern']}" if "pattern" in schema else ""
     return " ".join([words.get(schema.get("type", ""), "null"), " and ".join(limits)]).rstrip() + pattern
 

@@ -29,7 +29,7 @@ def describe_run(run: Run) -> str:
         facts["trained"] = f"{last['step']:,} steps, in epoch {last['epoch'] + 1}, {minutes:.1f} minutes"
     if validations:
         facts["last"] = _scores(validations[-1])
-    if best := [event for event in validations if event["best"]]:
+    if best := [event for event in events if event.get("best")]:
         facts["best"] = _scores(best[-1]) + f" (by {config.training.metric})"
     return "\n".join(f"{name:<11} {fact}" for name, fact in facts.items())
 

@@ -22,7 +22,8 @@ import sys
 import time
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -33,7 +34,7 @@ from nmt.config import Config
 from nmt.config_file import dump_config, load_config
 from nmt.lexicon import learn_lexicon
 from nmt.protect import Protection
-from nmt.run_config import check_changes, config_path, is_run
+from nmt.run_config import check_changes, check_place, config_path, is_begun, is_run
 from nmt.tokenizer import Tokenizers
 
 if TYPE_CHECKING:
@@ -63,6 +64,34 @@ class Checkpoint(NamedTuple):
         return {name.removeprefix(kind): array for name, array in self.arrays.items() if name.startswith(kind)}
 
 
+@contextmanager
+def trained_alone(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Keeps every other training off a run's directory, which may be new; a process that is killed lets go of it.
+
+    Raises:
+        ValueError: if another training has it.
+    """
+    if os.name != "posix":  # without such locks
+        yield
+        return
+    import fcntl
+
+    Path(path).mkdir(parents=True, exist_ok=True)
+    directory = os.open(path, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                f"{path}: another process trains this run: let it end, stop it, or choose another directory with run:"
+            ) from None
+        yield
+    finally:
+        with suppress(OSError):
+            os.rmdir(path)  # where nothing came of it
+        os.close(directory)
+
+
 class Run:
     """An open run directory. Make one with `create`, `open` or `resume`."""
 
@@ -81,17 +110,14 @@ class Run:
         """Makes the directory `config.run`.
 
         Raises:
-            ValueError: if there is a run already, or the directory holds files that are none of a run's.
+            ValueError: if something was trained there already, or as `check_place`.
         """
         path = Path(config.run)
-        if is_run(path):
+        if is_begun(path):
             check_changes(path, load_config(config_path(path)), config)
             raise ValueError(f"{path} already holds this run: resume it, or choose another directory with run:")
-        strangers = [entry.name for entry in path.iterdir() if entry.name != "tokenizer"] if path.is_dir() else []
-        if strangers:
-            raise ValueError(
-                f"{path} is not empty (it holds {strangers[0]!r}) and is no run: choose a new directory with run:"
-            )
+        check_place(path)
+        (path / "log.jsonl").unlink(missing_ok=True)  # of a training that came to nothing
         (path / "tokenizer").mkdir(parents=True, exist_ok=True)
         tokenizers.save(path / "tokenizer")
         _write_text(config_path(path), dump_config(config))
@@ -106,7 +132,7 @@ class Run:
         """
         path = Path(path)
         if not is_run(path):
-            what = "is not a run (it has no config.yaml)" if path.is_dir() else "no such directory"
+            what = "is not a run (it has no config.yaml and tokenizer/)" if path.is_dir() else "no such directory"
             raise ValueError(f"{path}: {what}; `nmt train CONFIG` makes a run")
         return cls(path, load_config(config_path(path)), Tokenizers.load(path / "tokenizer"))
 

@@ -1,4 +1,4 @@
-"""The config.yaml of a run: where it is, and what may differ from it in a job that takes the run up again.
+"""What makes a directory a run, and what may differ from a run's config.yaml in a job that takes it up again.
 
 Imports no TensorFlow, so that `nmt check` can say at once what `nmt train` would.
 """
@@ -33,8 +33,30 @@ def config_path(run: str | os.PathLike[str]) -> Path:
 
 
 def is_run(path: str | os.PathLike[str]) -> bool:
-    """Whether a directory holds a run, finished or not."""
-    return config_path(path).is_file()
+    """Whether a directory holds a run, finished or not; one that holds but a job's config is none."""
+    return config_path(path).is_file() and (Path(path) / "tokenizer").is_dir()
+
+
+def is_begun(path: str | os.PathLike[str]) -> bool:
+    """Whether something was trained in a run: until then its settings bind nobody, and it may be made anew."""
+    return is_run(path) and ((Path(path) / "best.npz").is_file() or any(Path(path).glob("checkpoints/step-*.npz")))
+
+
+def check_place(path: str | os.PathLike[str]) -> None:
+    """Looks whether a run can be made, or taken up, in a place.
+
+    Raises:
+        ValueError: if it is no directory, or one with files that are none of a run's.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"{path} is a file: run: names the directory that a run is kept in, choose a new one")
+    # A tokenizer is there alone where the making of a run was cut short.
+    strangers = [entry.name for entry in path.iterdir() if entry.name != "tokenizer"] if path.is_dir() else []
+    if strangers and not is_run(path):
+        raise ValueError(
+            f"{path} is not empty (it holds {strangers[0]!r}) and is no run: choose a new directory with run:"
+        )
 
 
 def check_changes(run: str | os.PathLike[str], old: Config, new: Config) -> None:

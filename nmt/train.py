@@ -11,6 +11,7 @@ import dataclasses
 import itertools
 import math
 import re
+import shlex
 import signal
 import threading
 import time
@@ -31,8 +32,8 @@ from nmt.data import Batch, DataReport
 from nmt.distribution import Workers, distributed_dataset, make_strategy
 from nmt.precision import choose_precision
 from nmt.progress import Progress
-from nmt.run import Run
-from nmt.run_config import is_run
+from nmt.run import Run, trained_alone
+from nmt.run_config import check_place, is_begun
 from nmt.schedule import learning_rate
 from nmt.tokenizer import Tokenizers, train_tokenizers
 from nmt.train_step import StepResult, TrainState, TrainStep, separate_seeds
@@ -68,6 +69,14 @@ def train(config: Config, *, callbacks: Sequence[keras.callbacks.Callback] = ())
     """
     # Several workers: this comes before any other use of TensorFlow.
     workers = Workers(make_strategy(config.training.strategy))
+    if not workers.is_chief:
+        return _train(config, workers, callbacks)
+    check_place(config.run)
+    with trained_alone(config.run):
+        return _train(config, workers, callbacks)
+
+
+def _train(config: Config, workers: Workers, callbacks: Sequence[keras.callbacks.Callback]) -> Run:
     run = _open_run(config, workers)
     checkpoint = run.latest_checkpoint()
     if not checkpoint:
@@ -337,8 +346,9 @@ class Trainer:
 
 def next_commands(run: Run) -> str:
     """What to do with a trained run."""
+    path, export = shlex.quote(str(run.path)), shlex.quote(f"{run.path}-export")
     return (
-        f"  nmt translate {run.path}\n  nmt evaluate {run.path}\n  nmt export {run.path} {run.path}-export\n"
+        f"  nmt translate {path}\n  nmt evaluate {path}\n  nmt export {path} {export}\n"
         "translate lines typed in, score it on the test sets, make a SavedModel for TensorFlow Serving."
     )
 
@@ -351,7 +361,7 @@ def _open_run(config: Config, workers: Workers) -> Run:
             raise ValueError(str(report))
         if report.warnings:
             say(str(report))
-        run = Run.resume(config) if is_run(config.run) else Run.create(config, _tokenizers(config))
+        run = Run.resume(config) if is_begun(config.run) else Run.create(config, _tokenizers(config))
     workers.mean(0.0)
     return run if workers.is_chief else Run.open(config.run)
 

@@ -218,6 +218,8 @@ def test_what_may_not_change_when_a_run_is_taken_up_is_an_error(job):
     (job.folder / "run" / "config.yaml").write_text(dump_config(config))
     assert check(config).errors == []
     job.settings = {"vocabulary_size": 101, "type": "bpe"}
+    assert check(job.config()).errors == []  # nothing has been trained yet: the run will be made anew
+    (job.folder / "run" / "best.npz").touch()
     errors = check(job.config()).errors
     assert len(errors) == 1
     found(errors, "tokenizer.vocabulary_size: 100 in the run, 101 now")
@@ -243,3 +245,16 @@ def test_a_job_that_starts_from_a_run_is_checked_with_its_pieces(job):
     report = check(override_config(few, [f"training.start_from={base}"]))
     assert not [finding for finding in report.errors + report.warnings if "tokenizer" in finding.text]
     found(check(override_config(fine_tuned, ["model.units=64"])).errors, "model.units: 64, but")
+    (base / "config.yaml").write_text(dump_config(override_config(config, ["protect=[]"])))
+    for setting in ("training.start_from", "tokenizer.from_run"):
+        without_symbols = override_config(config, [f"{setting}={base}"])
+        found(
+            check(without_symbols).errors, f"protect: ['urls', 'emails', 'tags', 'placeholders', 'numbers'], but {base}"
+        )
+        assert check(override_config(without_symbols, ["protect=[]"])).errors == []
+
+
+def test_a_place_that_cannot_hold_a_run_is_an_error(job):
+    (job.folder / "thesis").write_text("text")
+    found(quick_check(override_config(job.config(), [f"run={job.folder}/thesis"])).errors, "thesis is a file")
+    found(quick_check(override_config(job.config(), [f"run={job.folder}"])).errors, "is not empty (it holds")

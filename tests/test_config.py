@@ -219,16 +219,23 @@ def test_a_conflict_between_settings_points_at_the_override_that_made_it():
         ("units: 3", "units: unknown key; did you mean model.units?"),
         ("zzz: 3", "zzz: unknown key; known here: run, source_language, target_language, seed, data, tokenizer,"),
         ("search: {beam_siez: 3}", "search.beam_siez: unknown key; did you mean beam_size?"),
-        ("seed: x", 'seed: "x" came, a whole number >= 0 was expected'),
-        ("seed: '7'", 'seed: "7" came, a whole number >= 0 was expected; remove the quotes'),
-        ("seed: 010", 'seed: "010" came, a whole number >= 0 was expected'),
-        ("seed: true", "seed: true came, a whole number >= 0 was expected"),
-        ("seed: yes", "seed: yes (which YAML reads as true) came, a whole number >= 0 was expected"),
-        ("seed: 1.5", "seed: 1.5 came, a whole number >= 0 was expected"),
-        ("seed: -1", "seed: -1 came, a whole number >= 0 was expected"),
-        ("seed:", "seed: nothing came, a whole number >= 0 was expected; leave the key out to get its default"),
-        ("seed: [1]", "seed: a list came, a whole number >= 0 was expected"),
-        ("seed: {a: 1}", "seed: a section came, a whole number >= 0 was expected"),
+        ("seed: x", 'seed: "x" came, a whole number >= 0 and < 4,294,967,296 was expected'),
+        ("seed: '7'", 'seed: "7" came, a whole number >= 0 and < 4,294,967,296 was expected; remove the quotes'),
+        ("seed: 010", 'seed: "010" came, a whole number >= 0 and < 4,294,967,296 was expected'),
+        ("seed: true", "seed: true came, a whole number >= 0 and < 4,294,967,296 was expected"),
+        (
+            "seed: yes",
+            "seed: yes (which YAML reads as true) came, a whole number >= 0 and < 4,294,967,296 was expected",
+        ),
+        ("seed: 1.5", "seed: 1.5 came, a whole number >= 0 and < 4,294,967,296 was expected"),
+        ("seed: -1", "seed: -1 came, a whole number >= 0 and < 4,294,967,296 was expected"),
+        (
+            "seed:",
+            "seed: nothing came, a whole number >= 0 and < 4,294,967,296 was expected; "
+            "leave the key out to get its default",
+        ),
+        ("seed: [1]", "seed: a list came, a whole number >= 0 and < 4,294,967,296 was expected"),
+        ("seed: {a: 1}", "seed: a section came, a whole number >= 0 and < 4,294,967,296 was expected"),
         ("data.x: 3", "data.x: unknown key; did you mean data?"),
         ("export: {name: ''}", r'export.name: "" came, text matching ^[\w.-]+$ was expected; it must not be empty'),
         ("search: 3", "search: 3 came, a section with beam_size, length_penalty,"),
@@ -274,6 +281,8 @@ def test_a_language_code_that_yaml_reads_as_something_else_is_to_be_quoted(word)
     assert problem.startswith(f"job.yaml:3: target_language: {word} ")
     assert problem.endswith(f'came, text was expected; quote it: "{word}"')
     assert parse_config(JOB.replace("de", word)).target_language == word
+    with pytest.raises(ValueError, match=r"quote it, also for the shell: '\"no\"'"):
+        override_config(parse_config(JOB), ["target_language=no"])
 
 
 def test_a_missing_key_is_named_with_its_meaning_at_the_line_of_its_section():

@@ -1,11 +1,13 @@
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from tiny_job import tiny_job, write_corpus
 
-from nmt.run import Checkpoint, DamagedFileError, Run, load_arrays, save_arrays
+from nmt.run import Checkpoint, DamagedFileError, Run, load_arrays, save_arrays, trained_alone
 from nmt.tokenizer import train_tokenizers
 
 ARRAYS = {"model/a": np.arange(6, dtype=np.float32).reshape(2, 3), "seed/0": np.array([7, 1])}
@@ -137,7 +139,10 @@ def test_what_a_killed_process_left_half_written_is_cleared_away(run, job):
 def test_a_directory_without_config_is_no_run(tmp_path):
     with pytest.raises(ValueError, match="no such directory"):
         Run.open(tmp_path / "nothing")
-    with pytest.raises(ValueError, match=r"is not a run \(it has no config\.yaml\)"):
+    with pytest.raises(ValueError, match=r"is not a run \(it has no config\.yaml and tokenizer/\)"):
+        Run.open(tmp_path)
+    (tmp_path / "config.yaml").touch()  # such as `nmt init` writes
+    with pytest.raises(ValueError, match=r"is not a run"):
         Run.open(tmp_path)
 
 
@@ -149,6 +154,7 @@ def test_a_directory_with_other_files_is_not_made_a_run(job, tokenizers, tmp_pat
 
 
 def test_another_jobs_run_is_refused_and_the_differing_settings_named(run, job, tokenizers):
+    run.save_weights("best", ARRAYS)
     other = job("model.units=16", "training.schedule.learning_rate=0.5", "search.beam_size=7")
     for take in (Run.resume, lambda config: Run.create(config, tokenizers)):
         with pytest.raises(ValueError, match="other settings") as error:
@@ -159,7 +165,34 @@ def test_another_jobs_run_is_refused_and_the_differing_settings_named(run, job, 
     assert Run.open(run.path).config == job()
 
 
+def test_a_run_in_which_nothing_was_trained_is_made_anew_with_other_settings(run, job, tokenizers):
+    run.log(event="data")
+    other = job("model.units=16")
+    assert Run.create(other, tokenizers).config == Run.open(run.path).config == other
+    assert not (run.path / "log.jsonl").exists()
+
+
+def test_while_a_run_is_trained_nobody_else_trains_it_and_a_killed_process_lets_go(run):
+    held = f"import sys, time; from nmt.run import trained_alone; lock = trained_alone({str(run.path)!r})"
+    code = f"{held}; lock.__enter__(); print('held', flush=True); time.sleep(600)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(ValueError, match="another process trains this run"), trained_alone(run.path):
+            pass
+        other.kill()
+    with trained_alone(run.path):
+        pass
+    assert Run.open(run.path)
+
+
+def test_where_no_training_came_of_it_no_directory_is_left(tmp_path):
+    with trained_alone(tmp_path / "new"):
+        assert (tmp_path / "new").is_dir()
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_run_is_never_created_twice(run, job, tokenizers):
+    run.save_checkpoint(1, ARRAYS, {"step": 1})
     with pytest.raises(ValueError, match="already holds this run"):
         Run.create(job(), tokenizers)
 
