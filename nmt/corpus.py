@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import os
+import stat
 import zlib
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -45,10 +46,12 @@ def count_lines(path: str | os.PathLike[str]) -> int:
     A last line without a line end counts. Remembered for as long as the file's size and time of change stay.
 
     Raises:
-        ValueError: as `read_lines`.
+        ValueError: as `read_lines`, and for a pipe.
     """
     with _open(path) as file:
         status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError(f"{path} is no regular file, and has to be read more than once: write it to a file first")
     return _count_lines(os.fspath(path), status.st_size, status.st_mtime_ns)
 
 

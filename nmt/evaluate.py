@@ -84,16 +84,18 @@ def evaluate(
         against: another run's directory, or a file with another system's translations of the one test set.
     Raises: ValueError for an unknown test set or files that cannot be read or differ in their line counts.
     """
+    # All that can be wrong is found before the model is built, let alone asked to translate.
     pairs = _test_sets(run, test_sets)
-    for pair in pairs.values():
-        count_pairs(pair)  # before the model is built
+    for name, pair in pairs.items():
+        if not count_pairs(pair):
+            raise ValueError(f"test set {name}: {pair.source} and {pair.target} are empty")
     options = options or run.config.search
-    if against and not Path(against).is_dir() and len(pairs) > 1:
-        raise ValueError(f"{against} is one system output, for one test set: choose it with --test {'|'.join(pairs)}")
-    translator = load_translator([run, *ensemble], weights=weights, search=options)
-    other = None
+    other, translated = None, []
     if against and Path(against).is_dir():
         other = load_translator([Run.open(against)])
+    elif against:
+        translated = _read_translations(against, pairs)
+    translator = load_translator([run, *ensemble], weights=weights, search=options)
     results = []
     for name, pair in pairs.items():
         sources, references = (list(side) for side in zip(*read_pairs(pair), strict=True))
@@ -103,7 +105,7 @@ def evaluate(
         tokenize = bleu_tokenize(run.config)
         comparison = []
         if against:
-            theirs = [one.text for one in other.translate(sources)] if other else list(read_lines(against))
+            theirs = [one.text for one in other.translate(sources)] if other else translated
             # The first system is the one that the others are compared with.
             systems = {against: theirs, f"{run.path} (this run)": hypotheses}
             comparison = paired_bootstrap(references, systems, tokenize=tokenize)
@@ -125,6 +127,19 @@ def _test_sets(run: Run, names: Sequence[str]) -> dict[str, TextPair]:
         if name not in known:
             raise ValueError(f"no test set {name!r} in the config of {run.path}; there are: {', '.join(known)}")
     return {name: known[name] for name in names}
+
+
+def _read_translations(path: str, pairs: dict[str, TextPair]) -> list[str]:
+    """Another system's translations of the one test set."""
+    if len(pairs) > 1:
+        raise ValueError(f"{path} is one system output, for one test set: choose it with --test {'|'.join(pairs)}")
+    lines, (pair,) = list(read_lines(path)), pairs.values()
+    if len(lines) != count_pairs(pair):
+        raise ValueError(
+            f"{path} has {len(lines):,} lines, but {pair.source} has {count_pairs(pair):,}: line n must be the "
+            f"translation of line n"
+        )
+    return lines
 
 
 def _comparison_lines(comparison: list[SystemScore]) -> list[str]:

@@ -80,6 +80,12 @@ def test_what_cannot_be_read_is_named(tmp_path, read):
         read(tmp_path / "broken.gz")
 
 
+def test_a_pipe_cannot_be_a_corpus_as_it_can_be_read_only_once():
+    reader, writer = os.pipe()
+    with open(reader, "rb"), open(writer, "wb"), pytest.raises(ValueError, match="no regular file"):
+        count_lines(f"/dev/fd/{reader}")
+
+
 def test_unequal_line_counts_name_both_files_and_both_counts(tmp_path):
     pair = TextPair(
         source=str(write(tmp_path / "a.en", b"1\n2\n3\n")), target=str(write(tmp_path / "a.de.gz", b"1\n2\n"))

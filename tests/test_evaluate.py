@@ -6,6 +6,7 @@ import pytest
 import sacrebleu
 from tiny_job import tiny_job, write_corpus
 
+from nmt.config import TextPair
 from nmt.evaluate import evaluate
 from nmt.run import Run
 from nmt.train import train
@@ -83,5 +84,16 @@ def test_an_unknown_test_set_is_named_with_those_there_are(run):
 
 def test_an_output_with_too_few_lines_is_refused_with_both_counts(run, tmp_path):
     (tmp_path / "short").write_text("a\n")
-    with pytest.raises(ValueError, match="1 lines but the references have 6"):
-        evaluate(run, against=str(tmp_path / "short"))
+    # Before any work: with these weights there can be none.
+    with pytest.raises(ValueError, match=r"short has 1 lines, but .* has 6"):
+        evaluate(run, against=str(tmp_path / "short"), weights="of no step")
+
+
+def test_an_empty_test_set_is_named(run, tmp_path):
+    for language in ("en", "de"):
+        (tmp_path / f"none.{language}").touch()
+    empty = TextPair(source=f"{tmp_path}/none.en", target=f"{tmp_path}/none.de")
+    data = run.config.data.model_copy(update={"test": {"gone": empty}})
+    emptied = Run(run.path, run.config.model_copy(update={"data": data}), run.tokenizers)
+    with pytest.raises(ValueError, match=r"test set gone: .*none\.en and .*none\.de are empty"):
+        evaluate(emptied)
