@@ -13,6 +13,7 @@ import io
 import os
 import select
 import sys
+import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -32,7 +33,7 @@ def windows(file: BinaryIO, *, size: int = WINDOW_LINES) -> Iterator[list[bytes]
     """The lines of a file, at most `size` at a time; fewer where a pipe pauses, for someone may wait for the answer."""
     lines: list[bytes] = []
     rest = b""
-    block = _read(file).removeprefix(codecs.BOM_UTF8)
+    block = _read(file).removeprefix(codecs.BOM_UTF8) or _read(file)
     while block:
         *complete, rest = (rest + block).split(b"\n")
         lines += [line.removesuffix(b"\r") for line in complete]
@@ -53,7 +54,7 @@ def count_lines(path: str) -> int:
     """How many lines `windows` will give of a file."""
     lines, last = 0, b"\n"
     with open_input(path) as file:
-        while block := file.read(_BLOCK_BYTES):
+        while block := _read(file):
             lines += block.count(b"\n")
             last = block
     return lines + (not last.endswith(b"\n"))
@@ -63,18 +64,25 @@ def typed_lines() -> Iterator[list[bytes]]:
     """Lines typed at a prompt, one at a time, until end of file (Ctrl-D)."""
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401  (gives input() line editing and a history)
+    prompt = "> " if sys.stdout.isatty() else ""  # it would stand in a file between the translations
     while True:
         try:
-            line = input("> ")
+            line = input(prompt)
         except EOFError:
-            print()
+            print(end="\n" if prompt else "")
             return
         yield [line.encode("utf-8", "surrogateescape")]
 
 
 def _read(file: BinaryIO) -> bytes:
-    """Some bytes as soon as there are any; none at the end."""
-    return file.read1(_BLOCK_BYTES)  # type: ignore[attr-defined]
+    """Some bytes as soon as there are any; none at the end.
+
+    Raises: ValueError: for a damaged .gz.
+    """
+    try:
+        return file.read1(_BLOCK_BYTES)  # type: ignore[attr-defined]
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(f"{file.name}: a damaged .gz: {error}") from None
 
 
 def _pauses(file: BinaryIO) -> bool:

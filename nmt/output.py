@@ -41,8 +41,8 @@ class OutputFormat(NamedTuple):
 
     n_best: bool = False  # a Moses n-best list: "number ||| text ||| score"
     scores: bool = False  # "score<TAB>text"
-    alignments: str | None = None  # after a tab: "hard" = "0-0 1-2" (Pharaoh), "soft" = all weights
-    json_lines: bool = False  # an object a line, with everything
+    alignments: str | None = None  # after a tab, or in the object: "hard" = "0-0 1-2" (Pharaoh), "soft" = all weights
+    json_lines: bool = False  # an object a line, with all but the alignments, which have to be asked for
 
 
 def render(
@@ -54,7 +54,7 @@ def render(
         number: of the line, from 0, as Moses counts.
     """
     if output_format.json_lines:
-        return json.dumps(_as_json(translation, source), ensure_ascii=False)
+        return json.dumps(_as_json(translation, source, output_format), ensure_ascii=False)
     hypotheses = translation.n_best if output_format.n_best else translation.n_best[:1]
     return "\n".join(_render(hypothesis, number, output_format) for hypothesis in hypotheses)
 
@@ -71,20 +71,24 @@ def _render(hypothesis: Hypothesis | ServedHypothesis, number: int, output_forma
         fields = [str(number), *fields, score]
     elif output_format.scores:
         fields = [score, *fields]
-    if output_format.alignments and hypothesis.alignment is not None:
-        hard = output_format.alignments == "hard"
-        fields.append(hard_alignment(hypothesis.alignment) if hard else json.dumps(_weights(hypothesis.alignment)))
+    alignment = _alignment(hypothesis, output_format)
+    if alignment is not None:
+        fields.append(alignment if isinstance(alignment, str) else json.dumps(alignment))
     return (" ||| " if output_format.n_best else "\t").join(fields)
 
 
-def _as_json(translation: Translation | ServedTranslation, source: bytes) -> dict[str, Any]:
+def _as_json(
+    translation: Translation | ServedTranslation, source: bytes, output_format: OutputFormat
+) -> dict[str, Any]:
     n_best = []
     for hypothesis in translation.n_best:
         entry: dict[str, Any] = {"translation": hypothesis.text, "score": float(hypothesis.score)}
-        if hypothesis.alignment is not None:
-            entry |= {"pieces": hypothesis.pieces, "alignment": _weights(hypothesis.alignment)}
+        alignment = _alignment(hypothesis, output_format)
+        if alignment is not None:
+            entry |= {"pieces": hypothesis.pieces, "alignment": alignment}
         n_best.append(entry)
-    pieces = {"source_pieces": translation.source_pieces} if translation.source_pieces else {}
+    aligned = output_format.alignments and translation.source_pieces
+    pieces = {"source_pieces": translation.source_pieces} if aligned else {}
     judgement: dict[str, Any] = {"confidence": translation.confidence}
     if translation.degenerate:
         judgement["degenerate"] = True
@@ -93,5 +97,12 @@ def _as_json(translation: Translation | ServedTranslation, source: bytes) -> dic
     return {"source": source.decode("utf-8", "replace"), **n_best[0], **judgement, **pieces, "n_best": n_best}
 
 
-def _weights(alignment: np.ndarray) -> list[list[float]]:
-    return [[round(float(weight), 4) for weight in row] for row in alignment]
+def _alignment(
+    hypothesis: Hypothesis | ServedHypothesis, output_format: OutputFormat
+) -> str | list[list[float]] | None:
+    """As it was asked for; None where it was not, and where there is none. All weights of a long line are many."""
+    if output_format.alignments is None or hypothesis.alignment is None:
+        return None
+    if output_format.alignments == "hard":
+        return hard_alignment(hypothesis.alignment)
+    return [[round(float(weight), 4) for weight in row] for row in hypothesis.alignment]

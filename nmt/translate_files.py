@@ -46,9 +46,10 @@ def translate_files(options: argparse.Namespace) -> None:
     with ExitStack() as stack:
         # Opened first, for loading a model takes seconds.
         inputs = [stack.enter_context(open_input(path)) for path in paths]
+        _check_output(options.output, inputs or [sys.stdin.buffer], options.prefix_file)
         prefixes = _prefixes(stack, options.prefix_file)
         translate = _server(options) if model is None else _export(options, model) or _translator(options, model)
-        output = _open_output(stack, options.output, paths)
+        output = stack.enter_context(open(options.output, "wb")) if options.output else sys.stdout.buffer
         number = 0
         degenerate: list[int] = []
         for lines in _windows(inputs, paths, stack):
@@ -105,7 +106,7 @@ def _translator(options: argparse.Namespace, model: str) -> Translate:
     import_tensorflow()
     from nmt.ensemble import load_translator
 
-    with_alignments = options.alignments is not None or options.jsonl
+    with_alignments = options.alignments is not None
     translator = load_translator(runs, weights=options.weights, search=search, with_alignments=with_alignments)
     if options.jsonl and translator.calibration is None:
         print(f"no confidence: it is that of a run's best weights, after `nmt calibrate {model}`", file=sys.stderr)
@@ -142,7 +143,7 @@ def _export(options: argparse.Namespace, directory: str) -> Translate | None:
     from nmt.saved_model import DEFAULT_SIGNATURE, SavedModel
 
     model = SavedModel(newest)
-    signature = "nbest" if options.n_best else "align" if options.alignments or options.jsonl else DEFAULT_SIGNATURE
+    signature = "nbest" if options.n_best else "align" if options.alignments else DEFAULT_SIGNATURE
     if signature not in model.signatures or "text" not in model.signatures[signature].inputs:
         raise ValueError(f"{newest} takes no text; the text endpoint of an export is the directory above ids/")
 
@@ -214,7 +215,8 @@ def _windows(inputs: list[BinaryIO], paths: list[str], stack: ExitStack) -> Iter
     elif inputs and sys.stderr.isatty():
         from tqdm import tqdm
 
-        total = None if "-" in paths else sum(map(count_lines, paths))
+        # What is counted is read, and a pipe can be read only once.
+        total = sum(map(count_lines, paths)) if all(map(os.path.isfile, paths)) else None
         bar = stack.enter_context(tqdm(total=total, unit=" lines", dynamic_ncols=True))
         for file in inputs:
             for lines in windows(file):
@@ -233,10 +235,12 @@ def _prefixes(stack: ExitStack, path: str | None) -> Iterator[str] | None:
     return read_lines(path)
 
 
-def _open_output(stack: ExitStack, path: str | None, inputs: Iterable[str]) -> BinaryIO:
-    if path is None:
-        return sys.stdout.buffer
-    for source in inputs:
-        if os.path.exists(path) and os.path.exists(source) and os.path.samefile(path, source):
-            raise ValueError(f"{path} is to be translated and to be written: choose another --output")
-    return stack.enter_context(open(path, "wb"))
+def _check_output(path: str | None, inputs: Iterable[BinaryIO], prefix_file: str | None) -> None:
+    """Raises ValueError where --output is a file that is to be read, by whatever name or through a redirection."""
+    if path is None or not os.path.isfile(path):
+        return
+    read = [os.fstat(file.fileno()) for file in inputs]
+    if prefix_file and os.path.exists(prefix_file):
+        read.append(os.stat(prefix_file))
+    if any(os.path.samestat(each, os.stat(path)) for each in read):
+        raise ValueError(f"{path} is to be read and to be written: choose another --output")

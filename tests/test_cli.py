@@ -148,6 +148,7 @@ def test_the_help_names_every_command_and_is_shown_where_none_is_given(capsys):
         ("evaluate {folder}/run --test nope", "no test set 'nope'"),
         ("info {folder}/nope", "{folder}/nope: no such directory"),
         ("export {folder}/nope {folder}/out", "{folder}/nope: no such directory"),
+        ("export {folder}/run {folder}/input", "{folder}/input"),
         ("serve {folder}/nope", "{folder}/nope"),
         ("serve", "serve either an export directory or"),
     ],
@@ -243,8 +244,28 @@ def test_scores_and_alignments_are_those_the_translator_found(folder, nmt, expec
         assert alignment == " ".join(f"{source}-{target}" for target, source in enumerate(most_read))
 
 
+def test_a_pipe_is_read_once_also_where_a_bar_shows_the_progress(folder, nmt, monkeypatch, expected):
+    reader, writer = os.pipe()
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with open(reader, "rb"), open(writer, "wb") as pipe:
+        pipe.write(LINES[0] + b"\n")
+        pipe.close()
+        assert nmt("translate", folder / "run", f"/dev/fd/{reader}") == [expected[0].text]
+
+
+def test_what_is_read_is_never_written_over_however_it_is_named(folder, monkeypatch, capfd):
+    text = folder / "dear"
+    text.write_bytes(LINES[0] + b"\n")
+    with open(text, encoding="utf-8") as redirected:
+        monkeypatch.setattr(sys, "stdin", redirected)
+        for arguments in ([], ["-"], [f"{folder}/input", "--prefix-file", f"{text}"]):
+            assert main(["translate", f"{folder}/run", *arguments, "--output", f"{folder}/../{folder.name}/dear"]) == 2
+            assert "choose another --output" in capfd.readouterr().err
+    assert text.read_bytes() == LINES[0] + b"\n"
+
+
 def test_json_lines_hold_all_the_translator_found(folder, nmt, expected):
-    lines = nmt("translate", folder / "run", folder / "input", "--jsonl", "--n-best", "2")
+    lines = nmt("translate", folder / "run", folder / "input", "--jsonl", "--n-best", "2", "--alignments", "soft")
     for found, translation, line in zip(map(json.loads, lines), expected, LINES, strict=True):
         assert found["source"] == line.removesuffix(b"\r").decode("utf-8", "replace")
         assert found.get("source_pieces", []) == list(translation.source_pieces)
@@ -256,7 +277,7 @@ def test_json_lines_hold_all_the_translator_found(folder, nmt, expected):
 
 def test_search_settings_can_be_changed(folder, nmt, expected):
     longer = ["--set", "search.min_length_ratio=3", "--set", "search.max_length_ratio=4"]
-    lines = nmt("translate", folder / "run", folder / "input", "--jsonl", *longer)
+    lines = nmt("translate", folder / "run", folder / "input", "--jsonl", "--alignments", "hard", *longer)
     for line, translation in zip(lines, expected, strict=True):
         source_length = len(translation.source_pieces)
         assert len(json.loads(line)["pieces"]) >= 3 * source_length
@@ -286,14 +307,17 @@ def test_an_ensemble_of_a_run_with_itself_is_that_run(folder, nmt, expected):
     assert lines == [translation.text for translation in expected]
 
 
-def test_a_terminal_gets_a_prompt(folder, monkeypatch, capfd, expected):
+@pytest.mark.parametrize("watched", [True, False])
+def test_a_terminal_gets_a_prompt_and_a_file_none(folder, monkeypatch, capfd, expected, watched):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: watched)
     keyboard, terminal = pty.openpty()
     os.write(keyboard, LINES[0] + b"\n\n\x04")
     with open(terminal, encoding="utf-8") as typed:
         monkeypatch.setattr(sys, "stdin", typed)
         assert main(["translate", str(folder / "run")]) == 0
     os.close(keyboard)
-    assert capfd.readouterr().out == f"> {expected[0].text}\n> \n> \n"
+    prompt, end = ("> ", "\n") if watched else ("", "")
+    assert capfd.readouterr().out == f"{prompt}{expected[0].text}\n{prompt}\n{prompt}{end}"
 
 
 def test_a_pipe_is_answered_when_it_pauses_and_ctrl_c_ends_it_quietly(folder, expected):
@@ -391,7 +415,7 @@ def test_evaluate_scores_what_translate_writes(folder, nmt, translator):
 
 
 def test_an_export_translates_and_aligns_as_its_run_does(folder, nmt, export, expected):
-    lines = nmt("translate", export, folder / "input", "--jsonl")
+    lines = nmt("translate", export, folder / "input", "--jsonl", "--alignments", "soft")
     for found, translation in zip(map(json.loads, lines), expected, strict=True):
         best = translation.n_best[0]
         assert (found["translation"], found["pieces"]) == (best.text, list(best.pieces))

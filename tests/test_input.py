@@ -84,3 +84,23 @@ def test_a_gz_file_is_read_as_what_is_in_it(tmp_path):
 def test_counted_lines_are_the_lines_read(tmp_path, content):
     (tmp_path / "lines").write_bytes(content)
     assert count_lines(str(tmp_path / "lines")) == len(lines_of(content))
+
+
+def test_a_byte_order_mark_that_comes_alone_is_not_the_end():
+    reader, writer = os.pipe()
+    with open(reader, "rb") as file, open(writer, "wb", buffering=0) as pipe:
+        pipe.write(b"\xef\xbb\xbf")
+        thread = threading.Timer(0.5, lambda: (pipe.write(b"one\n"), pipe.close()))
+        thread.start()
+        assert list(windows(file)) == [[b"one"]]
+        thread.join()
+
+
+def test_a_damaged_gz_is_named(tmp_path):
+    whole = gzip.compress(os.urandom(5_000).hex().encode() + b"\n")
+    for content in (whole[: len(whole) // 2], whole[:100] + b"\0" * 50 + whole[150:], b"not compressed\n"):
+        (tmp_path / "cut.gz").write_bytes(content)
+        with pytest.raises(ValueError, match=r"cut\.gz: a damaged \.gz"):
+            count_lines(str(tmp_path / "cut.gz"))
+        with open_input(str(tmp_path / "cut.gz")) as file, pytest.raises(ValueError, match=r"cut\.gz: a damaged \.gz"):
+            list(windows(file))

@@ -39,13 +39,20 @@ def test_n_best_lists_are_those_of_moses():
 
 
 def test_a_json_line_has_everything():
-    found = json.loads(line(json_lines=True))
+    found = json.loads(line(json_lines=True, alignments="soft"))
     assert found["source"] == "a house"
     assert (found["translation"], found["score"], found["pieces"]) == (BEST.text, BEST.score, list(BEST.pieces))
     assert found["source_pieces"] == list(TRANSLATION.source_pieces)
     assert [each["translation"] for each in found["n_best"]] == [BEST.text, SECOND.text]
     np.testing.assert_allclose(found["n_best"][1]["alignment"], WEIGHTS[::-1], atol=1e-4)
     assert "truncated" not in found
+
+
+def test_a_json_line_has_alignments_as_they_were_asked_for_only():
+    assert json.loads(line(json_lines=True, alignments="hard"))["alignment"] == "1-0 0-1"
+    plain = json.loads(line(json_lines=True))
+    assert not {"alignment", "pieces", "source_pieces"} & plain.keys()
+    assert plain["n_best"][1] == {"translation": SECOND.text, "score": SECOND.score}
 
 
 def test_a_json_line_says_where_a_line_was_cut():
