@@ -51,8 +51,9 @@ def export(
     Returns: the new version's directory; that of the ids endpoint where tensorflow-text is not installed.
     """
     search = search or run.config.search
-    model = run.load_model(weights, choose_precision(search.precision))
     directory = Path(directory)
+    (directory / "ids").mkdir(parents=True, exist_ok=True)  # TensorFlow would say in its own way what is in the way
+    model = run.load_model(weights, choose_precision(search.precision))
     version = _next_version(directory)
     config = run.config
     calibration = run.calibration() if weights == "best" else None

@@ -46,7 +46,9 @@ logger = logging.getLogger(__name__)
 
 
 def grpc_server(service: PredictionService, *, host: str, port: int) -> tuple[grpc.Server, int]:
-    """Starts the server; returns it and its port. Raises OSError where the port is taken."""
+    """Starts the server; returns it and its port. Raises OSError where the port is taken, or none at all."""
+    if not 0 <= port <= 0xFFFF:  # gRPC itself would take another one
+        raise OSError(f"port {port}: a number from 0 to 65535 was expected")
     options = [
         ("grpc.max_receive_message_length", -1),
         ("grpc.max_send_message_length", -1),

@@ -11,6 +11,7 @@ import base64
 import binascii
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -275,7 +276,7 @@ def _is_named(value: Any) -> bool:
 def _read_base64(value: dict[str, Any]) -> bytes:
     if not _is_base64(value):
         raise invalid_argument(f"JSON Value: {_show(value)} not formatted correctly for base64 data")
-    text = value["b64"].rstrip("=")
+    text = re.sub(r"[ \t\n\v\f\r]", "", value["b64"]).rstrip("=")
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):

@@ -136,6 +136,9 @@ class ServedModels:
         """Brings what is loaded in line with what is on disk."""
         versions = self._versions[config.name]
         aspired = _aspired(config)
+        for number, known in versions.items():
+            if number not in aspired:  # what may come in its place has failed at nothing yet
+                known.attempts, known.retry_at = 0, 0.0
         for number in aspired:
             with self._lock:
                 version = versions.get(number)

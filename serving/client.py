@@ -5,6 +5,7 @@
 Copy it into your own service: `translate` is all there is to it.
 """
 
+import http.client
 import json
 import sys
 import urllib.error
@@ -24,8 +25,8 @@ def translate(lines: list[str], *, server: str = "http://localhost:8501", model:
                 predictions = json.load(response)["predictions"]
         except urllib.error.HTTPError as error:
             raise RuntimeError(f"{url}: {error.code}: {error.read().decode(errors='replace')}") from None
-        except urllib.error.URLError as error:
-            raise RuntimeError(f"{url}: {error.reason}; is the server running?") from None
+        except (OSError, http.client.HTTPException) as error:  # urllib's own are OSErrors
+            raise RuntimeError(f"{url}: {error}; is the server running?") from None
         translations += [prediction["translation"] for prediction in predictions]
     return translations
 
@@ -33,12 +34,13 @@ def translate(lines: list[str], *, server: str = "http://localhost:8501", model:
 def main() -> None:
     if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
-    lines = sys.stdin.read().splitlines()
+    lines = [line.removesuffix("\n") for line in sys.stdin]  # splitlines() would also split at U+2028
     try:
         translations = translate(lines, server=sys.argv[1], model=sys.argv[2] if len(sys.argv) == 3 else "translator")
     except RuntimeError as error:
         sys.exit(str(error))
-    print("\n".join(translations))
+    for translation in translations:
+        print(translation)
 
 
 if __name__ == "__main__":

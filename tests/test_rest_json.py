@@ -143,6 +143,7 @@ def test_types_without_a_json_form_are_unimplemented():
 
 def test_base64_carries_any_bytes():
     assert read('{"inputs": [{"b64": "/wA="}, {"b64": "/wA"}]}').inputs["text"].tolist() == [b"\xff\0", b"\xff\0"]
+    assert read(r'{"inputs": [{"b64": "/w\n A\t=\r\n"}]}').inputs["text"].tolist() == [b"\xff\0"]
 
 
 def test_the_first_of_equal_keys_counts_and_what_follows_the_object_does_not():

@@ -30,7 +30,7 @@ from tensorflow_serving.apis import (
 
 from nmt.saved_model import SavedModel
 from nmt.serve import Server, model_config
-from nmt.served_models import read_model_configs
+from nmt.served_models import POLL_SECONDS, read_model_configs
 from nmt.serving_error import HTTP_STATUS
 
 CASES = json.loads((Path(__file__).parent / "serving_cases" / "rest_cases.json").read_text())["cases"]
@@ -482,6 +482,18 @@ def test_a_broken_new_version_leaves_the_old_one_serving(tmp_path):
         assert "no saved_model.pb" in status["status"]["error_message"]
 
 
+def test_what_comes_in_the_place_of_a_broken_version_is_loaded_at_once(tmp_path):
+    save_half_plus(tmp_path / "m" / "1", 1.0)
+    save_half_plus(tmp_path / "aside", 2.0)
+    with Server([model_config(tmp_path / "m", name="m")], port=0, rest_api_port=0) as server:
+        (tmp_path / "m" / "2").mkdir()
+        wait_until(lambda: states(server, "m").get(2, ("",))[0] == "END")
+        (tmp_path / "m" / "2").rmdir()
+        time.sleep(2.5 * POLL_SECONDS)  # that it is gone shows nowhere
+        (tmp_path / "aside").rename(tmp_path / "m" / "2")
+        wait_until(lambda: states(server, "m")[2][0] == "AVAILABLE", seconds=30)  # a second try is a minute away
+
+
 def test_two_versions_with_different_vocabularies_do_not_mix(tmp_path):
     tokenizers = [train_tokenizer(ENGLISH, vocabulary_size=size) for size in (35, 90)]
     for version, tokenizer in enumerate(tokenizers, start=1):
@@ -551,6 +563,9 @@ def test_ports_in_use_are_named(server, models):
         Server([config], port=0, rest_api_port=server.rest_api_port)
     with pytest.raises(ValueError, match=f"port {server.port} .*choose another port"):
         Server([config], port=server.port, rest_api_port=0)
+    for ports in ({"port": 70_000, "rest_api_port": 0}, {"port": 0, "rest_api_port": 70_000}):
+        with pytest.raises(ValueError, match=r"port 70000 .*choose another port"):
+            Server([config], **ports)
 
 
 def test_a_signal_stops_serving_after_the_requests_under_way(models):

@@ -3,7 +3,9 @@
 import importlib.util
 import io
 import re
+import socket
 import sys
+import threading
 from pathlib import Path
 from types import ModuleType
 
@@ -58,6 +60,29 @@ def test_the_example_client_gives_what_the_packages_client_gives(server, monkeyp
     monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join(lines)))
     load("client").main()
     assert capsys.readouterr().out.splitlines() == expected
+
+
+@pytest.mark.parametrize("text", ["", "\n", "how are you\n\nhow\x0care\u2028you\x85?\n"])
+def test_the_example_client_gives_a_line_for_each_line(server, monkeypatch, capsys, text):
+    monkeypatch.setattr(sys, "argv", ["client.py", server.rest_url])
+    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+    load("client").main()
+    assert capsys.readouterr().out.count("\n") == text.count("\n")
+
+
+def test_the_example_client_says_where_the_server_hangs_up(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def hang_up() -> None:
+            listening.accept()[0].close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        monkeypatch.setattr(sys, "argv", ["client.py", f"http://127.0.0.1:{listening.getsockname()[1]}"])
+        monkeypatch.setattr(sys, "stdin", io.StringIO("a line"))
+        with pytest.raises(SystemExit, match="is the server running"):
+            load("client").main()
+        thread.join()
 
 
 def test_the_example_client_says_what_is_wrong_without_a_stack_trace(server, monkeypatch):
