@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _WORD = "A-Za-zÀ-ԯ0-9"
 _NAME = "[A-Za-z_@][A-Za-z0-9:._-]*"
 _QUOTED = "[\t !#-&(-;=-\ud7ff\ue000-\U0010ffff]"
+_UNQUOTED = rf"[{_WORD}_.:/#%&;,()+*@!?$-]"
 _URL_END = rf"{_WORD}_~%&=+$@#/\-"
 _URL = f"[{_URL_END}.,;:!?'*]"
 
@@ -35,10 +36,13 @@ KINDS = {
     rf"(?:{_URL}|\({_URL}*\))*(?:[{_URL_END}]|\({_URL}*\))",
     # At most 64 characters before the @ (RFC 5321): a long word is not read to its end from each of its letters.
     "emails": rf"[{_WORD}_][{_WORD}._%+-]{{0,63}}@[{_WORD}-]+(?:\.[{_WORD}-]+)*\.[A-Za-z]{{2,}}",
-    "tags": rf"</?[A-Za-z0-9][A-Za-z0-9:._-]*(?:[\t ]+{_NAME}=(?:\"(?:{_QUOTED}|')*\"|'(?:{_QUOTED}|\")*'))*[\t ]*/?>"
+    "tags": rf"</?[A-Za-z0-9][A-Za-z0-9:._-]*(?:[\t ]+{_NAME}=(?:\"(?:{_QUOTED}|')*\"|'(?:{_QUOTED}|\")*'"
+    rf"|{_UNQUOTED}+))*[\t ]*/?>"
     r"|&(?:[A-Za-z][A-Za-z0-9]{1,30}|#[0-9]{1,7}|#[Xx][0-9A-Fa-f]{1,6});",
-    # {{a name}}; {name}, {0:.2f}, ${name}; printf's %1$s, %(name)s and strftime's %Y, but not the %i of "100%ige".
-    "placeholders": rf"\{{\{{[ -z|~]{{1,100}}\}}\}}|[$#]?\{{ ?[{_WORD}_.:,!?<>^+*/=|#%$@&-]* ?\}}"
+    # {{a name}}; {name}, {0:.2f}, {x[0]}, ${name}, %{name}; \n and \u00e9, for a line end and a letter; printf's %1$s,
+    # %(name)s and strftime's %Y, but not the %i of "100%ige".
+    "placeholders": rf"\{{\{{[ -z|~À-ԯ]{{1,100}}\}}\}}|[$#%]?\{{ ?[{_WORD}_.:,!?<>^+*/=|#%$@&\[\]-]* ?\}}"
+    r"|\\(?:[nrt\"\\]|u[0-9A-Fa-f]{4})"
     r"|%%|%(?:\([A-Za-z0-9_.-]+\)|[0-9]{1,2}\$)?[+#-]?[0-9]{0,3}(?:\.[0-9]{1,3})?(?:hh|ll|[hlqjzt])?(?:[sd@]|[A-Za-z]\b)",
     "numbers": r"[0-9]+(?:[.,:/'’][0-9]+)*",
 }

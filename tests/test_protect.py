@@ -20,15 +20,26 @@ SPANS = {
         "www.example.org",
     ],
     "emails": ["foo@bar.org", "first.last+tag@mail.example.co.uk", "jürgen@müller.de"],
-    "tags": ["<b>", "</b>", "<br/>", "<a href=\"https://x.org/?a>b\" id='1'>", "<x:y-z>", "<1>", "&nbsp;", "&#x2014;"],
+    "tags": [
+        "<b>",
+        "</b>",
+        "<br/>",
+        "<a href=\"https://x.org/?a>b\" id='1'>",
+        "<x:y-z>",
+        "<1>",
+        "<a href='x' target=_blank>",
+        "&nbsp;",
+        "&#x2014;",
+    ],
     "placeholders": [
         *("{name}", "{}", "{0:.2f}", "${user.name}", "{{ user.name|upper }}", "%s", "%d", "%1$s", "%(count)d", "%5.2f"),
-        *("%ld", "%@", "%Y", "%%"),
+        *("%ld", "%@", "%Y", "%%", "%{name}", "{items[0]}", "{{ größe }}", r"\n", r"\t", r"\"", r"\u00e9", r"\\"),
     ],
     "numbers": ["7", "3.5", "1,234.50", "1'000", "10:30", "12/05/2020", "2.21.0"],
 }
 NO_SPANS = [
     *("a plain line", "", "a < b and c > d", "me @ home", "AT&T; R&D", "http://", "a@b", "per % ige", "{ two words }"),
+    *("<your name here>", "<!-- >", r"\x", r"\u"),
     "٣ 五 ²",
 ]
 # What patterns are made of, what breaks them, and what is reserved.
