@@ -176,10 +176,12 @@ def test_while_a_run_is_trained_nobody_else_trains_it_and_a_killed_process_lets_
     held = f"import sys, time; from nmt.run import trained_alone; lock = trained_alone({str(run.path)!r})"
     code = f"{held}; lock.__enter__(); print('held', flush=True); time.sleep(600)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as other:
-        assert other.stdout.readline() == "held\n"
-        with pytest.raises(ValueError, match="another process trains this run"), trained_alone(run.path):
-            pass
-        other.kill()
+        try:
+            assert other.stdout.readline() == "held\n"
+            with pytest.raises(ValueError, match="another process trains this run"), trained_alone(run.path):
+                pass
+        finally:
+            other.kill()
     with trained_alone(run.path):
         pass
     assert Run.open(run.path)

@@ -74,7 +74,9 @@ def test_the_example_client_says_where_the_server_hangs_up(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def hang_up() -> None:
-            listening.accept()[0].close()
+            connection = listening.accept()[0]
+            connection.recv(65_536)  # so that the request is away before the connection is
+            connection.close()
 
         thread = threading.Thread(target=hang_up)
         thread.start()
