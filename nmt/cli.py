@@ -225,7 +225,7 @@ def _add_translate_arguments(parser: argparse.ArgumentParser) -> None:
         choices=["hard", "soft"],
         help='after a tab, or in --jsonl: "0-0 2-1", the source piece that each target piece read most, or all weights',
     )
-    parser.add_argument("--jsonl", action="store_true", help="one JSON object a line, with everything known of it")
+    parser.add_argument("--jsonl", action="store_true", help="one JSON object a line, with confidence and n-best list")
     parser.add_argument("--prefix-file", metavar="FILE", help="how each translation starts, line by line")
     _add_set(parser, "a setting of search, such as search.beam_size=8")
 
