@@ -142,7 +142,7 @@ def _compose(text: str, name: str) -> yaml.Node | None:
 def _not_yaml(error: yaml.MarkedYAMLError, name: str) -> str:
     mark = error.problem_mark or error.context_mark
     name = mark.name if mark else name
-    place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark and not name.startswith("--set") else name
+    place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark and not _is_override(name) else name
     why = ", ".join(part for part in (error.context, error.problem) if part)
     if repr("\t") in why:
         why = "a tab character; indent with spaces"
@@ -237,7 +237,7 @@ def _complaints(error: ValidationError, root: yaml.Node) -> list[str]:
 
     def position(text: str) -> tuple[bool, int, int]:
         mark = found[text].start_mark
-        return mark.name.startswith("--set"), mark.line, mark.column
+        return _is_override(mark.name), mark.line, mark.column
 
     return sorted(found, key=position)
 
@@ -279,9 +279,14 @@ def _locate(root: yaml.Node, keys: Keys) -> tuple[Keys, yaml.Node, yaml.Node]:
     return keys, place, node
 
 
+def _is_override(name: str) -> bool:
+    """Whether a mark's name is that of a `--set` and not of a file."""
+    return name.startswith("--set")
+
+
 def _place(node: yaml.Node) -> str:
     mark = node.start_mark
-    return mark.name if mark.name.startswith("--set") else f"{mark.name}:{mark.line + 1}"
+    return mark.name if _is_override(mark.name) else f"{mark.name}:{mark.line + 1}"
 
 
 def _came(node: yaml.Node) -> str:
@@ -312,7 +317,7 @@ def _hint(node: yaml.Node, schema: Schema) -> str:
     if node.tag == NULL:
         return "; leave the key out to get its default" if "default" in schema or "properties" in schema else ""
     quotable = isinstance(node, yaml.ScalarNode) and "string" in types and not names
-    if quotable and node.start_mark.name.startswith("--set"):
+    if quotable and _is_override(node.start_mark.name):
         return f"; quote it, also for the shell: '\"{node.value}\"'"
     return f'; quote it: "{node.value}"' if quotable else ""
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from nmt.config import SearchConfig, TextPair
 from nmt.corpus import count_pairs, read_lines, read_pairs
 from nmt.ensemble import load_translator
-from nmt.metrics import Scores, SystemScore, bleu_tokenize, paired_bootstrap, score
+from nmt.metrics import Scores, SystemScore, bleu_tokenize, check_line_counts, paired_bootstrap, score
 from nmt.run import Run
 
 VALIDATION = "validation"  # may be named like a test set: what is chosen by looking at scores is chosen on it
@@ -134,11 +134,7 @@ def _read_translations(path: str, pairs: dict[str, TextPair]) -> list[str]:
     if len(pairs) > 1:
         raise ValueError(f"{path} is one system output, for one test set: choose it with --test {'|'.join(pairs)}")
     lines, (pair,) = list(read_lines(path)), pairs.values()
-    if len(lines) != count_pairs(pair):
-        raise ValueError(
-            f"{path} has {len(lines):,} lines, but {pair.source} has {count_pairs(pair):,}: line n must be the "
-            f"translation of line n"
-        )
+    check_line_counts({path: lines}, list(read_lines(pair.target)))
     return lines
 
 

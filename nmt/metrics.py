@@ -78,7 +78,7 @@ def score(
         with_ter: False leaves out TER, by far the slowest of the three.
     Raises: ValueError where the line counts differ or there is no line.
     """
-    _check_line_counts({"the hypotheses": hypotheses}, references)
+    check_line_counts({"the hypotheses": hypotheses}, references)
     values = {}
     for name, metric in _metrics(tokenize, lowercase=lowercase, with_ter=with_ter).items():
         value = metric.corpus_score(hypotheses, [references]).score
@@ -91,7 +91,7 @@ def sentence_chrf(hypotheses: Sequence[str], references: Sequence[str]) -> np.nd
 
     Raises: ValueError where the line counts differ or there is no line.
     """
-    _check_line_counts({"the hypotheses": hypotheses}, references)
+    check_line_counts({"the hypotheses": hypotheses}, references)
     metric = CHRF()
     return np.array(
         [
@@ -122,7 +122,7 @@ def paired_bootstrap(
     """
     if len(systems) < 2:
         raise ValueError(f"a comparison needs at least two systems, got {len(systems)}: {', '.join(systems)}")
-    _check_line_counts(systems, references)
+    check_line_counts(systems, references)
     metrics = _metrics(tokenize, lowercase=lowercase, with_ter=True)
     signatures, results = PairedTest(list(systems.items()), metrics, [references], "bs", n_samples=samples)()
     table = []
@@ -149,7 +149,8 @@ def _metrics(tokenize: str, *, lowercase: bool, with_ter: bool) -> dict[str, BLE
     return metrics
 
 
-def _check_line_counts(systems: Mapping[str, Sequence[str]], references: Sequence[str]) -> None:
+def check_line_counts(systems: Mapping[str, Sequence[str]], references: Sequence[str]) -> None:
+    """Raises: ValueError where a system, by its name, has not as many lines as the references, or these have none."""
     if not references:
         raise ValueError("there is nothing to score: the references have no line")
     for name, hypotheses in systems.items():

@@ -29,7 +29,6 @@ TABLE: dict[str, tuple[tuple[Any, ...], str]] = {
     "tokenizer.sampling_alpha": ((0.1, 0.1, 0.1, 0.0, 0.0), "BPE dropout shows them in other pieces each epoch"),
     "model.embedding_size": ((256, 256, 384, 512, 512), "the more there is to learn from, the larger the model"),
     "model.units": ((512, 512, 768, 1024, 1024), "the more there is to learn from, the larger the model"),
-    "model.encoder.bidirectional_layers": ((2, 2, 2, 2, 2), "the second reads what the first has read both ways"),
     "model.encoder.layers": ((0, 0, 0, 0, 2), "on top of the bidirectional ones; the more words, the deeper"),
     "model.decoder.layers": ((2, 2, 2, 2, 4), "the upper one knows what was read; the more words, the deeper"),
     "model.lexical": ((True, True, True, False, False), "a path past the LSTMs from a word to its translation"),
@@ -79,6 +78,9 @@ def choose(profile: CorpusProfile) -> list[Choice]:
     (vocabulary,) = (choice for choice in choices if choice.setting == "tokenizer.vocabulary_size")
     choices = replaced(choices, [_vocabulary(vocabulary, shared=shared, alphabet=alphabet if many else 0)])
     choices.append(Choice("tokenizer.type", "bpe", "as tuned on Multi30k; subword sampling is by BPE dropout"))
+    choices.append(
+        Choice("model.encoder.bidirectional_layers", 2, "the second reads what the first has read both ways")
+    )
     if shared:
         reason = f"{scripts[0]} letters on both sides: one vocabulary, one matrix for all embeddings"
         choices.append(Choice("model.tied_embeddings", "all", reason))

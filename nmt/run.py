@@ -69,8 +69,9 @@ def trained_alone(path: str | os.PathLike[str]) -> Iterator[None]:
     """Keeps every other training off a run's directory, which may be new; a process that is killed lets go of it.
 
     Raises:
-        ValueError: if another training has it.
+        ValueError: if another training has it, or as `check_place`.
     """
+    check_place(path)
     if os.name != "posix":  # without such locks
         yield
         return
@@ -79,12 +80,13 @@ def trained_alone(path: str | os.PathLike[str]) -> Iterator[None]:
     Path(path).mkdir(parents=True, exist_ok=True)
     directory = os.open(path, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(
-                f"{path}: another process trains this run: let it end, stop it, or choose another directory with run:"
-            ) from None
+        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(directory)
+        raise ValueError(
+            f"{path}: another process trains this run: let it end, stop it, or choose another directory with run:"
+        ) from None
+    try:
         yield
     finally:
         with suppress(OSError):

@@ -16,7 +16,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import keras
@@ -33,7 +33,7 @@ from nmt.distribution import Workers, distributed_dataset, make_strategy
 from nmt.precision import choose_precision
 from nmt.progress import Progress
 from nmt.run import Run, trained_alone
-from nmt.run_config import check_place, is_begun
+from nmt.run_config import is_begun
 from nmt.schedule import learning_rate
 from nmt.tokenizer import Tokenizers, train_tokenizers
 from nmt.train_step import StepResult, TrainState, TrainStep, separate_seeds
@@ -69,10 +69,7 @@ def train(config: Config, *, callbacks: Sequence[keras.callbacks.Callback] = ())
     """
     # Several workers: this comes before any other use of TensorFlow.
     workers = Workers(make_strategy(config.training.strategy))
-    if not workers.is_chief:
-        return _train(config, workers, callbacks)
-    check_place(config.run)
-    with trained_alone(config.run):
+    with trained_alone(config.run) if workers.is_chief else nullcontext():
         return _train(config, workers, callbacks)
 
 

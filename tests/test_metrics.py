@@ -73,16 +73,18 @@ def test_lowercase_forgives_case_and_says_so_in_the_signature():
 @pytest.mark.parametrize(
     ("language", "tokenize"),
     [
-        *(
-            ("de", "13a"),
-            ("zh", "zh"),
-            ("zh-TW", "zh"),
-            ("ZH_cn", "zh"),
-            ("ja", "char"),
-            ("ko", "char"),
-            ("th", "char"),
-        ),
-        *(("deu", "13a"), ("cmn", "zh"), ("zho-Hant", "zh"), ("jpn", "char"), ("KHM", "char")),
+        ("de", "13a"),
+        ("deu", "13a"),
+        ("zh", "zh"),
+        ("zh-TW", "zh"),
+        ("ZH_cn", "zh"),
+        ("cmn", "zh"),
+        ("zho-Hant", "zh"),
+        ("ja", "char"),
+        ("jpn", "char"),
+        ("ko", "char"),
+        ("th", "char"),
+        ("KHM", "char"),
     ],
 )
 def test_languages_without_word_spaces_are_scored_by_character_and_the_signature_says_so(language, tokenize, tmp_path):

@@ -189,7 +189,9 @@ def test_while_a_run_is_trained_nobody_else_trains_it_and_a_killed_process_lets_
 
 def test_where_no_training_came_of_it_no_directory_is_left(tmp_path):
     with trained_alone(tmp_path / "new"):
-        assert (tmp_path / "new").is_dir()
+        with pytest.raises(ValueError, match="another process trains this run"), trained_alone(tmp_path / "new"):
+            pass
+        assert (tmp_path / "new").is_dir(), "whoever is refused leaves the first one's directory"
     assert not (tmp_path / "new").exists()
 
 
