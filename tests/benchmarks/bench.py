@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -158,10 +158,11 @@ def compare_systems(
     *,
     title: str,
     unit: str,
-    arrays: dict[str, object],
+    arrays: Mapping[str, object],
     flags: Sequence[object],
     peer_flags: Sequence[object] = (),
     others: Sequence[str] = (),
+    other_work: Sequence[tuple[str, str, Mapping[str, object]]] = (),
 ) -> None:
     """Lets our precisions, the limits of these, `others` and the peers that there are take turns; prints the table.
 
@@ -169,19 +170,23 @@ def compare_systems(
         script: makes itself "nmt PRECISION", "matmul PRECISION" or one of `others`, when it is called with `flags`.
         arrays: the work, for the peers, which are called with a file of it and `peer_flags` (see answer_as_peer).
         others: the last one is what all are compared with.
+        other_work: name, one of PEERS, arrays: more contenders, peers with work of their own.
     """
     ours, limits = ([f"{system} {precision}" for precision in options.precisions] for system in ("nmt", "matmul"))
     contenders = [Contender(name, contender_command(script, name, *flags)) for name in (*ours, *others, *limits)]
-    with tempfile.NamedTemporaryFile(suffix=".npz") as work:
-        np.savez(work, **arrays)
-        work.flush()
-        for name, file in PEERS.items():
+    peers = [*((name, name, arrays) for name in PEERS), *other_work]
+    with ExitStack() as files:
+        for name, system, its_arrays in peers:
+            file = PEERS[system]
             if python := getattr(options, file):
+                work = files.enter_context(tempfile.NamedTemporaryFile(suffix=".npz"))
+                np.savez(work, **its_arrays)
+                work.flush()
                 peer = str(Path(__file__).parent / "peers" / f"{file}.py")
                 contenders.append(Contender(name, [python, peer, work.name, *map(str, peer_flags)]))
         measure(contenders, repetitions=options.repetitions, cores=options.cores)
     title = f"{title}, {options.cores} core(s); {machine()}"
-    print_table(title, unit, contenders, against=[ours[0], *PEERS, *others[-1:], *limits])
+    print_table(title, unit, contenders, against=[ours[0], *(name for name, *_ in peers), *others[-1:], *limits])
 
 
 def answer_as_peer(training: Callable[..., Callable], translating: Callable[..., Callable]) -> None:

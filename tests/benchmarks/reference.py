@@ -33,10 +33,14 @@ def config(**sections) -> Config:
     )
 
 
-def batches(count: int, *, rows: int = 64, vocabulary: int = VOCABULARY, mean_length: int = 14) -> list[Batch]:
-    """Batches of sentence pairs grouped by length, as a sorted corpus gives them."""
+def batches(
+    count: int, *, rows: int = 64, vocabulary: int = VOCABULARY, mean_length: int = 14, grouped: bool = True
+) -> list[Batch]:
+    """Batches of sentence pairs, grouped by length as a sorted corpus gives them, or as they come."""
     random = np.random.default_rng(0)
-    lengths = np.sort(random.gamma(9.0, mean_length / 9.0, size=rows * count).astype(int) + 2)
+    lengths = random.gamma(9.0, mean_length / 9.0, size=rows * count).astype(int) + 2
+    if grouped:
+        lengths = np.sort(lengths)
 
     def ids(length):
         return random.integers(4, vocabulary, size=length)

@@ -67,8 +67,17 @@ def contend_products(precision: str, options) -> None:
     answer_repetitions(repetition)
 
 
-def make_batches(options):
-    return reference.batches(BATCHES, rows=options.rows, vocabulary=options.vocabulary, mean_length=options.mean_length)
+def make_batches(options, *, grouped=True):
+    work = {"rows": options.rows, "vocabulary": options.vocabulary, "mean_length": options.mean_length}
+    return reference.batches(BATCHES, grouped=grouped, **work)
+
+
+def arrays(options, *, grouped=True):
+    """The work as the peers get it."""
+    made = {"vocabulary": options.vocabulary, "batches": BATCHES}
+    for number, batch in enumerate(make_batches(options, grouped=grouped)):
+        made |= {f"{part}_{number}": ids for part, ids in batch._asdict().items()}
+    return made
 
 
 def main() -> None:
@@ -86,13 +95,19 @@ def main() -> None:
         return
     sizes = ("units", "decoder_layers", "vocabulary", "rows", "mean_length")
     flags = [part for name in sizes for part in (f"--{name.replace('_', '-')}", getattr(options, name))]
-    arrays = {"vocabulary": options.vocabulary, "batches": BATCHES}
-    for number, batch in enumerate(make_batches(options)):
-        arrays |= {f"{part}_{number}": ids for part, ids in batch._asdict().items()}
     layers = f", {options.decoder_layers} decoder layers" if options.decoder_layers > 1 else ""
     text = f"vocabulary {options.vocabulary:,}, {options.rows} rows of {options.mean_length}"
     shape = f"{options.units} units{layers}, {text}"
-    compare_systems(options, __file__, title=f"Training, {shape}", unit="target tokens/s", arrays=arrays, flags=flags)
+    compare_systems(
+        options,
+        __file__,
+        title=f"Training, {shape}",
+        unit="target tokens/s",
+        arrays=arrays(options),
+        flags=flags,
+        # Its own data loader takes sentences as they come, and a batch is as wide as its longest one.
+        other_work=[("Joey NMT, as installed", "Joey NMT", arrays(options, grouped=False))],
+    )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
     python tests/benchmarks/translate.py [--beam-size 5] [--rows 64] [--opennmt-tf PYTHON] [--joey-nmt PYTHON]
 
 Every sentence has --length pieces and every translation is made to have as many, so that all do the same steps.
+With --columns ours also translates with a lexical shortlist: COLUMNS of the 8,000 pieces are what a batch may write,
+and each source piece lists LISTED of them. What real text has, docs/performance.md says.
 CTranslate2, which runs no recurrent models, translates with a Transformer-Tiny of 4 + 4 layers of 128; it is
 a contender where it is installed (pip install -e '.[bench]'). The files in peers/ say how to make
 the environments of the other two.
@@ -11,12 +13,14 @@ the environments of the other two.
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 
 import numpy as np
 import reference
 from bench import add_systems, answer_repetitions, arguments, compare_systems
 
 PIECES = 1792  # a repetition; of single sentences an eighth
+LISTED = 20  # translations of a source piece
 
 
 def sources(rows: int, length: int) -> np.ndarray:
@@ -24,7 +28,14 @@ def sources(rows: int, length: int) -> np.ndarray:
     return np.random.default_rng(0).integers(4, reference.VOCABULARY, size=(count, length)).astype(np.int32)
 
 
-def contend_nmt(precision, ids, *, beam_size, rows):
+def make_lexicon(columns: int) -> np.ndarray:
+    """A lexicon (see nmt.lexicon) that lists but `columns` different pieces."""
+    random = np.random.default_rng(1)
+    pieces = random.choice(np.arange(4, reference.VOCABULARY), size=columns, replace=False)
+    return random.choice(pieces, size=(reference.VOCABULARY, 100)).astype(np.int32)
+
+
+def contend_nmt(precision, ids, *, beam_size, rows, lexicon=None):
     from nmt.startup import import_tensorflow
 
     import_tensorflow()
@@ -46,9 +57,11 @@ def contend_nmt(precision, ids, *, beam_size, rows):
     ratio = (length - 1) / length
     lengths = {"min_length_ratio": 1.0, "max_length_ratio": ratio, "max_length_extra": 1}
     # Random weights write nothing that the guard would not search for again; what it reads is kept as it is for it.
-    options = SearchConfig(beam_size=beam_size, guard=False, **lengths)
+    shortlist = 0 if lexicon is None else LISTED
+    options = SearchConfig(beam_size=beam_size, shortlist=shortlist, guard=False, **lengths)
+    lexicon = None if lexicon is None else tf.constant(lexicon)
     search = tf.function(
-        lambda source: translate_ids([model], source, options, with_weights=True),
+        lambda source: translate_ids([model], source, options, lexicon=lexicon, with_weights=True),
         input_signature=[tf.TensorSpec([None, None], tf.int32)],
         autograph=False,
     )
@@ -147,24 +160,31 @@ def main() -> None:
     parser.add_argument("--beam-size", type=int, default=5, help="hypotheses (5)")
     parser.add_argument("--rows", type=int, default=64, help="sentences a batch (64)")
     parser.add_argument("--length", type=int, default=14, help="pieces of a sentence and of its translation (14)")
+    parser.add_argument("--columns", type=int, default=0, help="pieces of a shortlist, a batch (0: without)")
     options = parser.parse_args()
     ids = sources(options.rows, options.length)
     work = {"beam_size": options.beam_size, "rows": options.rows}
     if options.contender:
         system, precision = options.contender.split()
-        contend = {"nmt": contend_nmt, "matmul": contend_products, "CTranslate2": contend_ctranslate2}[system]
+        contend = {
+            "nmt": contend_nmt,
+            "shortlist": partial(contend_nmt, lexicon=make_lexicon(options.columns)),
+            "matmul": contend_products,
+            "CTranslate2": contend_ctranslate2,
+        }[system]
         contend(precision, ids, **work)
         return
     flags = [part for name, size in work.items() for part in (f"--{name.replace('_', '-')}", size)]
+    shortlists = [f"shortlist {precision}" for precision in options.precisions if options.columns]
     compare_systems(
         options,
         __file__,
         title=f"Translating, beam {options.beam_size}, batch {options.rows}, {options.length} pieces",
         unit="sentences/s",
         arrays={"source": ids, "vocabulary": reference.VOCABULARY, "length": options.length},
-        flags=[*flags, "--length", options.length],
+        flags=[*flags, "--length", options.length, "--columns", options.columns],
         peer_flags=flags,
-        others=("CTranslate2 float32", "CTranslate2 int8"),
+        others=(*shortlists, "CTranslate2 float32", "CTranslate2 int8"),
     )
 
 
