@@ -1,9 +1,9 @@
 """Beam search and sampling: pure TensorFlow functions that know no model and no text.
 
-The model enters as one function: `step(tokens int32 [rows], state, memory) -> (log_probabilities float32 [rows, vocab],
-state, weights float32 [rows, source_time])`. rows = batch x beam, beam-minor. `state` is what a step changes, a nest of
-tensors [rows, ...]: the search repeats it per beam at the start and reorders it as hypotheses survive. `memory` is what
-a step only reads, such as what the encoder made, a nest of tensors [batch, ...].
+The model enters as one function: `step(tokens int32 [rows], state, memory) -> (scores, state, weights float32 [rows,
+source_time])`. rows = batch x beam, beam-minor. `state` is what a step changes, a nest of tensors [rows, ...]: the
+search repeats it per beam at the start and reorders it as hypotheses survive. `memory` is what a step only reads, such
+as what the encoder made, a nest of tensors [batch, ...].
 
 A row's result depends on that row alone: its limits come from its own source length, and once it is done nothing can
 change it. Everything runs inside a tf.function and an exported graph, for an empty batch too.
@@ -32,10 +32,19 @@ from nmt.search_rules import (
 )
 from nmt.tokenizer import EOS, PAD
 
-__all__ = ["Hypotheses", "beam_search", "count_symbols", "length_limits", "sample"]
+__all__ = ["Hypotheses", "TokenScores", "beam_search", "count_symbols", "length_limits", "sample"]
 
-Step = Callable[[tf.Tensor, Any, Any], tuple[tf.Tensor, Any, tf.Tensor]]
 BLOCK = 64
+
+
+class TokenScores(NamedTuple):
+    """The next token's log-probabilities as a difference, which would be one more pass over [rows, vocab] to make."""
+
+    logits: tf.Tensor  # float32 [rows, vocab]
+    normalizers: tf.Tensor  # float32 [rows, 1], log sum exp of the logits
+
+
+Step = Callable[[tf.Tensor, Any, Any], tuple[TokenScores, Any, tf.Tensor]]
 
 
 class Hypotheses(NamedTuple):
@@ -136,8 +145,8 @@ def sample(
 def advance_beam(step: Step, progress: Progress, memory: Any, rules: Rules) -> tuple[Progress, tf.Tensor]:
     """An Advance of beam_search: every alive hypothesis by one token."""
     time, beam_size, n_best = progress.time, rules.options.beam_size, rules.options.n_best
-    log_probabilities, state, weights = step(progress.tokens, progress.state, memory)
-    candidates, parents = _best_continuations(progress.alive, log_probabilities, weights, time=time, rules=rules)
+    scores, state, weights = step(progress.tokens, progress.state, memory)
+    candidates, parents = _best_continuations(progress.alive, scores, weights, time=time, rules=rules)
     tokens = candidates.tokens[:, :, time]  # [batch, 2 x beam]
 
     ends = (tokens == EOS) & (candidates.rank > IMPOSSIBLE) & (tf.range(2 * beam_size) < beam_size)
@@ -169,21 +178,21 @@ def advance_beam(step: Step, progress: Progress, memory: Any, rules: Rules) -> t
 
 
 def _best_continuations(
-    alive: Beam, log_probabilities: tf.Tensor, weights: tf.Tensor, *, time: tf.Tensor, rules: Rules
+    alive: Beam, scores: TokenScores, weights: tf.Tensor, *, time: tf.Tensor, rules: Rules
 ) -> tuple[Beam, tf.Tensor]:
     """The 2 x beam_size best hypotheses of one more token, and the slots they continue, int32 [batch, 2 x beam]."""
-    batch, vocab = tf.shape(alive.rank)[0], tf.shape(log_probabilities)[-1]
-    ranks = rank_continuations(
-        log_probabilities, alive.rank, written=alive.tokens, missing=alive.missing, time=time, rules=rules
-    )
+    logits, normalizers = scores.logits, tf.reshape(scores.normalizers, tf.shape(alive.rank))  # [batch, beam]
+    batch, vocab = tf.shape(alive.rank)[0], tf.shape(logits)[-1]
+    # What is left is to add the next token's logit.
+    alive = alive._replace(rank=alive.rank - normalizers, log_probability=alive.log_probability - normalizers)
+    ranks = rank_continuations(logits, alive.rank, written=alive.tokens, missing=alive.missing, time=time, rules=rules)
     width = rules.options.beam_size * vocab
     rank, index = _top_k(tf.reshape(ranks, [batch, width]), 2 * rules.options.beam_size)
     parents, tokens = index // vocab, index % vocab
     parent = _take(_read(alive, weights), parents)
     log_probability = rank
     if rules.options.repetition_penalty:
-        own = tf.gather(tf.reshape(log_probabilities, [batch, width]), index, batch_dims=1)
-        log_probability = parent.log_probability + own
+        log_probability = parent.log_probability + tf.gather(tf.reshape(logits, [batch, width]), index, batch_dims=1)
     return parent._replace(
         rank=rank,
         log_probability=log_probability,
@@ -198,14 +207,14 @@ def advance_samples(
 ) -> tuple[Progress, tf.Tensor]:
     """An Advance of sample: one more token for every sample that has not ended."""
     time, alive = progress.time, progress.alive
-    log_probabilities, state, weights = step(progress.tokens, progress.state, memory)
+    scores, state, weights = step(progress.tokens, progress.state, memory)
     nothing = tf.zeros_like(alive.rank)
     ranks = rank_continuations(
-        log_probabilities, nothing, written=alive.tokens, missing=alive.missing, time=time, rules=rules
+        scores.logits, nothing, written=alive.tokens, missing=alive.missing, time=time, rules=rules
     )
     uniform = tf.gather(noise[:, :, time], progress.source_rows)  # [batch, n]
     drawn = _draw(ranks, tf.reshape(uniform, [-1]), rules.options)  # [rows]
-    own = tf.gather(log_probabilities, drawn, batch_dims=1)  # [rows]
+    own = tf.gather(scores.logits, drawn, batch_dims=1) - scores.normalizers[:, 0]  # [rows]
     going = alive.rank > IMPOSSIBLE  # [batch, n]
     tokens = tf.where(going, tf.reshape(drawn, tf.shape(going)), PAD)  # [batch, n]
     read = tf.where(tf.reshape(going, [-1, 1]), weights, 0.0)

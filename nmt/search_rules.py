@@ -86,13 +86,13 @@ def rules_of_rows(rules: Rules, rows: tf.Tensor) -> Rules:
 
 
 def rank_continuations(
-    log_probabilities: tf.Tensor, so_far: tf.Tensor, *, written: tf.Tensor, missing: Any, time: tf.Tensor, rules: Rules
+    scores: tf.Tensor, so_far: tf.Tensor, *, written: tf.Tensor, missing: Any, time: tf.Tensor, rules: Rules
 ) -> tf.Tensor:
     """What every hypothesis would rank with every token added; -inf where that is forbidden.
 
     Args:
-        log_probabilities: float32 [rows, vocab], of the next token.
-        so_far: float32 [batch, size], what the hypotheses rank now.
+        scores: float32 [rows, vocab], what each next token adds.
+        so_far: float32 [batch, size], what the hypotheses have without it.
         written: int32 [batch, size, max_time], their first `time` tokens, padded with PAD.
         missing: int32 [batch, size, symbols], what is required and not yet written; () where nothing is.
     Returns: float32 [rows, vocab].
@@ -116,20 +116,20 @@ def rank_continuations(
     def base(allowed: tf.Tensor) -> tf.Tensor:
         return by_row(tf.where(allowed, so_far, IMPOSSIBLE))  # [rows, 1]
 
-    end = log_probabilities[:, EOS, tf.newaxis]  # [rows, 1]
+    end = scores[:, EOS, tf.newaxis]  # [rows, 1]
     never = tf.fill(tf.shape(end), IMPOSSIBLE)
     specials = tf.concat([never, never, never, end + base(may_end)], axis=1)  # [rows, 4]
     num_symbols = 0 if rules.required is None else rules.required.shape[1]
     ids = [PAD, UNK, BOS, EOS, *range(FIRST_SYMBOL, FIRST_SYMBOL + num_symbols)]
     if num_symbols:
-        symbols = log_probabilities[:, FIRST_SYMBOL : FIRST_SYMBOL + num_symbols]  # [rows, symbols]
+        symbols = scores[:, FIRST_SYMBOL : FIRST_SYMBOL + num_symbols]  # [rows, symbols]
         allowed = (missing > 0) & free[:, :, tf.newaxis]
         symbols += tf.reshape(tf.where(allowed, so_far[:, :, tf.newaxis], IMPOSSIBLE), tf.shape(symbols))
         specials = tf.concat([specials, symbols], axis=1)
-    ranks = _put(log_probabilities + base(goes_on), ids, specials)
+    ranks = _put(scores + base(goes_on), ids, specials)
     if rules.prefix is not None:
         token = by_row(forced)
-        ranks = _put(ranks, token, tf.gather(log_probabilities, token, batch_dims=1) + base(~free))
+        ranks = _put(ranks, token, tf.gather(scores, token, batch_dims=1) + base(~free))
     written = tf.reshape(written, [-1, rules.max_time])  # [rows, max_time]
     if rules.options.repetition_penalty:
         penalty = tf.fill(tf.shape(written), rules.options.repetition_penalty)

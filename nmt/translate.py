@@ -20,7 +20,7 @@ from nmt.guard import FAULTS, guarded_search
 from nmt.losses import log_normalizers, token_log_probabilities
 from nmt.model import Seq2Seq
 from nmt.protect import Protection
-from nmt.search import Hypotheses, beam_search, count_symbols, length_limits, sample
+from nmt.search import Hypotheses, TokenScores, beam_search, count_symbols, length_limits, sample
 from nmt.shortlist import forbid_unlisted, make_shortlist
 from nmt.splitter import Splitter
 from nmt.tokenizer import EOS, FIRST_SYMBOL, PAD, Tokenizers
@@ -103,11 +103,12 @@ def _search(
         logits = tf.stack(logits)[:, :, 0]  # [models, rows, vocab], or columns of the shortlist
         if shortlist:
             logits = forbid_unlisted(logits, bias)
-        log_probabilities = logits - log_normalizers(logits, tf.nn.softmax(logits))
+        normalizers = log_normalizers(logits, tf.nn.softmax(logits))  # [models, rows, 1]
         if len(models) == 1:
-            return log_probabilities[0], states, weights[0][:, 0]
-        mean = tf.reduce_logsumexp(log_probabilities, axis=0) - np.log(len(models))
-        return mean, states, tf.reduce_mean(tf.stack(weights)[:, :, 0], axis=0)
+            return TokenScores(logits[0], normalizers[0]), states, weights[0][:, 0]
+        summed = tf.reduce_logsumexp(logits - normalizers, axis=0)
+        scores = TokenScores(summed, tf.fill([tf.shape(summed)[0], 1], float(np.log(len(models)))))
+        return scores, states, tf.reduce_mean(tf.stack(weights)[:, :, 0], axis=0)
 
     shared = {
         "source_lengths": tf.math.count_nonzero(source != PAD, axis=1, dtype=tf.int32),

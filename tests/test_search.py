@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from nmt.config import SearchConfig
 from nmt.saved_model import SavedModel
-from nmt.search import _top_k, beam_search, length_limits, sample
+from nmt.search import TokenScores, _top_k, beam_search, length_limits, sample
 from nmt.tokenizer import BOS, EOS, FIRST_SYMBOL, PAD, UNK
 
 VOCAB, SOURCE_TIME, HASHES = 8, 4, 997
@@ -39,8 +39,9 @@ class Toy:
         batch = tf.size(memory["row"])
         row = tf.repeat(memory["row"], tf.size(tokens) // tf.maximum(batch, 1))
         index = tf.stack([row, hashes], axis=1)
+        some = 0.01 * tf.cast(hashes, tf.float32)[:, tf.newaxis]  # a constant of each row makes no difference
         return (
-            tf.gather_nd(tf.constant(self.table), index),
+            TokenScores(tf.gather_nd(tf.constant(self.table), index) + some, some),
             {"hash": hashes},
             tf.gather_nd(tf.constant(self.weights), index),
         )
@@ -322,8 +323,9 @@ def test_the_search_stops_as_soon_as_nothing_can_change(toy):
 
     def step(tokens, state, memory):
         calls.append(tokens)
-        log_probabilities, state, weights = toy.step(tokens, state, memory)
-        return tf.math.log(tf.one_hot(EOS, VOCAB, 0.999, 0.0001) + 0 * log_probabilities), state, weights
+        scores, state, weights = toy.step(tokens, state, memory)
+        logits = tf.math.log(tf.one_hot(EOS, VOCAB, 0.999, 0.0001) + 0 * scores.logits)
+        return TokenScores(logits, 0 * scores.normalizers), state, weights
 
     lengths = tf.constant(SOURCE_LENGTHS)
     arguments = {"source_lengths": lengths, "source_time": SOURCE_TIME, "options": SearchConfig(beam_size=2)}
