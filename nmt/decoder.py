@@ -45,6 +45,7 @@ class Decoder(keras.layers.Layer):
         vocabulary: number of target tokens.
         embedding: of the target; with tied embeddings its matrix is the output's too (Press & Wolf 2017).
         by_column: the output layer's matrix, the embedding's where they are tied, is [size, vocab].
+        turned: as for LSTM; the output layer's products are made the same way.
 
     `start(outputs, mask, final_state)` turns what the encoder returns into a Memory and the first DecoderState; then
     call with tokens int32 [rows, time], that state and that memory.
@@ -52,17 +53,26 @@ class Decoder(keras.layers.Layer):
     """
 
     def __init__(
-        self, config: ModelConfig, vocabulary: int, embedding: Embedding, *, by_column: bool = False, **options
+        self,
+        config: ModelConfig,
+        vocabulary: int,
+        embedding: Embedding,
+        *,
+        by_column: bool = False,
+        turned: bool = False,
+        **options,
     ):
         super().__init__(autocast=False, **options)
         self.tied = config.tied_embeddings != "none"
         self.by_column = by_column
+        self.turned = turned
         self.input_feeding = config.decoder.input_feeding
         self.embedding = embedding
         policy = self.dtype_policy
         recurrent = {
             "layer_normalization": config.layer_normalization,
             "recurrent_dropout": config.dropout.recurrent,
+            "turned": turned,
             "dtype": policy,
         }
         self.first = LSTM(config.units, name="first", **recurrent)
@@ -114,7 +124,8 @@ class Decoder(keras.layers.Layer):
         """`output`: what `output_layer` returns; a caller that goes step by step makes it once."""
         readouts, state, weights = self.read(tokens, state, memory, training)
         kernel, bias = output or self.output_layer()
-        return product(readouts, kernel, tf.as_dtype(self.compute_dtype)) + bias, state, weights
+        logits = product(readouts, kernel, tf.as_dtype(self.compute_dtype), turned=self.turned)
+        return logits + bias, state, weights
 
     def output_layer(self, ids=None) -> OutputLayer:
         """The output layer, its kernel laid out as a product wants it (see OutputLayer).
@@ -126,7 +137,8 @@ class Decoder(keras.layers.Layer):
         if ids is not None:
             kernel, bias = tf.gather(kernel, ids, axis=int(self.by_column)), tf.gather(bias, ids)
         kernel = tf.cast(kernel, self.compute_dtype)
-        return OutputLayer(kernel if self.by_column else tf.transpose(kernel), tf.cast(bias, tf.float32))
+        as_wanted = self.by_column != self.turned
+        return OutputLayer(kernel if as_wanted else tf.transpose(kernel), tf.cast(bias, tf.float32))
 
     def read(self, tokens, state, memory, training=False):
         """As `call`, with what the output layer reads, the attentional vectors [rows, time, size], for the logits."""

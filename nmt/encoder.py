@@ -14,12 +14,16 @@ from nmt.tokenizer import PAD
 class Encoder(keras.layers.Layer):
     """Embeddings, then the recurrent stack.
 
+    Args:
+        config: the model's settings.
+        turned: as for LSTM.
+
     Call with source int32 [batch, source_time] padded with PAD.
     Returns outputs float32 [batch, source_time, units], with the embeddings behind them where config.lexical says so
     [.., units + embedding_size]; mask bool [batch, source_time] (True = real); and the last layer's final LSTMState.
     """
 
-    def __init__(self, config: ModelConfig, embedding: Embedding, **options):
+    def __init__(self, config: ModelConfig, embedding: Embedding, *, turned: bool = False, **options):
         super().__init__(autocast=False, **options)
         self.embedding = embedding
         self.lexical = config.lexical
@@ -31,6 +35,7 @@ class Encoder(keras.layers.Layer):
             dropout=config.dropout.layers,
             layer_normalization=config.layer_normalization,
             recurrent_dropout=config.dropout.recurrent,
+            turned=turned,
             dtype=self.dtype_policy,
             name="stack",
         )

@@ -47,31 +47,40 @@ class LSTM(keras.layers.Layer):
         layer_normalization: normalize the gates' two halves and the cell (Ba et al. 2016).
         recurrent_dropout: rate on the hidden state where it enters the gates, one mask a row for all steps (Gal &
             Ghahramani 2016); in training only.
+        turned: keep the kernels as [4 * units, size] instead of [size, 4 * units]: to translate in bfloat16 is faster
+            then (lstm_kernel.product), to train impossible.
 
     Call with inputs float [batch, time, size], optionally `initial_state` LSTMState and `mask` bool [batch, time]
     (True = real, anywhere). A padded step keeps the state and outputs zero.
     Returns outputs float32 [batch, time, units] and the final LSTMState.
     """
 
-    def __init__(self, units, *, reverse=False, layer_normalization=False, recurrent_dropout=0.0, **options):
+    def __init__(
+        self, units, *, reverse=False, layer_normalization=False, recurrent_dropout=0.0, turned=False, **options
+    ):
         super().__init__(autocast=False, **options)
         self.units = units
         self.reverse = reverse
         self.layer_normalization = layer_normalization
         self.recurrent_dropout = recurrent_dropout
+        self.turned = turned
         self.seed_generator = keras.random.SeedGenerator() if recurrent_dropout else None
         self.supports_masking = True
 
     def build(self, inputs_shape):
         size = inputs_shape[-1]
-        self.kernel = self._weight("kernel", (size, 4 * self.units), "glorot_uniform")
-        self.recurrent_kernel = self._weight("recurrent_kernel", (self.units, 4 * self.units), _orthogonal)
+        self.kernel = self._weight("kernel", self._shape(size), "glorot_uniform")
+        self.recurrent_kernel = self._weight("recurrent_kernel", self._shape(self.units), _orthogonal)
         self.bias = self._weight("bias", (4 * self.units,), _forget_bias)
         if self.layer_normalization:
             self.input_gain = self._weight("input_gain", (4 * self.units,), "ones")
             self.gate_gain = self._weight("gate_gain", (4 * self.units,), "ones")
             self.cell_gain = self._weight("cell_gain", (self.units,), "ones")
             self.cell_bias = self._weight("cell_bias", (self.units,), "zeros")
+
+    def _shape(self, inputs):
+        """Of a kernel."""
+        return (4 * self.units, inputs) if self.turned else (inputs, 4 * self.units)
 
     def _weight(self, name, shape, initializer):
         # Keras would round it to the compute dtype; the kernel itself casts what it multiplies, once.
@@ -96,6 +105,7 @@ class LSTM(keras.layers.Layer):
             hidden_mask=self._hidden_mask(state.hidden, training),
             normalization=self._normalization(),
             dtype=dtype,
+            turned=self.turned,
         )
         outputs = tf.transpose(hiddens, [1, 0, 2])  # [batch, time, units]
         if mask is None:
@@ -120,7 +130,7 @@ class LSTM(keras.layers.Layer):
         return mask, None
 
     def get_config(self) -> dict[str, Any]:
-        names = ("units", "reverse", "layer_normalization", "recurrent_dropout")
+        names = ("units", "reverse", "layer_normalization", "recurrent_dropout", "turned")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
     def _value(self, variable):
@@ -129,7 +139,7 @@ class LSTM(keras.layers.Layer):
 
     def _gate_inputs(self, inputs, dtype):
         flat = tf.reshape(inputs, [-1, inputs.shape[-1]])
-        gates = product(flat, self.kernel.value, dtype)  # [time * batch, 4 * units]
+        gates = product(flat, self.kernel.value, dtype, turned=self.turned)  # [time * batch, 4 * units]
         if self.layer_normalization:
             normalized, _ = normalize(tf.reshape(gates, [-1, 4, self.units]))
             gates = tf.reshape(normalized, tf.shape(gates)) * self._value(self.input_gain)
@@ -171,15 +181,20 @@ def _state_after(lengths, hiddens, cells, first: LSTMState) -> LSTMState:
 class BidirectionalLSTM(keras.layers.Layer):
     """Two LSTMs of units / 2, one a direction, side by side (Schuster & Paliwal 1997).
 
-    Call like LSTM. Returns outputs [batch, time, units] and the final LSTMState [batch, units] of both directions.
+    Its other arguments are those of LSTM. Call like LSTM.
+    Returns outputs [batch, time, units] and the final LSTMState [batch, units] of both directions.
     """
 
-    def __init__(self, units, *, layer_normalization=False, recurrent_dropout=0.0, **options):
+    def __init__(self, units, *, layer_normalization=False, recurrent_dropout=0.0, turned=False, **options):
         super().__init__(autocast=False, **options)
         if units % 2:
             raise ValueError(f"BidirectionalLSTM needs an even number of units, half for each direction; got {units}.")
         self.units = units
-        self.direction_options = {"layer_normalization": layer_normalization, "recurrent_dropout": recurrent_dropout}
+        self.direction_options = {
+            "layer_normalization": layer_normalization,
+            "recurrent_dropout": recurrent_dropout,
+            "turned": turned,
+        }
         shared = {**self.direction_options, "dtype": self.dtype_policy}
         self.forward = LSTM(units // 2, name="forward", **shared)
         self.backward = LSTM(units // 2, reverse=True, name="backward", **shared)
@@ -217,7 +232,7 @@ class StackedLSTM(keras.layers.Layer):
         bidirectional_layers: how many of the first layers read both ways.
         layers: how many read forwards only, on top.
         dropout: rate on the input of every layer but the first; in training only.
-        layer_normalization, recurrent_dropout: as for LSTM.
+        layer_normalization, recurrent_dropout, turned: as for LSTM.
 
     Call with inputs [batch, time, size], `initial_state` a sequence of one LSTMState a layer, `mask` as for LSTM, and
     optionally `beside` [batch, time, any], put beside the input of every layer (the decoder's context).
@@ -233,13 +248,18 @@ class StackedLSTM(keras.layers.Layer):
         dropout=0.0,
         layer_normalization=False,
         recurrent_dropout=0.0,
+        turned=False,
         **options,
     ):
         super().__init__(autocast=False, **options)
         self.units = units
         self.num_layers = layers
         self.bidirectional_layers = bidirectional_layers
-        self.layer_options = {"layer_normalization": layer_normalization, "recurrent_dropout": recurrent_dropout}
+        self.layer_options = {
+            "layer_normalization": layer_normalization,
+            "recurrent_dropout": recurrent_dropout,
+            "turned": turned,
+        }
         kinds = [BidirectionalLSTM] * bidirectional_layers + [LSTM] * layers
         self.layers = [
             kind(units, name=f"layer_{place}", dtype=self.dtype_policy, **self.layer_options)

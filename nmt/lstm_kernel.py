@@ -34,15 +34,20 @@ class Normalization(NamedTuple):
     cell_bias: tf.Tensor  # [units]
 
 
-def product(left, right, dtype, **options):
+def product(left, right, dtype, *, turned=False, **options):
     """Matrix product computed in `dtype`, returned in float32 (or float64 where that is `dtype`).
 
     A `left` of more dimensions meets one matrix as one tall matrix: TensorFlow would take it slice by slice, and make a
     gradient of the matrix for every slice.
+
+    Args: turned: `right` is the transpose of the matrix that is meant. For few rows in bfloat16 that is the faster way,
+        as a tall matrix times a narrow one (docs/performance.md).
     """
     flat = tf.reshape(left, [-1, left.shape[-1]]) if len(left.shape) > len(right.shape) == 2 else left
-    result = tf.cast(tf.matmul(tf.cast(flat, dtype), tf.cast(right, dtype), **options), accumulator(dtype))
-    if flat is left:
+    flat, right = tf.cast(flat, dtype), tf.cast(right, dtype)
+    result = tf.transpose(tf.matmul(right, flat, transpose_b=True)) if turned else tf.matmul(flat, right, **options)
+    result = tf.cast(result, accumulator(dtype))
+    if len(left.shape) == len(flat.shape):
         return result
     return tf.reshape(result, tf.concat([tf.shape(left)[:-1], tf.shape(result)[-1:]], axis=0))
 
@@ -52,7 +57,9 @@ def accumulator(dtype):
     return tf.float64 if dtype == tf.float64 else tf.float32
 
 
-def lstm_sequence(gate_inputs, recurrent_kernel, state, *, hidden_mask=None, normalization=None, dtype=tf.float32):
+def lstm_sequence(
+    gate_inputs, recurrent_kernel, state, *, hidden_mask=None, normalization=None, dtype=tf.float32, turned=False
+):
     """Runs an LSTM over time.
 
     Args:
@@ -63,6 +70,7 @@ def lstm_sequence(gate_inputs, recurrent_kernel, state, *, hidden_mask=None, nor
             every step (variational recurrent dropout, Gal & Ghahramani 2016).
         normalization: Normalization or None.
         dtype: of the recurrent products; everything else is float32.
+        turned: the recurrent kernel is [4 * units, units]; without a gradient.
 
     Returns: hidden states and cells, float32 [time, batch, units] each.
     """
@@ -74,10 +82,11 @@ def lstm_sequence(gate_inputs, recurrent_kernel, state, *, hidden_mask=None, nor
         inputs, kernel, hidden, cell, *rest = arguments
         mask = None if hidden_mask is None else rest.pop(0)
         normalization = Normalization(*rest) if rest else None
-        sequence = _Sequence(kernel, mask, normalization, dtype=dtype, single=inputs.shape[0] == 1)
+        sequence = _Sequence(kernel, mask, normalization, dtype=dtype, turned=turned, single=inputs.shape[0] == 1)
         hiddens, cells, saved = sequence.forward(inputs, hidden, cell)
 
         def gradient(hiddens_gradient, cells_gradient):
+            assert not turned, "kernels are turned to translate only"
             return sequence.backward(hiddens_gradient, cells_gradient, saved)
 
         return (hiddens, cells), gradient
@@ -124,15 +133,16 @@ class _Sequence:
     what decoding calls: both keep them [batch, units].
     """
 
-    def __init__(self, kernel, hidden_mask, normalization: Normalization | None, *, dtype, single: bool):
+    def __init__(self, kernel, hidden_mask, normalization: Normalization | None, *, dtype, turned: bool, single: bool):
         self.single = single
+        self.kernel_turned = turned
         self.features = -1 if single or dtype == tf.bfloat16 else -2  # their axis
         self.kernel = tf.cast(kernel, dtype)  # once, not at every step
-        self.entering_kernel = self.kernel if self.features == -1 else tf.transpose(self.kernel)
+        self.entering_kernel = self.kernel if turned or self.features == -1 else tf.transpose(self.kernel)
         self.hidden_mask = None if hidden_mask is None else self._turned(hidden_mask)
         self.normalization = normalization
         self.dtype = dtype
-        self.units = kernel.shape[0]
+        self.units = kernel.shape[int(turned)]
 
     def _turned(self, values):
         """[..., batch, features] as the loops have it, or back."""
@@ -140,7 +150,9 @@ class _Sequence:
 
     def _times(self, values, kernel):
         """The product of each step's values with a kernel."""
-        return product(values, kernel, self.dtype) if self.features == -1 else product(kernel, values, self.dtype)
+        if self.features == -1:
+            return product(values, kernel, self.dtype, turned=self.kernel_turned)
+        return product(kernel, values, self.dtype)
 
     def _along(self, vector):
         """A weight for each feature, to be multiplied or added."""

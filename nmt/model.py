@@ -19,6 +19,7 @@ from nmt.decoder import Decoder, DecoderState
 from nmt.embedding import Embedding
 from nmt.encoder import Encoder
 from nmt.losses import summed_loss
+from nmt.lstm import LSTM
 from nmt.tokenizer import PAD
 
 # While training, bfloat16 weights are kept in float32 beside: small updates would be lost in rounding.
@@ -29,7 +30,7 @@ class Seq2Seq(keras.Model):
     """Encoder-decoder with attention.
 
     Args:
-        by_column: lay the output layer's matrix out as [size, vocab], for a model that only translates.
+        translating: lay matrices out as the products of a model that only translates want them.
 
     Call with source int32 [batch, source_time] and target_in int32 [batch, time], padded with PAD.
     Returns logits float32 [batch, time, vocab] for the token after each of target_in's.
@@ -41,10 +42,12 @@ class Seq2Seq(keras.Model):
         source_vocabulary: int,
         target_vocabulary: int,
         *,
-        by_column: bool = False,
+        translating: bool = False,
         **options,
     ):
         super().__init__(autocast=False, **options)
+        turned = translating and self.compute_dtype == "bfloat16"
+        by_column = translating and not turned
         shape = {"size": config.embedding_size, "spread": config.embedding_range, "dtype": self.variable_dtype}
         tied = config.tied_embeddings
         source_embedding = Embedding(
@@ -57,16 +60,26 @@ class Seq2Seq(keras.Model):
                 target_vocabulary, by_column=by_column and tied == "target", name="target_embedding", **shape
             )
         policy = self.dtype_policy
-        self.encoder = Encoder(config, source_embedding, dtype=policy, name="encoder")
+        self.encoder = Encoder(config, source_embedding, turned=turned, dtype=policy, name="encoder")
         self.decoder = Decoder(
-            config, target_vocabulary, target_embedding, by_column=by_column, dtype=policy, name="decoder"
+            config,
+            target_vocabulary,
+            target_embedding,
+            by_column=by_column,
+            turned=turned,
+            dtype=policy,
+            name="decoder",
         )
         self.decoder.build(config.units)
 
     @property
     def turned(self) -> frozenset[str]:
-        """Paths of the weights that are the transposes of what a model without `by_column` has."""
-        return frozenset([self.decoder.output_weights[0].path] if self.decoder.by_column else [])
+        """Paths of the weights that are the transposes of what a model has that is trained."""
+        paths = [self.decoder.output_weights[0].path] if self.decoder.by_column else []
+        for layer in self._flatten_layers():
+            if isinstance(layer, LSTM) and layer.turned:
+                paths += [layer.kernel.path, layer.recurrent_kernel.path]
+        return frozenset(paths)
 
     def encode(self, source, training=False) -> tuple[Memory, DecoderState]:
         """What decoding starts from."""
@@ -120,7 +133,7 @@ def build_model(
     keras.utils.set_random_seed(config.seed)
     policy = keras.DTypePolicy(POLICIES[precision] if trainable else precision)
     model = Seq2Seq(
-        config.model, source_vocabulary, target_vocabulary, by_column=not trainable, dtype=policy, name="model"
+        config.model, source_vocabulary, target_vocabulary, translating=not trainable, dtype=policy, name="model"
     )
     tokens = tf.ones([1, 2], tf.int32)
     model(tokens, tokens)  # creates the weights

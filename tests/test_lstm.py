@@ -262,6 +262,19 @@ def test_bfloat16_rounds_nothing_but_what_is_multiplied(normal):
     np.testing.assert_array_equal(mixed(inputs)[0], tf.concat(expected, axis=1))
 
 
+@pytest.mark.parametrize("dtype", ["float64", "mixed_bfloat16"])
+@pytest.mark.parametrize("time", [TIME, 1], ids=["many steps", "one step"])
+def test_a_turned_layer_has_its_kernels_transposed_and_gives_the_same(normal, time, dtype):
+    inputs, first = normal(BATCH, time, SIZE), LSTMState(normal(BATCH, UNITS), normal(BATCH, UNITS))
+    layer = randomized(LSTM(UNITS, dtype=dtype), inputs)
+    turned = randomized(LSTM(UNITS, turned=True, dtype=dtype), inputs)
+    kernel, recurrent_kernel, bias = layer.get_weights()
+    turned.set_weights([kernel.T, recurrent_kernel.T, bias])
+    found, expected = (each(inputs, initial_state=first) for each in (turned, layer))
+    for part, other in zip(tf.nest.flatten(found), tf.nest.flatten(expected), strict=True):
+        np.testing.assert_allclose(part, other, rtol=1e-12 if dtype == "float64" else 0.02)
+
+
 def test_a_stack_takes_bfloat16_inputs_of_its_own_size_and_float64_stays_float64(normal):
     for policy, given in (("mixed_bfloat16", tf.bfloat16), ("float64", tf.float64)):
         inputs = tf.cast(normal(BATCH, TIME, UNITS), given)
