@@ -30,7 +30,11 @@ _PROFILE_PAIRS = 2_000
 # Enough to know whether the settings can work; the tokenizer of the run itself sees tokenizer.max_sentences.
 _TOKENIZER_SENTENCES = 100_000
 # What may differ from a run whose weights or tokenizer are taken.
-_FREE = ("dropout", "sampling_alpha", "from_run")
+_FREE = (
+    *("dropout", "sampling_alpha", "from_run"),
+    # These act only while weights and tokenizer are made; a preset's values are compared one by one.
+    *("embedding_range", "preset", "max_sentences", "hard_vocabulary_limit"),
+)
 
 
 @dataclass
@@ -83,6 +87,7 @@ class _Scan:
         self.too_long = self.finding("pairs longer than data.max_length pieces")
         self.unknown = self.finding("pairs with characters that the tokenizer does not know")
         self.pieces = [0, 0]
+        self.usable = 0  # pairs that can be trained on
 
     def __len__(self) -> int:
         return len(self.pair_hashes)
@@ -131,6 +136,8 @@ class _Scan:
             self.pieces[1] += len(target)
             if max(len(source), len(target)) > config.data.max_length:
                 self.too_long.add(line_number)
+            elif source and target:
+                self.usable += 1
             if UNK in source or UNK in target:
                 self.unknown.add(line_number)
 
@@ -176,6 +183,9 @@ def check(config: Config) -> Report:
         _check_alignment(scan, report)
         _check_duplicates(scan, report)
         _check_scripts(scan, report)
+    if tokenizers and not any(scan.usable for scan in training):
+        text = f"data.train: no pair to train on: all have an empty side or over {config.data.max_length} pieces"
+        report.errors.append(Finding(f"{text} (data.max_length)"))
     for scan in scans:
         _check_languages(scan, held_out[0], report)
     for scan in held_out:
@@ -232,6 +242,9 @@ def _check_start(config: Config, report: Report) -> None:
         except ValueError as error:
             report.errors.append(Finding(f"{setting}: {error} (it is the directory of a run)"))
             continue
+        if setting == "training.start_from" and not (Path(start) / "best.npz").is_file():
+            text = f"{setting}: {start} has no best weights yet: train it up to a validation first"
+            report.errors.append(Finding(text))
         for section in sections:
             for name, wanted, value in _differing(getattr(config, section), getattr(base, section)):
                 if name not in _FREE:

@@ -281,10 +281,10 @@ def _add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from nmt.run import Run
-    from nmt.translate_files import search_options
+    from nmt.run_config import override_run
 
     run = Run.open(options.run)
-    search = search_options(run.config, options.overrides)
+    search = override_run(run.config, options.overrides).search
     _import_tensorflow()
     from nmt.evaluate import evaluate
 
@@ -341,19 +341,19 @@ def _add_export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Writes DIR/<version>, a SavedModel that takes text and gives text, with configs and a README."
     _add_run(parser)
     parser.add_argument("directory", metavar="DIR", help="where to; a later export becomes the next version")
-    _add_set(parser, "a setting of search, such as search.precision=bfloat16")
+    _add_set(parser, "a setting of search or export, such as search.precision=bfloat16")
 
 
 def _export(options: argparse.Namespace) -> int:
     from nmt.run import Run
-    from nmt.translate_files import search_options
+    from nmt.run_config import override_run
 
     run = Run.open(options.run)
-    search = search_options(run.config, options.overrides)
+    config = override_run(run.config, options.overrides, sections=("search", "export"))
     _import_tensorflow()
     from nmt.export import export
 
-    print(export(run, options.directory, weights=options.weights, search=search))
+    print(export(run, options.directory, weights=options.weights, config=config))
     return 0
 
 
@@ -365,7 +365,7 @@ def _add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--port", type=int, default=8500, help="of gRPC, 0 = any free one (default: %(default)s)")
     parser.add_argument("--rest-api-port", type=int, default=8501, help="of REST (default: %(default)s)")
-    parser.add_argument("--model-name", default="translator", metavar="NAME", help="(default: %(default)s)")
+    parser.add_argument("--model-name", metavar="NAME", help="(default: the export's own, export.name)")
     parser.add_argument("--model-config-file", metavar="FILE", help="serve this model_config_list instead of DIR")
 
 

@@ -49,7 +49,7 @@ class Client:
             such as a model it does not have.
         """
         translations: list[Translation] = []
-        for request in _requests([_to_bytes(line) for line in lines]):
+        for request in requests([_to_bytes(line) for line in lines]):
             columns = self._predict(request)
             if any(len(column) != len(request) for column in columns.values()):
                 raise ValueError(f"the model answered {len(request)} lines with {[*map(len, columns.values())]}")
@@ -96,7 +96,7 @@ def _to_bytes(line: str | bytes) -> bytes:
     return line.encode(errors="surrogateescape") if isinstance(line, str) else line
 
 
-def _requests(lines: list[bytes]) -> Iterator[list[bytes]]:
+def requests(lines: list[bytes]) -> Iterator[list[bytes]]:
     """Splits lines into requests, each within MAX_LINES and MAX_BYTES but of at least one line."""
     request: list[bytes] = []
     for line in lines:

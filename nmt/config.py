@@ -244,7 +244,9 @@ class TrainingConfig(Section):
         description="Fine-tune: a run whose best weights and tokenizer training begins with; null = with nothing.",
     )
     max_steps: Positive | None = Field(default=None, description="Stop after so many optimizer steps.")
-    max_epochs: Positive | None = Field(default=30, description="Stop after so many passes over the data.")
+    max_epochs: Positive | None = Field(
+        default=30, description="Stop after so many passes over the data. Where another end is set the default is null."
+    )
     max_minutes: Annotated[float, Field(gt=0.0)] | None = Field(
         default=None, description="Stop after so many minutes of training, earlier runs of a resumed job counted in."
     )
@@ -286,6 +288,12 @@ class TrainingConfig(Section):
     )
     tensorboard: bool = Field(default=True, description="Write TensorBoard event files into the run.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_end(cls, settings: Any) -> Any:
+        other_end = isinstance(settings, dict) and (settings.get("max_steps") or settings.get("max_minutes"))
+        return {"max_epochs": None, **settings} if other_end else settings
+
     @model_validator(mode="after")
     def _ends(self) -> TrainingConfig:
         if not (self.max_steps or self.max_epochs or self.max_minutes):
@@ -304,28 +312,20 @@ class SearchConfig(Section):
     coverage_penalty: Annotated[float, Field(ge=0.0)] = Field(
         default=0.0, description="beta of Wu et al. 2016, eq. 14: punishes source pieces that attention never read."
     )
-    min_length_ratio: Annotated[float, Field(ge=0.0)] = Field(
-        default=0.0, description="Shortest output, in pieces per source piece."
-    )
-    max_length_ratio: Annotated[float, Field(gt=0.0)] = Field(
-        default=2.0, description="Longest output, in pieces per source piece ..."
-    )
-    max_length_extra: Positive = Field(default=10, description="... plus so many pieces.")
-    no_repeat_ngram: Annotated[int, Field(ge=0)] = Field(
-        default=0, description="No n-gram of this size twice; 0 = off."
-    )
+    min_length_ratio: float = Field(default=0.0, ge=0.0, description="Shortest output, in pieces per source piece.")
+    max_length_ratio: float = Field(default=2.0, gt=0.0, le=100.0, description="Longest output, per source piece ...")
+    max_length_extra: int = Field(default=10, ge=1, le=10_000, description="... plus so many pieces.")
+    no_repeat_ngram: int = Field(default=0, ge=0, description="No n-gram of this size twice; 0 = off.")
     repetition_penalty: Annotated[float, Field(ge=0.0)] = Field(
         default=0.0, description="Taken off the ranking of a piece for each time it was already written; 0 = off."
     )
     sampling: bool = Field(default=False, description="Draw from the model instead of searching for the best.")
-    temperature: Annotated[float, Field(gt=0.0)] = Field(
-        default=1.0, description="sampling: below 1 sharper, above 1 flatter."
-    )
+    temperature: float = Field(default=1.0, ge=0.001, description="sampling: below 1 sharper, above 1 flatter.")
     top_k: Annotated[int, Field(ge=0)] = Field(default=0, description="sampling: only from the k best pieces; 0 = all.")
     top_p: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
         default=1.0, description="sampling: only from the best pieces that together have this probability."
     )
-    seed: int = Field(default=0, description="sampling: the same seed and line give the same translation.")
+    seed: int = Field(default=0, ge=0, description="sampling: the same seed and line give the same translation.")
     n_best: Positive = Field(default=1, description="Translations a sentence, best first.")
     guard: bool = Field(
         default=True,
@@ -367,7 +367,7 @@ class ExportConfig(Section):
     max_line_pieces: Positive = Field(
         default=20_000, description="What a line has beyond so many pieces is cut, and its `truncated` flag is set."
     )
-    max_batch: Positive = Field(default=64, description="Largest batch in the batching config.")
+    max_batch: int = Field(default=64, ge=64, description="Largest batch in the batching config; `nmt` sends 64.")
 
 
 class Config(Section):
@@ -379,8 +379,8 @@ class Config(Section):
     seed: int = Field(default=1, ge=0, lt=2**32, description="Of everything random: the same seed gives the same run.")
     data: DataConfig = Field(description="The corpora.")
     tokenizer: TokenizerConfig = Field(default_factory=TokenizerConfig, description="SentencePiece.")
-    protect: list[Literal["urls", "emails", "tags", "placeholders", "numbers"]] = Field(
-        default=["urls", "emails", "tags", "placeholders", "numbers"],
+    protect: list[Literal["urls", "emails", "tags", "placeholders", "emoji", "numbers"]] = Field(
+        default=["urls", "emails", "tags", "placeholders", "emoji", "numbers"],
         description="What comes out as it came in, exactly once. Leave numbers out where they change: 1.5 -> 1,5.",
     )
     model: ModelConfig = Field(default_factory=ModelConfig, description="The network.")

@@ -32,6 +32,7 @@ class SideProfile(NamedTuple):
     characters: float
     different_characters: int  # in the sample
     alphabet: int  # the most frequent of them that make up 99.95% of it
+    cased: bool  # most lines have letters of which there are capitals
     capitals: float  # share of lines with an upper-case letter
 
 
@@ -108,6 +109,7 @@ def _side(lines: Sequence[str]) -> SideProfile:
         characters=sum(map(len, lines)) / count,
         different_characters=len(characters),
         alphabet=_alphabet(characters),
+        cased=_share(line.upper() != line.lower() for line in lines) > 0.5,
         capitals=_share(line != line.lower() for line in lines),
     )
 

@@ -23,7 +23,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from nmt.confidence import Calibration
-from nmt.config import ExportConfig, SearchConfig
+from nmt.config import Config, ExportConfig, SearchConfig
 from nmt.features import quality_features
 from nmt.model import Seq2Seq
 from nmt.precision import choose_precision
@@ -40,22 +40,30 @@ WARMUP_LINES = (["."], [". " * 10] * 8)
 
 
 def export(
-    run: Run, directory: str | os.PathLike[str], *, weights: str | int = "best", search: SearchConfig | None = None
+    run: Run, directory: str | os.PathLike[str], *, weights: str | int = "best", config: Config | None = None
 ) -> Path:
     """Writes the next version of a run's endpoints and what is needed to serve them.
 
     Args:
         weights: which of the run's, as in Run.load_model.
-        search: how the endpoints translate; None = as the run's config says.
+        config: the run's with other settings of search and export; None = as the run has them.
 
     Returns: the new version's directory; that of the ids endpoint where tensorflow-text is not installed.
+
+    Raises:
+        ValueError: for settings of search that no endpoint has.
     """
-    search = search or run.config.search
+    config = config or run.config
+    search = config.search
+    if (search.n_best, search.sampling) != (run.config.search.n_best, run.config.search.sampling):
+        raise ValueError(
+            "search.n_best and search.sampling do nothing here: an export searches for the best translation, and its "
+            "signature `nbest` gives export.n_best of them"
+        )
     directory = Path(directory)
     (directory / "ids").mkdir(parents=True, exist_ok=True)  # TensorFlow would say in its own way what is in the way
     model = run.load_model(weights, choose_precision(search.precision))
     version = _next_version(directory)
-    config = run.config
     calibration = run.calibration() if weights == "best" else None
     if calibration is None:
         print(f"no confidence: it is that of a run's best weights, after `nmt calibrate {run.path}`", file=sys.stderr)

@@ -77,7 +77,7 @@ def find_faults(
     fewest = tf.cast(tf.floor(options.guard_min_length_ratio * tf.cast(source_lengths, tf.float32)), tf.int32)
     _, most = length_limits(source_lengths, options, prefix=prefix)
     something = source_lengths > 1
-    length = (something & (lengths <= 1)) | (lengths < fewest) | (lengths >= most)
+    length = something & ((lengths <= 1) | (lengths < fewest) | (lengths >= most))
     assert found.weights is not None
     coverage = something & (share_read(source, found.weights[:, 0]) < options.guard_min_coverage)
     return tf.stack([repetition, length, coverage], axis=1)

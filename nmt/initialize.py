@@ -19,6 +19,7 @@ from nmt.corpus_profile import CorpusProfile, SideProfile, profile_corpus, scrip
 from nmt.held_out import hold_out, write_parts
 from nmt.metrics import CHARACTER_TOKENIZERS, bleu_tokenize
 from nmt.recipe import SHOWN, budget, choose, choose_budget, choose_lengths, halved, less_dropout, replaced, rounded
+from nmt.run_config import is_begun
 from nmt.tokenizer import train_tokenizers
 
 # Below this nothing is learnt, and nothing can be spared.
@@ -80,6 +81,10 @@ class _Job(NamedTuple):
     counts: dict[str, int]  # pairs of each set; "corpus" = of all
     cut: dict[str, TextPair]  # the sets that are cut out of the corpus
 
+    @property
+    def run(self) -> str:
+        return f"runs/{self.name}"
+
 
 def initialize(request: Request, *, steps_per_minute: Callable[[Config], float] | None = None) -> str:
     """Writes the config, and the sets that it names where pairs have to be held out. Changes no file there is.
@@ -100,6 +105,8 @@ def initialize(request: Request, *, steps_per_minute: Callable[[Config], float] 
     if taken := [path for path in (*files, str(job.config_path)) if os.path.lexists(path)]:
         raise ValueError(f"{taken[0]} is there already, and nothing is overwritten: choose another place with --output")
     sizes = {name: job.counts[name] for name in job.cut if name != "train"}
+    if is_begun(job.run):
+        raise ValueError(f"{job.run} holds a run already, of another job: choose another name with --output")
     held_out = hold_out(request.corpus, sizes) if sizes else {}
     job.config_path.parent.mkdir(parents=True, exist_ok=True)
     made: list[str] = []
@@ -286,7 +293,7 @@ def _text(job: _Job, choices: Sequence[Choice]) -> str:
     held_out = ", held out: none has a side that comes again in the corpus" if "validation" in job.cut else ""
     rest = f", the {job.counts['corpus']:,} of the corpus without those held out" if "train" in job.cut else ""
     what = [
-        Choice("run", f"runs/{job.name}", "the directory `nmt train` makes: tokenizer, checkpoints, log"),
+        Choice("run", job.run, "the directory `nmt train` makes: tokenizer, checkpoints, log"),
         Choice("source_language", job.source_language, "quoted: YAML reads a bare `no` as false"),
         Choice("target_language", job.target_language, "decides how scores tell words apart"),
         Choice("data.train", [job.train], f"{job.counts['train']:,} pairs{rest}"),
@@ -319,7 +326,7 @@ def _found(profile: CorpusProfile, job: _Job) -> str:
 
 def _found_side(language: str, side: SideProfile) -> str:
     words = f"{side.words:.1f} words" if side.spaced else "no spaces between words"
-    case = "" if side.capitals else ", all in lower case"
+    case = ", all in lower case" if side.cased and not side.capitals else ""
     return (
         f"  {language}: {script_name(side.script)} letters, {side.different_characters:,} different characters; "
         f"a line has {side.characters:.0f} characters, {words}{case}"

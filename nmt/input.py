@@ -22,10 +22,17 @@ _BLOCK_BYTES = 1 << 20
 _PAUSE_SECONDS = 0.05
 
 
+def standard_input() -> BinaryIO:
+    """Raises: ValueError where the process has been started without one."""
+    if sys.stdin is None:
+        raise ValueError("stdin is closed: name a FILE")
+    return sys.stdin.buffer
+
+
 def open_input(path: str) -> BinaryIO:
     """A file of lines, plain or .gz; "-" is stdin."""
     if path == "-":
-        return sys.stdin.buffer
+        return standard_input()
     return gzip.open(path, "rb") if path.endswith(".gz") else open(path, "rb")  # type: ignore[return-value]
 
 

@@ -58,6 +58,7 @@ _RESERVED = {
     "ema_momentum": "training.ema_decay",
     "ema_overwrite_frequency": "training.ema_decay",
     "gradient_accumulation_steps": "training.accumulate_batches",
+    "loss_scale_factor": "training.precision, which needs none",
     "name": "training.optimizer.name",
 }
 
@@ -78,7 +79,10 @@ def make_optimizer(settings: OptimizerConfig) -> keras.optimizers.Optimizer:
                 f"training.optimizer.arguments.{name}: keras.optimizers.{optimizer_class.__name__} has no such "
                 f"argument; it has {', '.join(known)}"
             )
-    optimizer = optimizer_class(learning_rate=0.0, **settings.arguments, name="optimizer")
+    try:
+        optimizer = optimizer_class(learning_rate=0.0, **settings.arguments, name="optimizer")
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"training.optimizer.arguments: {error}") from None
     # The step has summed the gradients over the replicas, to clip what is really applied; Keras would sum them again.
     optimizer._all_reduce_sum_gradients = lambda gradients_and_variables: gradients_and_variables
     return optimizer

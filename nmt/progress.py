@@ -25,6 +25,7 @@ class Progress:
     scores: dict[str, float] = dataclasses.field(default_factory=dict)  # of the last validation ...
     scored_step: int | None = None  # ... and its step
     best_score: float | None = None  # of the weights kept as best ...
+    best_loss: float | None = None  # ... which decides between equals ...
     best_step: int | None = None  # ... and their step
     stale_validations: int = 0  # since the best one
     plateau_validations: int = 0  # since the best one, or since the learning rate was last lowered
@@ -47,12 +48,19 @@ class Progress:
         return False
 
     def take_if_better(self, scores: dict[str, float], training: TrainingConfig) -> bool:
-        """Whether the scores beat the best ones, by training.metric; remembers them if so."""
-        score = scores[training.metric]
+        """Whether the scores beat the best ones, by training.metric and, as BLEU is 0 for long at first where little is
+        right, by the loss of equals; remembers them if so.
+        """
+        score, loss = scores[training.metric], scores["loss"]
         sign = 1.0 if _HIGHER_IS_BETTER[training.metric] else -1.0
-        better = self.best_score is None or sign * score > sign * self.best_score
+        if self.best_score is None:
+            better = True
+        elif score == self.best_score:
+            better = self.best_loss is not None and loss < self.best_loss
+        else:
+            better = sign * score > sign * self.best_score
         if better:
-            self.best_score, self.best_step = score, self.step
+            self.best_score, self.best_loss, self.best_step = score, loss, self.step
         return better
 
     def end(self, training: TrainingConfig) -> str | None:

@@ -1,4 +1,4 @@
-"""What comes through a translation unharmed, exactly once: URLs, e-mail addresses, tags, placeholders, numbers.
+"""What comes through a translation unharmed, exactly once: URLs, e-mail addresses, tags, placeholders, emoji, numbers.
 
 Before a line is tokenized, each such span becomes a symbol, one piece of the vocabulary: span k symbol k mod 8. The
 search writes each symbol as often as the source has it (search_rules.py). In the translation the j-th occurrence of a
@@ -27,23 +27,35 @@ _WORD = "A-Za-zÀ-ԯ0-9"
 _NAME = "[A-Za-z_@][A-Za-z0-9:._-]*"
 _QUOTED = "[\t !#-&(-;=-\ud7ff\ue000-\U0010ffff]"
 _UNQUOTED = rf"[{_WORD}_.:/#%&;,()+*@!?$-]"
+_VALUE = rf"=(?:\"(?:{_QUOTED}|')*\"|'(?:{_QUOTED}|\")*'|{_UNQUOTED}+)"
+# What may stand in a tag without a value where no other attribute has one: <your name here> is text.
+_FLAG = (
+    "(?:async|autofocus|autoplay|checked|controls|default|defer|disabled|download|hidden|loop|multiple|muted|novalidate"
+    "|open|readonly|required|reversed|selected)"
+)
+_ATTRIBUTES = rf"(?:[\t ]+{_NAME})*[\t ]+{_NAME}{_VALUE}(?:[\t ]+{_NAME}(?:{_VALUE})?)*|(?:[\t ]+{_FLAG})+"
 _URL_END = rf"{_WORD}_~%&=+$@#/\-"
 _URL = f"[{_URL_END}.,;:!?'*]"
+_IN_URL = rf"\({_URL}*\)|\{{{_URL}*\}}"
+_EMOJI = "\u2600-\u27bf\u2b05-\u2b55\U0001f000-\U0001faff"
 
 # In this order: of two kinds that could begin at the same place the first one counts.
 KINDS = {
     "urls": rf"(?:[Hh][Tt][Tt][Pp][Ss]?://|[Ff][Tt][Pp]://|[Ww][Ww][Ww]\.)"
-    rf"(?:{_URL}|\({_URL}*\))*(?:[{_URL_END}]|\({_URL}*\))",
+    rf"(?:{_URL}|{_IN_URL})*(?:[{_URL_END}]|{_IN_URL})",
     # At most 64 characters before the @ (RFC 5321): a long word is not read to its end from each of its letters.
     "emails": rf"[{_WORD}_][{_WORD}._%+-]{{0,63}}@[{_WORD}-]+(?:\.[{_WORD}-]+)*\.[A-Za-z]{{2,}}",
-    "tags": rf"</?[A-Za-z0-9][A-Za-z0-9:._-]*(?:[\t ]+{_NAME}=(?:\"(?:{_QUOTED}|')*\"|'(?:{_QUOTED}|\")*'"
-    rf"|{_UNQUOTED}+))*[\t ]*/?>"
+    "tags": rf"</?[A-Za-z0-9][A-Za-z0-9:._-]*(?:{_ATTRIBUTES})?[\t ]*/?>"
+    "|<!--[\t -;=-\ud7ff\ue000-\U0010ffff]*?-->"
     r"|&(?:[A-Za-z][A-Za-z0-9]{1,30}|#[0-9]{1,7}|#[Xx][0-9A-Fa-f]{1,6});",
-    # {{a name}}; {name}, {0:.2f}, {x[0]}, ${name}, %{name}; \n and \u00e9, for a line end and a letter; printf's %1$s,
-    # %(name)s and strftime's %Y, but not the %i of "100%ige".
-    "placeholders": rf"\{{\{{[ -z|~À-ԯ]{{1,100}}\}}\}}|[$#%]?\{{ ?[{_WORD}_.:,!?<>^+*/=|#%$@&\[\]-]* ?\}}"
+    # {{a name}}; ICU's {size, number, percent}; {name}, {0:.2f}, {x[0]}, ${name}, %{name}; \n and \u00e9, for a line
+    # end and a letter; printf's %1$s, %(name)s and strftime's %Y, but not the %i of "100%ige".
+    "placeholders": rf"\{{\{{\{{?[ -z|~À-ԯ]{{1,100}}\}}?\}}\}}"
+    rf"|\{{ ?[{_WORD}_]+ ?, ?(?:number|date|time|spellout|ordinal|duration)(?:,[ -z|~À-ԯ]{{1,50}})? ?\}}"
+    rf"|[$#%]?\{{ ?[{_WORD}_.:,!?<>^+*/=|#%$@&\[\]-]* ?\}}"
     r"|\\(?:[nrt\"\\]|u[0-9A-Fa-f]{4})"
     r"|%%|%(?:\([A-Za-z0-9_.-]+\)|[0-9]{1,2}\$)?[+#-]?[0-9]{0,3}(?:\.[0-9]{1,3})?(?:hh|ll|[hlqjzt])?(?:[sd@]|[A-Za-z]\b)",
+    "emoji": f"(?:[0-9#*]\ufe0f?\u20e3|[{_EMOJI}][\u200d\ufe0e\ufe0f\U000e0020-\U000e007f]*)+",
     "numbers": r"[0-9]+(?:[.,:/'’][0-9]+)*",
 }
 # In a text the reserved characters are spans themselves, so that none is taken for one of ours.

@@ -54,6 +54,7 @@ _LEAST_STEPS = 3_000
 _VALIDATIONS, _FEW_VALIDATIONS, _LONG = 20, 10, 5_000
 _SMALLEST_UNITS, _LARGEST_RATE, _RATE = 128, 4e-3, "training.schedule.learning_rate"
 _USUAL_LENGTH, _LARGEST_LENGTH = 100, 250
+_SHORTEST_LIMIT = 30  # a sentence should be translated whole even where a corpus has but headings
 # A higher ratio than the largest is that of pairs that are no translations.
 _USUAL_RATIO, _LARGEST_RATIO, _USUAL_EXTRA = 2.0, 5.0, 10
 
@@ -140,7 +141,11 @@ def choose_lengths(lengths: ArrayLike) -> list[Choice]:
         limit = min(_LARGEST_LENGTH, math.ceil(longest / 10) * 10)
         reason = f"99.9% of the pairs have at most {longest:,} pieces a side"
         choices.append(Choice("data.max_length", limit, reason))
-        choices.append(Choice("search.max_source_length", limit, "as long as what training sees (data.max_length)"))
+    # A model is lost in what is longer than all it has learned from, so it gets longer lines in parts.
+    longest = math.ceil(float(np.percentile(sources, 99.9)))
+    limit = min(_LARGEST_LENGTH, max(_SHORTEST_LIMIT, math.ceil(longest / 10) * 10))
+    reason = f"99.9% of the sources have at most {longest:,} pieces: longer lines are translated in parts"
+    choices.append(Choice("search.max_source_length", limit, reason))
     ratio = float(np.percentile((targets - _USUAL_EXTRA) / np.maximum(1.0, sources), 99.9))
     if ratio > _USUAL_RATIO:
         reason = f"0.1% of the targets have over {ratio:.1f} pieces for each of the source"
@@ -173,8 +178,7 @@ def budget(steps: int, reason: str) -> list[Choice]:
     validations = _VALIDATIONS if steps >= _LONG else _FEW_VALIDATIONS
     return [
         Choice("training.max_steps", steps, reason),
-        Choice("training.max_epochs", None, "max_steps ends the training"),
-        Choice("training.schedule.name", "cosine", "down to 0 at max_steps: change both together"),
+        Choice("training.schedule.name", "cosine", "down to 0 at max_steps, which the next three go with"),
         Choice("training.schedule.warmup_steps", min(400, steps // 10), "steps of rise, at most a tenth of all"),
         Choice(
             "training.ema_decay", round(1 - 1 / average, 5), f"translates with an average of some {average:,} steps"

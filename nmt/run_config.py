@@ -6,10 +6,12 @@ Imports no TensorFlow, so that `nmt check` can say at once what `nmt train` woul
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from nmt.config import Config
+from nmt.config_file import override_config
 
 # What may change when a run is taken up again, because it bends nothing that was trained before.
 CHANGEABLE = (
@@ -78,6 +80,21 @@ def check_changes(run: str | os.PathLike[str], old: Config, new: Config) -> None
             "Choose a new directory with run:, or delete the old run, or take the settings back. (On a run that is "
             f"resumed only these may change: {', '.join(CHANGEABLE[1:])}.)"
         )
+
+
+def override_run(config: Config, overrides: Sequence[str], *, sections: Sequence[str] = ("search",)) -> Config:
+    """A run's settings but for the overrides, SECTION.KEY=VALUE.
+
+    Raises:
+        ValueError: for one of another section: that is settled since the run was trained.
+    """
+    for override in overrides:
+        if override.partition(".")[0] not in sections:
+            raise ValueError(
+                f"--set {override}: of a trained run only settings of {' and '.join(sections)} can be changed, such as "
+                "search.beam_size=8"
+            )
+    return override_config(config, overrides)
 
 
 def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:

@@ -91,7 +91,7 @@ def beam_search(
         step: See the top of this file; for batch x beam_size rows.
         state: Nest of tensors [batch, ...], the state before the first token.
         memory: Nest of tensors [batch, ...].
-        source_lengths: int32 [batch], pieces of each source, EOS included.
+        source_lengths: int32 [batch], pieces of each source, EOS included; 0 = nothing is to be translated.
         source_time: Width of the attention weights.
         options: Static.
         prefix: int32 [batch, prefix_time], how each translation starts, without EOS, padded with PAD.

@@ -39,13 +39,14 @@ def length_limits(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The fewest and the most tokens, EOS included, that a translation of each source may have.
 
-    Args: source_lengths int32 [batch], pieces with EOS; prefix int32 [batch, prefix_time], padded with PAD; required
-        int32 [batch, symbols], see search.beam_search.
+    Args: source_lengths int32 [batch], pieces with EOS, 0 = there is nothing to translate; prefix int32 [batch,
+        prefix_time], padded with PAD; required int32 [batch, symbols], see search.beam_search.
     Returns: minimum int32 [batch]; maximum int32 [batch], with room for the prefix, what is required, and EOS.
     """
     lengths = tf.cast(source_lengths, tf.float32)
     minimum = tf.cast(tf.floor(options.min_length_ratio * lengths), tf.int32)
     maximum = tf.cast(tf.math.ceil(options.max_length_ratio * lengths), tf.int32) + options.max_length_extra
+    maximum = tf.where(source_lengths > 0, maximum, 0)
     needed = tf.ones_like(maximum)
     if prefix is not None:
         needed += tf.math.count_nonzero(prefix != PAD, axis=1, dtype=tf.int32)

@@ -100,6 +100,8 @@ def serve(
     """
     if (directory is None) == (model_config_file is None):
         raise ValueError("serve either an export directory or the models of a model config file, one of the two")
+    if model_name is not None and model_config_file is not None:
+        raise ValueError("--model-name names the model of DIR: those of a model config file have their names there")
     if model_config_file is not None:
         configs = read_model_configs(model_config_file)
     else:

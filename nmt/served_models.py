@@ -213,9 +213,11 @@ def read_model_configs(path: str | Path) -> list[ModelConfig]:
 
     Raises: ValueError with the file's name, and the line where protobuf tells it.
     """
-    text = Path(path).read_text(encoding="utf-8")
     try:
+        text = Path(path).read_text(encoding="utf-8")
         configs = list(text_format.Parse(text, ModelServerConfig()).model_config_list.config)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: a text file in UTF-8 was expected: {error}") from None
     except text_format.ParseError as error:
         raise ValueError(f"{path}:{error}") from None
     if not configs:

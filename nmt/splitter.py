@@ -16,7 +16,9 @@ WORD_START = "▁"
 
 
 class Splitter:
-    """Cuts long lines into chunks of at most `limit` pieces: after a sentence if one ends there, else after a word."""
+    """Cuts long lines into chunks of at most `limit` pieces: after the last sentence that ends there, else after a
+    word, into parts of about the same length, as a scrap that is left over would be translated out of all context.
+    """
 
     def __init__(self, tokenizer: Tokenizer, limit: int):
         self.limit = limit
@@ -40,7 +42,12 @@ class Splitter:
         def body(start, sizes):
             remaining = lengths - start
             positions = tf.minimum(start[:, tf.newaxis] + window, tf.shape(dense)[1] - 1)  # [batch, limit]
-            rank = tf.gather(quality, positions, batch_dims=1) * self.limit + window
+            parts = -(-remaining // self.limit)
+            fair = window < -(-remaining // tf.maximum(parts, 1))[:, tf.newaxis]  # [batch, limit]
+            found = tf.gather(quality, positions, batch_dims=1)
+            # Sentences first, fair words, other words, then any fair place; of each the last one.
+            kind = tf.where(found == 2, 3, tf.where(fair, 2 * found, found - 1))
+            rank = kind * self.limit + window
             cut = tf.argmax(rank, axis=1, output_type=tf.int32) + 1
             size = tf.where(remaining > self.limit, cut, tf.maximum(remaining, 0))
             return start + size, tf.concat([sizes, size[:, tf.newaxis]], axis=1)

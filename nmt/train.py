@@ -30,6 +30,7 @@ from nmt.confidence import TooFewLinesError
 from nmt.config import Config
 from nmt.data import Batch, DataReport
 from nmt.distribution import Workers, distributed_dataset, make_strategy
+from nmt.optimizer import make_optimizer
 from nmt.precision import choose_precision
 from nmt.progress import Progress
 from nmt.run import Run, trained_alone
@@ -160,7 +161,8 @@ class Trainer:
         loss = progress.epoch_loss / max(1.0, progress.epoch_tokens)
         progress.batches_per_epoch = progress.batch
         progress.epoch, progress.batch, progress.epoch_loss, progress.epoch_tokens = epoch + 1, 0, 0.0, 0.0
-        if not self.training.validate_every:
+        # Where a run that ended here goes on, these weights have been validated.
+        if not self.training.validate_every and progress.scored_step != progress.step:
             self._validate()
         scores = {f"val_{name}": score for name, score in progress.scores.items()}
         rate = learning_rate(self.training, progress.step, factor=progress.factor)
@@ -352,6 +354,7 @@ def next_commands(run: Run) -> str:
 
 def _open_run(config: Config, workers: Workers) -> Run:
     """The job's run, made by the first worker where it is new."""
+    make_optimizer(config.training.optimizer)  # what is wrong with its arguments is known before a tokenizer is learned
     if workers.is_chief:
         report = quick_check(config)
         if report.errors:

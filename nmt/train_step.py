@@ -84,7 +84,11 @@ class TrainState:
 
     def _variables(self) -> dict[str, Any]:
         variables: dict[str, Any] = {f"model/{weight.path}": weight for weight in self.model.weights}
-        variables |= {f"optimizer/{variable.path}": variable for variable in self.optimizer.variables}
+        for variable in self.optimizer.variables:
+            name, number = f"optimizer/{variable.path}", 2
+            while name in variables:  # Adafactor calls all its variables of one kind the same
+                name, number = f"optimizer/{variable.path}#{number}", number + 1
+            variables[name] = variable
         if self.average:
             pairs = zip(self.model.weights, self.average, strict=True)
             variables |= {f"average/{weight.path}": average for weight, average in pairs}

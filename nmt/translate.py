@@ -110,8 +110,9 @@ def _search(
         scores = TokenScores(summed, tf.fill([tf.shape(summed)[0], 1], float(np.log(len(models)))))
         return scores, states, tf.reduce_mean(tf.stack(weights)[:, :, 0], axis=0)
 
+    lengths = tf.math.count_nonzero(source != PAD, axis=1, dtype=tf.int32)  # [batch]
     shared = {
-        "source_lengths": tf.math.count_nonzero(source != PAD, axis=1, dtype=tf.int32),
+        "source_lengths": tf.where(lengths > 1, lengths, 0),  # of an EOS alone nothing is to be translated
         "source_time": tf.shape(source)[1],
         "options": options,
         "prefix": prefix,

@@ -6,6 +6,7 @@ Imports TensorFlow only where something is to be run on it.
 from __future__ import annotations
 
 import argparse
+import gzip
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,10 +17,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from nmt.config import Config, SearchConfig
-from nmt.config_file import override_config
-from nmt.input import count_lines, open_input, typed_lines, windows
+from nmt.input import count_lines, open_input, standard_input, typed_lines, windows
 from nmt.output import OutputFormat, ServedHypothesis, ServedTranslation, render
+from nmt.run_config import override_run
 from nmt.startup import import_tensorflow
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 # Lines and, where wanted, how each one's translation starts -> translations.
 Translate = Callable[[Sequence[bytes], Sequence[str] | None], "Sequence[Translation | ServedTranslation]"]
 
-_EXPORT_BATCH = 64
 _SHOWN_NUMBERS = 10
 
 
@@ -46,10 +45,10 @@ def translate_files(options: argparse.Namespace) -> None:
     with ExitStack() as stack:
         # Opened first, for loading a model takes seconds.
         inputs = [stack.enter_context(open_input(path)) for path in paths]
-        _check_output(options.output, inputs or [sys.stdin.buffer], options.prefix_file)
+        _check_output(options.output, inputs or [standard_input()], options.prefix_file)
         prefixes = _prefixes(stack, options.prefix_file)
         translate = _server(options) if model is None else _export(options, model) or _translator(options, model)
-        output = stack.enter_context(open(options.output, "wb")) if options.output else sys.stdout.buffer
+        output = stack.enter_context(_open_output(options.output)) if options.output else sys.stdout.buffer
         number = 0
         degenerate: list[int] = []
         for lines in _windows(inputs, paths, stack):
@@ -82,27 +81,13 @@ def _degenerate(numbers: list[int], lines: int) -> str:
     )
 
 
-def search_options(config: Config, overrides: Sequence[str]) -> SearchConfig:
-    """A run's search settings but for the overrides.
-
-    Raises:
-        ValueError: for an override of anything else.
-    """
-    for override in overrides:
-        if not override.startswith("search."):
-            raise ValueError(
-                f"--set {override}: a trained run takes settings of search only, such as search.beam_size=8"
-            )
-    return override_config(config, overrides).search
-
-
 def _translator(options: argparse.Namespace, model: str) -> Translate:
     """Translates with a run, or with several as an ensemble."""
     from nmt.run import Run
 
     runs = [Run.open(path) for path in [model, *options.ensemble]]
     n_best = [] if options.n_best is None else [f"search.n_best={options.n_best}"]
-    search = search_options(runs[0].config, [*options.overrides, *n_best])
+    search = override_run(runs[0].config, [*options.overrides, *n_best]).search
     import_tensorflow()
     from nmt.ensemble import load_translator
 
@@ -139,6 +124,7 @@ def _export(options: argparse.Namespace, directory: str) -> Translate | None:
     if options.n_best and options.alignments:
         raise ValueError("an export gives alignments of the best translation only: leave --n-best or --alignments out")
     import_tensorflow()
+    from nmt.client import requests
     from nmt.export import MISSING
     from nmt.saved_model import DEFAULT_SIGNATURE, SavedModel
 
@@ -150,12 +136,11 @@ def _export(options: argparse.Namespace, directory: str) -> Translate | None:
     def translate(lines: Sequence[bytes], prefixes: Sequence[str] | None) -> list[ServedTranslation]:
         by_length = sorted(range(len(lines)), key=lambda place: len(lines[place]))
         translations: dict[int, ServedTranslation] = {}
-        for start in range(0, len(lines), _EXPORT_BATCH):
-            places = by_length[start : start + _EXPORT_BATCH]
-            outputs = model.run(signature, {"text": np.array([lines[place] for place in places], dtype=object)})
-            translations |= zip(
-                places, served_translations(outputs, count=options.n_best or 1, missing=MISSING), strict=True
-            )
+        rest = iter(by_length)
+        for request in requests([lines[place] for place in by_length]):
+            outputs = model.run(signature, {"text": np.array(request, dtype=object)})
+            served = served_translations(outputs, count=options.n_best or 1, missing=MISSING)
+            translations |= zip(islice(rest, len(request)), served, strict=True)
         return [translations[place] for place in range(len(lines))]
 
     return translate
@@ -223,7 +208,7 @@ def _windows(inputs: list[BinaryIO], paths: list[str], stack: ExitStack) -> Iter
                 yield lines
                 bar.update(len(lines))
     else:
-        for file in inputs or [sys.stdin.buffer]:
+        for file in inputs or [standard_input()]:
             yield from windows(file)
 
 
@@ -233,6 +218,11 @@ def _prefixes(stack: ExitStack, path: str | None) -> Iterator[str] | None:
     from nmt.corpus import read_lines
 
     return read_lines(path)
+
+
+def _open_output(path: str) -> BinaryIO:
+    """As inputs are read: what is called .gz is."""
+    return gzip.open(path, "wb") if path.endswith(".gz") else open(path, "wb")  # type: ignore[return-value]
 
 
 def _check_output(path: str | None, inputs: Iterable[BinaryIO], prefix_file: str | None) -> None:

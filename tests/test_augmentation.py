@@ -53,6 +53,11 @@ def test_all_symbols_are_learnt_equally_and_follow_each_other():
     np.testing.assert_allclose(seen / 2_000, 1 / len(SYMBOLS), atol=0.03)
 
 
+def test_a_pair_with_an_empty_side_stays_as_it_is_for_it_is_left_out():
+    pairs = [("", "Hallo Welt"), ("hello world", "  "), ("...", "hello")] * 100
+    assert augment(pairs, planted=0.99) == pairs
+
+
 def test_a_share_of_the_pairs_without_a_span_gets_the_same_symbols_on_both_sides():
     found = augment(PLAIN * 2_000 + WITH_SPANS, planted=0.2)[:-1]
     planted = [(pair, before) for pair, before in zip(found, PLAIN * 2_000, strict=True) if pair != before]

@@ -100,6 +100,11 @@ def test_pairs_over_max_length_and_unknown_characters_are_counted(job):
     assert found(report.warnings, "does not know").endswith(f"data.validation: 1\n      {job.place('validation', 3)}")
 
 
+def test_a_corpus_of_which_training_could_take_nothing_is_an_error(job):
+    report = check(override_config(job.config(), ["data.max_length=3"]))
+    found(report.errors, "data.train: no pair to train on: all have an empty side or over 3 pieces")
+
+
 def test_misaligned_lines_are_found_with_their_shift(job):
     sources, targets = zip(*job.train, strict=True)
     job.train = list(zip(sources, (*targets[:400], *targets[401:], "ein hund"), strict=True))
@@ -237,7 +242,11 @@ def test_a_job_that_starts_from_a_run_is_checked_with_its_pieces(job):
     train_tokenizers(config).save(base / "tokenizer")
     (base / "config.yaml").write_text(dump_config(config))
     fine_tuned = override_config(config, [f"training.start_from={base}", "model.dropout.output=0.5"])
+    found(check(fine_tuned).errors, f"training.start_from: {base} has no best weights yet")
+    (base / "best.npz").touch()
     assert check(fine_tuned).errors == []
+    made_with = ["model.embedding_range=0.2", "tokenizer.max_sentences=99", "tokenizer.hard_vocabulary_limit=true"]
+    assert check(override_config(fine_tuned, made_with)).errors == []
     # From these no pieces could be learned, and none need be.
     job.train = job.train[:2]
     few = job.config()
@@ -248,9 +257,7 @@ def test_a_job_that_starts_from_a_run_is_checked_with_its_pieces(job):
     (base / "config.yaml").write_text(dump_config(override_config(config, ["protect=[]"])))
     for setting in ("training.start_from", "tokenizer.from_run"):
         without_symbols = override_config(config, [f"{setting}={base}"])
-        found(
-            check(without_symbols).errors, f"protect: ['urls', 'emails', 'tags', 'placeholders', 'numbers'], but {base}"
-        )
+        found(check(without_symbols).errors, f"protect: {config.protect}, but {base}")
         assert check(override_config(without_symbols, ["protect=[]"])).errors == []
 
 

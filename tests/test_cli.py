@@ -134,7 +134,10 @@ def test_the_help_names_every_command_and_is_shown_where_none_is_given(capsys):
         ("translate {folder}/run {folder}/nope", "{folder}/nope: No such file or directory"),
         ("translate {folder}/run {folder}", "{folder}: Is a directory"),
         ("translate {folder}/run {folder}/input --weights 77", "no weights '77'; there are: best, last"),
-        ("translate {folder}/run --set model.units=8", "--set model.units=8: a trained run takes settings of search"),
+        ("translate {folder}/run --set model.units=8", "--set model.units=8: of a trained run only settings of search"),
+        ("translate {folder}/run --set search.max_length_ratio=1.0e+9", "search.max_length_ratio"),
+        ("export {folder}/run {folder}/out --set model.units=8", "only settings of search and export can be changed"),
+        ("export {folder}/run {folder}/out --set search.n_best=2", "search.n_best and search.sampling do nothing here"),
         ("translate {folder}/run --set search.beam=8", "--set search.beam=8: search.beam: unknown key; did you mean"),
         ("translate {folder}/run --n-best 9", "n_best (9) cannot exceed beam_size (3)"),
         ("translate {folder}/run {folder}/input --output {folder}/input", "choose another --output"),
@@ -151,6 +154,7 @@ def test_the_help_names_every_command_and_is_shown_where_none_is_given(capsys):
         ("export {folder}/run {folder}/input", "{folder}/input"),
         ("serve {folder}/nope", "{folder}/nope"),
         ("serve", "serve either an export directory or"),
+        ("serve --model-name x --model-config-file {folder}/input", "--model-name names the model of DIR"),
     ],
 )
 def test_a_mistake_is_answered_in_plain_words_and_exit_code_2(folder, capfd, arguments, complaint):
@@ -262,6 +266,17 @@ def test_what_is_read_is_never_written_over_however_it_is_named(folder, monkeypa
             assert main(["translate", f"{folder}/run", *arguments, "--output", f"{folder}/../{folder.name}/dear"]) == 2
             assert "choose another --output" in capfd.readouterr().err
     assert text.read_bytes() == LINES[0] + b"\n"
+
+
+def test_output_that_is_called_gz_is_read_like_any_other(folder, nmt, expected):
+    assert nmt("translate", folder / "run", folder / "input", "--output", folder / "out.gz") == []
+    assert gzip.decompress((folder / "out.gz").read_bytes()).decode().split("\n")[:-1] == [one.text for one in expected]
+
+
+def test_a_closed_stdin_is_no_reason_for_a_stack_trace(folder, monkeypatch, capfd):
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main(["translate", str(folder / "run")]) == 2
+    assert "stdin is closed: name a FILE" in capfd.readouterr().err
 
 
 def test_json_lines_hold_all_the_translator_found(folder, nmt, expected):

@@ -169,6 +169,13 @@ def test_an_override_sets_any_key_sections_lists_and_names_included():
     assert (config.model.units, config.model.embedding_size) == (64, 1024)
 
 
+def test_a_training_has_an_end_of_its_own_only_where_none_is_set():
+    assert parse_config(JOB).training.max_epochs == 30
+    for end in ("max_steps=5", "max_minutes=2.0"):
+        assert parse_config(JOB, overrides=[f"training.{end}"]).training.max_epochs is None
+        assert parse_config(JOB, overrides=[f"training.{end}", "training.max_epochs=7"]).training.max_epochs == 7
+
+
 def test_the_last_of_two_overrides_wins():
     assert parse_config(JOB, overrides=["seed=2", "seed=3"]).seed == 3
 
@@ -241,7 +248,7 @@ def test_a_conflict_between_settings_points_at_the_override_that_made_it():
         ("search: 3", "search: 3 came, a section with beam_size, length_penalty,"),
         ("search: {length_penalty: true}", "search.length_penalty: true came, a number >= 0 was expected"),
         ("search: {top_p: .nan}", "search.top_p: .nan came, a number > 0 and <= 1 was expected"),
-        ("search: {temperature: .inf}", "search.temperature: .inf came, a number > 0 was expected"),
+        ("search: {temperature: .inf}", "search.temperature: .inf came, a number >= 0.001 was expected"),
         ("tokenizer: {joint: 1}", "tokenizer.joint: 1 came, true or false was expected"),
         ("tokenizer: {type: bqe}", 'tokenizer.type: "bqe" came, one of unigram, bpe was expected; did you mean bpe?'),
         ("model: {preset: gnmtt}", 'model.preset: "gnmtt" came, one of luong, gnmt, rnmt_plus or null was expected;'),

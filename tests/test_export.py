@@ -12,11 +12,12 @@ import tensorflow as tf
 from tiny_job import tiny_job, write_corpus
 
 from nmt.confidence import Calibration
+from nmt.config_file import override_config
 from nmt.ensemble import load_translator
 from nmt.export import MISSING, export
 from nmt.run import Run
 from nmt.saved_model import WARMUP_FILE, SavedModel
-from nmt.tokenizer import EOS, FIRST_SYMBOL, SYMBOLS
+from nmt.tokenizer import EOS, FIRST_SYMBOL, PAD, SYMBOLS
 from nmt.train import train
 from nmt.translate import Translator
 
@@ -81,7 +82,7 @@ def variable_bytes(version: Path) -> int:
 
 def test_a_bfloat16_export_has_two_bytes_a_weight_and_says_what_a_bfloat16_translator_says(run, exported, tmp_path):
     search = run.config.search.model_copy(update={"precision": "bfloat16"})
-    narrow = export(run, tmp_path, search=search)
+    narrow = export(run, tmp_path, config=run.config.model_copy(update={"search": search}))
     saved = variable_bytes(exported) - variable_bytes(narrow)
     assert saved == pytest.approx(2 * run.load_model().count_params(), rel=0.02)
 
@@ -97,7 +98,7 @@ def test_an_export_with_a_shortlist_says_what_the_command_line_says_with_it(run,
     search = run.config.search.model_copy(update={"shortlist": 1})
     expected = load_translator([run], search=search).translate(LINES)
     assert [one.text for one in expected] != [one.text for one in translations]  # the list is short enough to matter
-    export(run, tmp_path, search=search)
+    export(run, tmp_path, config=run.config.model_copy(update={"search": search}))
     found = SavedModel(tmp_path / "1").run("serving_default", texts(LINES))
     assert [text.decode() for text in found["translation"]] == [translation.text for translation in expected]
     np.testing.assert_allclose(found["score"], [translation.score for translation in expected], rtol=1e-5, atol=1e-4)
@@ -191,10 +192,28 @@ def test_the_ids_endpoint_writes_each_symbol_as_often_as_the_source_has_it(run, 
     assert sorted(written) == [id_ for id_ in source if id_ in symbols]
 
 
+def test_the_ids_endpoint_makes_nothing_of_nothing(exported):
+    directory = exported.parent / "ids" / exported.name
+    found = SavedModel(directory).run("serving_default", {"source": np.array([[EOS], [PAD]], np.int32)})
+    assert found["tokens"].tolist() == [[EOS], [EOS]]
+    assert not found["degenerate"].any()
+
+
+@pytest.mark.parametrize("setting", ["search.n_best=2", "search.sampling=true"])
+def test_settings_that_no_endpoint_has_are_refused(run, tmp_path, setting):
+    with pytest.raises(ValueError, match=r"do nothing here.*export\.n_best"):
+        export(run, tmp_path, config=override_config(run.config, [setting]))
+
+
 def test_weights_are_stored_once(run, exported):
     stored = sum(path.stat().st_size for path in (exported / "variables").iterdir())
     weights = 4 * sum(array.size for array in run.load_weights("best").values())
     assert stored < 1.1 * weights + 20_000
+
+
+def test_settings_of_the_export_can_be_changed(run, tmp_path):
+    written = export(run, tmp_path, config=override_config(run.config, ["export.n_best=3"]))
+    assert SavedModel(written).run("nbest", texts(LINES[:1]))["score"].shape == (1, 3)
 
 
 @pytest.fixture(scope="module")

@@ -110,6 +110,17 @@ def test_nothing_is_overwritten_and_nothing_half_done_is_left(folder, name):
     assert files(folder) == before
 
 
+def test_a_name_that_a_trained_run_has_is_refused(folder):
+    run = folder / "runs" / "en-de"
+    (run / "tokenizer").mkdir(parents=True)
+    for file in ("config.yaml", "best.npz"):
+        (run / file).touch()
+    before = files(folder)
+    with pytest.raises(ValueError, match=r"runs/en-de holds a run already.*--output"):
+        initialize(REQUEST)
+    assert files(folder) == before
+
+
 @pytest.mark.parametrize(("words", "complaint"), [(300, "a line should hold one sentence"), (1_001, "only 0 of 1,500")])
 def test_where_the_text_cannot_be_used_nothing_is_left(folder, words, complaint):
     choose = random.Random(1)
@@ -178,6 +189,8 @@ def test_two_scripts_have_a_vocabulary_each_and_text_without_spaces_is_taken(fol
     assert not config.tokenizer.joint
     assert config.model.tied_embeddings == "target"
     assert "no spaces between words" in page
+    japanese = next(line for line in page.splitlines() if line.startswith("  ja:"))
+    assert "lower case" not in japanese  # there is no upper one
 
 
 def test_text_without_spaces_is_scored_by_character_whatever_its_language_is_called(folder):

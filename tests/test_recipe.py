@@ -18,6 +18,7 @@ def side(script="LATIN", *, spaced=True, alphabet=70, characters=90) -> SideProf
         characters=60.0,
         different_characters=characters,
         alphabet=alphabet,
+        cased=True,
         capitals=0.9,
     )
 
@@ -110,10 +111,16 @@ def test_long_lines_and_long_translations_are_given_room():
     def lengths(source, target):
         return {choice.setting: choice.value for choice in choose_lengths([(source, target)] * 1_000)}
 
-    assert lengths(30, 40) == {}
-    assert lengths(30, 141) == {"data.max_length": 150, "search.max_source_length": 150, "search.max_length_ratio": 4.5}
-    assert lengths(2_000, 10)["data.max_length"] == 250
+    assert lengths(95, 40) == {"search.max_source_length": 100}
+    assert lengths(95, 341) == {"data.max_length": 250, "search.max_source_length": 100, "search.max_length_ratio": 3.5}
+    assert lengths(2_000, 10)["data.max_length"] == lengths(2_000, 10)["search.max_source_length"] == 250
     assert lengths(10, 2_000)["search.max_length_ratio"] == 5.0
+
+
+@pytest.mark.parametrize(("pieces", "limit"), [(2, 30), (44, 50), (141, 150), (999, 250)])
+def test_lines_longer_than_the_model_has_seen_are_translated_in_parts(pieces, limit):
+    choices = {choice.setting: choice.value for choice in choose_lengths([(pieces, pieces)] * 1_000)}
+    assert choices["search.max_source_length"] == limit
 
 
 def test_paragraphs_that_are_all_too_long_are_refused():

@@ -533,6 +533,7 @@ def test_a_version_policy_chooses_what_is_served(tmp_path, policy, served):
     [
         ("model_config_list { config { nam: 1 } }", r'models.config:1:\d+ .*"nam"'),
         ("", "found no model"),
+        ("# für", "models.config: a text file in UTF-8 was expected"),
         ('model_config_list { config { name: "m" base_path: "/x" } }', "model_platform"),
         ('model_config_list { config { name: "m" base_path: "x" model_platform: "tensorflow" } }', "absolute"),
         ('model_config_list { config { name: "m" base_path: "/nosuch" model_platform: "tensorflow" } }', "no such dir"),
@@ -540,7 +541,7 @@ def test_a_version_policy_chooses_what_is_served(tmp_path, policy, served):
 )
 def test_a_wrong_model_config_is_refused_by_name(tmp_path, text, message):
     path = tmp_path / "models.config"
-    path.write_text(text)
+    path.write_text(text, encoding="latin-1")
     with pytest.raises(ValueError, match=message):
         Server(read_model_configs(path), port=0, rest_api_port=0)
 

@@ -52,20 +52,24 @@ def test_the_smoke_test_fails_where_the_model_is_missing(server, monkeypatch, ca
     assert "FAILED  a version is available" in capsys.readouterr().out
 
 
+def typed(text):
+    return io.TextIOWrapper(io.BytesIO(text.encode(errors="surrogateescape")))
+
+
 def test_the_example_client_gives_what_the_packages_client_gives(server, monkeypatch, capsys):
     lines = [f"{line} {number}" for number, line in enumerate(ENGLISH)]
     with connect(server.rest_url) as client:
         expected = [translation.text for translation in client.translate(lines)]
     monkeypatch.setattr(sys, "argv", ["client.py", server.rest_url])
-    monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join(lines)))
+    monkeypatch.setattr(sys, "stdin", typed("\n".join(lines)))
     load("client").main()
     assert capsys.readouterr().out.splitlines() == expected
 
 
-@pytest.mark.parametrize("text", ["", "\n", "how are you\n\nhow\x0care\u2028you\x85?\n"])
+@pytest.mark.parametrize("text", ["", "\n", "how are you\n\nhow\x0care\u2028you\x85?\n", "how\rare\r\nyou\udcff\n"])
 def test_the_example_client_gives_a_line_for_each_line(server, monkeypatch, capsys, text):
     monkeypatch.setattr(sys, "argv", ["client.py", server.rest_url])
-    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+    monkeypatch.setattr(sys, "stdin", typed(text))
     load("client").main()
     assert capsys.readouterr().out.count("\n") == text.count("\n")
 
@@ -81,7 +85,7 @@ def test_the_example_client_says_where_the_server_hangs_up(monkeypatch):
         thread = threading.Thread(target=hang_up)
         thread.start()
         monkeypatch.setattr(sys, "argv", ["client.py", f"http://127.0.0.1:{listening.getsockname()[1]}"])
-        monkeypatch.setattr(sys, "stdin", io.StringIO("a line"))
+        monkeypatch.setattr(sys, "stdin", typed("a line"))
         with pytest.raises(SystemExit, match="is the server running"):
             load("client").main()
         thread.join()
@@ -89,7 +93,7 @@ def test_the_example_client_says_where_the_server_hangs_up(monkeypatch):
 
 def test_the_example_client_says_what_is_wrong_without_a_stack_trace(server, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["client.py", server.rest_url, "nosuch"])
-    monkeypatch.setattr(sys, "stdin", io.StringIO("a line"))
+    monkeypatch.setattr(sys, "stdin", typed("a line"))
     with pytest.raises(SystemExit, match="Servable not found"):
         load("client").main()
 

@@ -231,6 +231,16 @@ def test_a_run_is_taken_further_with_the_users_keras_callbacks(corpus, uninterru
         assert f"nmt {command} {run.path}" in said
 
 
+def test_a_run_that_ended_with_an_epoch_goes_on_as_if_it_had_not(corpus, tmp_path):
+    settings = ["training.max_steps=null", "training.validate_every=null", "training.average_checkpoints=3"]
+    for folder, epochs in (("whole", [2]), ("parts", [1, 2])):
+        for most in epochs:
+            run = train(tiny_job(corpus, f"run={tmp_path}/{folder}", *settings, f"training.max_epochs={most}"))
+        found = [event["of"] for event in events(run, "average")][-1]
+        assert len(found) == len(set(found)) == 2
+        assert len(events(run, "validation")) == 2
+
+
 def test_a_loss_that_is_no_number_stops_with_what_to_try(corpus, tmp_path):
     config = tiny_job(
         corpus,
@@ -306,6 +316,13 @@ def test_a_run_to_start_from_that_does_not_fit_is_refused(corpus, uninterrupted,
     config = tiny_job(corpus, f"run={tmp_path}/run", f"training.start_from={uninterrupted[0].path}", setting)
     with pytest.raises(ValueError, match=complaint):
         train(config)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_wrong_argument_of_the_optimizer_is_refused_before_anything_is_made(corpus, tmp_path):
+    wrong = "training.optimizer={name: sgd, arguments: {momentum: 2.0}}"
+    with pytest.raises(ValueError, match=r"training\.optimizer\.arguments: .*momentum"):
+        train(tiny_job(corpus, f"run={tmp_path}/run", wrong))
     assert not (tmp_path / "run").exists()
 
 
@@ -417,7 +434,22 @@ def test_a_checkpoint_of_another_training_is_refused(plain):
         state.restore({name: array for name, array in arrays.items() if not name.startswith("average/")})
 
 
-@pytest.mark.parametrize("name", ["adam", "adamw", "nadam", "adafactor", "rmsprop", "sgd", "lion"])
+OPTIMIZERS = ["adam", "adamw", "nadam", "adafactor", "rmsprop", "sgd", "lion"]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_checkpoint_holds_all_that_an_optimizer_keeps(corpus, tokenizers, pairs, name):
+    state, step = new_step(corpus, tokenizers, f"training.optimizer.name={name}")
+    step([batch_of(pairs)], 0.01)
+    kept = [variable.numpy() for variable in state.optimizer.variables]
+    arrays = state.arrays()
+    step([batch_of(pairs)], 0.01)
+    state.restore(arrays)
+    for variable, value in zip(state.optimizer.variables, kept, strict=True):
+        np.testing.assert_array_equal(variable, value, variable.path)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_each_optimizer_moves_weights_downhill(name):
     optimizer = make_optimizer(OptimizerConfig(name=name))
     weight = keras.Variable([1.0, -2.0])
@@ -471,9 +503,17 @@ def test_the_best_validation_is_the_lowest_loss_or_the_highest_score():
     assert judged([3.0, 2.0, 2.0, 2.5, 1.0])[0] == [True, True, False, False, True]
     progress = Progress(precision="float32")
     training = TrainingConfig(metric="bleu")
-    assert [progress.judge({"bleu": bleu}, training) for bleu in (1.0, 2.0, 1.5)] == [True, True, False]
+    assert [progress.judge({"bleu": bleu, "loss": 1.0}, training) for bleu in (1.0, 2.0, 1.5)] == [True, True, False]
     assert (progress.best_score, progress.stale_validations) == (2.0, 1)
-    assert not progress.judge({"bleu": math.nan}, training)
+    assert not progress.judge({"bleu": math.nan, "loss": 1.0}, training)
+
+
+def test_of_equal_scores_the_lower_loss_is_the_better():
+    progress, training = Progress(precision="float32"), TrainingConfig(metric="bleu")
+    assert [progress.judge({"bleu": 0.0, "loss": loss}, training) for loss in (5.0, 4.0, 4.0, 4.5, 3.0)] == [
+        *(True, True, False, False, True)
+    ]
+    assert progress.stale_validations == 0
 
 
 def test_patience_counts_validations_since_the_best():

@@ -1,5 +1,7 @@
 """A line in, its translation out: in order, whatever else is in the batch, however long, whatever bytes it holds."""
 
+import math
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -212,7 +214,9 @@ def test_a_sample_depends_on_seed_and_line_alone(translator):
 
 
 def best_cut(pieces, limit):
-    """Where a too long line is cut: the last sentence end within the limit, else the last word end, else the limit."""
+    """Where a too long line is cut: the last sentence end within the limit, else the last word end in a fair part, else
+    in the limit, else behind the fair part.
+    """
     in_text = ["".join(pieces[: size + 1])[len("".join(pieces[:size])) :] for size in range(len(pieces))]
     sizes = range(1, limit + 1)
     starts_word = {size for size in sizes if in_text[size].startswith("▁")}
@@ -221,7 +225,10 @@ def best_cut(pieces, limit):
         for size in sizes
         if in_text[size - 1].endswith("。") or (in_text[size - 1][-1] in ".?" and size in starts_word)
     ]
-    return max(sentence or starts_word or [limit])
+    if sentence:
+        return max(sentence)
+    fair = math.ceil(len(in_text) / math.ceil(len(in_text) / limit))
+    return max([size for size in starts_word if size <= fair] or starts_word or [fair])
 
 
 @pytest.mark.parametrize("limit", [1, 3, 7, 20, 1000])
