@@ -340,6 +340,7 @@ model_config_list {
 """,
     "batching.config": """\
 # For tensorflow_model_server --enable_batching --batching_parameters_file: requests that come together run together.
+# For the text model: rows of ids of different widths do not fit into one batch, so serve $name-ids without this.
 max_batch_size { value: $max_batch }
 batch_timeout_micros { value: 2000 }
 max_enqueued_batches { value: 1000 }
