@@ -30,10 +30,11 @@ class OutputLayer(NamedTuple):
     """Turns attentional vectors into logits.
 
     A matrix with a row for each token, as embeddings are, would be turned round for each product with the few rows of a
-    step, which takes longer than all else in it; to turn it round once a search is a tenth of a short sentence.
+    step, which takes longer than all else in it; to turn it round once a search is a tenth of a short sentence. A
+    decoder that is `turned` wants it so.
     """
 
-    kernel: tf.Tensor  # [size, vocab], of the products' dtype
+    kernel: tf.Tensor  # [size, vocab], or [vocab, size] of a turned decoder, of the products' dtype
     bias: tf.Tensor  # float32 [vocab]
 
 
@@ -137,7 +138,7 @@ class Decoder(keras.layers.Layer):
         if ids is not None:
             kernel, bias = tf.gather(kernel, ids, axis=int(self.by_column)), tf.gather(bias, ids)
         kernel = tf.cast(kernel, self.compute_dtype)
-        as_wanted = self.by_column != self.turned
+        as_wanted = self.by_column or self.turned
         return OutputLayer(kernel if as_wanted else tf.transpose(kernel), tf.cast(bias, tf.float32))
 
     def read(self, tokens, state, memory, training=False):
