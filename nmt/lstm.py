@@ -48,7 +48,7 @@ class LSTM(keras.layers.Layer):
         recurrent_dropout: rate on the hidden state where it enters the gates, one mask a row for all steps (Gal &
             Ghahramani 2016); in training only.
         turned: keep the kernels as [4 * units, size] instead of [size, 4 * units]: to translate in bfloat16 is faster
-            then (lstm_kernel.product), to train impossible.
+            then (lstm_kernel.product).
 
     Call with inputs float [batch, time, size], optionally `initial_state` LSTMState and `mask` bool [batch, time]
     (True = real, anywhere). A padded step keeps the state and outputs zero.

@@ -70,7 +70,7 @@ def lstm_sequence(
             every step (variational recurrent dropout, Gal & Ghahramani 2016).
         normalization: Normalization or None.
         dtype: of the recurrent products; everything else is float32.
-        turned: the recurrent kernel is [4 * units, units]; without a gradient.
+        turned: the recurrent kernel is [4 * units, units].
 
     Returns: hidden states and cells, float32 [time, batch, units] each.
     """
@@ -86,7 +86,6 @@ def lstm_sequence(
         hiddens, cells, saved = sequence.forward(inputs, hidden, cell)
 
         def gradient(hiddens_gradient, cells_gradient):
-            assert not turned, "kernels are turned to translate only"
             return sequence.backward(hiddens_gradient, cells_gradient, saved)
 
         return (hiddens, cells), gradient
@@ -244,6 +243,8 @@ class _Sequence:
         previous_gradient = self._masked(entered_gradient)  # what each step hands to the hidden state before it
         first_gradients = [self._turned(gradient) for gradient in (previous_gradient[0], cell_gradient)]
         turned = self._turned(gates_gradient) if self.normalization else recurrent_gradient
+        if self.kernel_turned:
+            kernel_gradient = tf.transpose(kernel_gradient)
         gradients = [turned, kernel_gradient, *first_gradients]
         if self.hidden_mask is not None:
             gradients.append(tf.reduce_sum(self._turned(entered_gradient) * previous_hiddens, axis=0))
@@ -298,7 +299,7 @@ class _Sequence:
         its mask) [time, units] and of the first cell [units].
         """
         time = tf.shape(hiddens_gradient)[0]
-        leaving_kernel = tf.transpose(self.kernel) if self.features == -1 else self.kernel
+        leaving_kernel = self.kernel if self.features == -2 and not self.kernel_turned else tf.transpose(self.kernel)
         inputs = (hiddens_gradient, cells_gradient, *factors, *saved.recurrent, *saved.cell)
         results = tuple(
             tf.TensorArray(values.dtype, time, element_shape=values.shape[1:]) for values in (factors[0], factors[1])

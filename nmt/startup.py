@@ -15,7 +15,7 @@ def import_tensorflow() -> None:
     it is shown where the import fails, and where the user has set TF_CPP_MIN_LOG_LEVEL.
     """
     os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the user's keras.json says: nothing else works here
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # TensorFlow's own, too: its poller complains of Ctrl-C
     # oneDNN's products: TensorFlow uses them of itself only where there is AVX-512, and on AVX2 they are faster, too.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:

@@ -212,7 +212,7 @@ def test_info_tells_what_the_run_is(folder, nmt):
     said = dict(line.split(None, 1) for line in nmt("info", folder / "run"))
     assert said["languages"] == "en -> xx"
     assert said["vocabulary"] == f"{run.tokenizers.source.vocabulary_size} joint"
-    assert said["protected"] == "urls, emails, tags, placeholders, numbers"
+    assert said["protected"] == "urls, emails, tags, placeholders, emoji, numbers"
     assert said["parameters"] == f"{sum(math.prod(weight.shape) for weight in run.load_model().weights):,}"
     assert said["trained"].startswith("1 steps")
     assert "BLEU" in said["best"]

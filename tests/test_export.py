@@ -270,7 +270,7 @@ def test_the_written_configs_name_the_model_and_can_be_parsed(run, exported):
     readme = (exported.parent / "README.md").read_text()
     assert str(exported.parent) in readme
     assert "$" not in readme
-    assert "urls, emails, tags, placeholders, numbers" in readme
+    assert "urls, emails, tags, placeholders, emoji, numbers" in readme
 
 
 def test_the_export_needs_neither_this_package_nor_keras(exported):
