@@ -41,9 +41,9 @@ def _augmented(
     elif draw[1] < settings.case_augmentation:
         # ... but who types no capitals wants to read them.
         _change_outside(source_parts, str.lower)
+    plants = protection.kinds and not has_symbol and draw[2] < settings.planted_symbols
     # Where a side is empty the pair is left out, which a symbol would prevent.
-    both = re.search(r"\w", source) and re.search(r"\w", target)
-    if protection.kinds and both and not has_symbol and draw[2] < settings.planted_symbols:
+    if plants and re.search(r"\w", source) and re.search(r"\w", target):
         planted = _planted("".join(source_parts), "".join(target_parts), first=first, draw=draw[3])
         source_parts, target_parts = ([line] for line in planted)
     return protection.join(source_parts), protection.join(target_parts)

@@ -21,7 +21,7 @@ from nmt.config_file import load_config
 from nmt.corpus import count_pairs, read_pairs
 from nmt.corpus_statistics import PAIR_CHECKS, length_outliers, profile, script, similarity, suspicious_blocks
 from nmt.protect import Protection
-from nmt.run_config import check_changes, check_place, config_path, is_begun
+from nmt.run_config import best_path, check_changes, check_place, config_path, is_begun
 from nmt.tokenizer import UNK, Tokenizers, train_tokenizers
 
 _EXAMPLES = 5
@@ -242,7 +242,7 @@ def _check_start(config: Config, report: Report) -> None:
         except ValueError as error:
             report.errors.append(Finding(f"{setting}: {error} (it is the directory of a run)"))
             continue
-        if setting == "training.start_from" and not (Path(start) / "best.npz").is_file():
+        if setting == "training.start_from" and not best_path(start).is_file():
             text = f"{setting}: {start} has no best weights yet: train it up to a validation first"
             report.errors.append(Finding(text))
         for section in sections:

@@ -104,9 +104,9 @@ def initialize(request: Request, *, steps_per_minute: Callable[[Config], float] 
     files = [path for pair in job.cut.values() for path in (pair.source, pair.target)]
     if taken := [path for path in (*files, str(job.config_path)) if os.path.lexists(path)]:
         raise ValueError(f"{taken[0]} is there already, and nothing is overwritten: choose another place with --output")
-    sizes = {name: job.counts[name] for name in job.cut if name != "train"}
     if is_begun(job.run):
         raise ValueError(f"{job.run} holds a run already, of another job: choose another name with --output")
+    sizes = {name: job.counts[name] for name in job.cut if name != "train"}
     held_out = hold_out(request.corpus, sizes) if sizes else {}
     job.config_path.parent.mkdir(parents=True, exist_ok=True)
     made: list[str] = []

@@ -136,21 +136,25 @@ def choose_lengths(lengths: ArrayLike) -> list[Choice]:
     """
     sources, targets = np.asarray(lengths, dtype=np.float64).T
     choices = []
-    longest = math.ceil(float(np.percentile(np.maximum(sources, targets), 99.9)))
+    longest, limit = _longest(np.maximum(sources, targets))
     if longest > _USUAL_LENGTH:
-        limit = min(_LARGEST_LENGTH, math.ceil(longest / 10) * 10)
         reason = f"99.9% of the pairs have at most {longest:,} pieces a side"
         choices.append(Choice("data.max_length", limit, reason))
     # A model is lost in what is longer than all it has learned from, so it gets longer lines in parts.
-    longest = math.ceil(float(np.percentile(sources, 99.9)))
-    limit = min(_LARGEST_LENGTH, max(_SHORTEST_LIMIT, math.ceil(longest / 10) * 10))
+    longest, limit = _longest(sources)
     reason = f"99.9% of the sources have at most {longest:,} pieces: longer lines are translated in parts"
-    choices.append(Choice("search.max_source_length", limit, reason))
+    choices.append(Choice("search.max_source_length", max(_SHORTEST_LIMIT, limit), reason))
     ratio = float(np.percentile((targets - _USUAL_EXTRA) / np.maximum(1.0, sources), 99.9))
     if ratio > _USUAL_RATIO:
         reason = f"0.1% of the targets have over {ratio:.1f} pieces for each of the source"
         choices.append(Choice("search.max_length_ratio", min(_LARGEST_RATIO, math.ceil(2 * ratio) / 2), reason))
     return choices
+
+
+def _longest(lengths: np.ndarray) -> tuple[int, int]:
+    """What 99.9% of the lengths are at most, and the limit that has room for these, as far as any has."""
+    longest = math.ceil(float(np.percentile(lengths, 99.9)))
+    return longest, min(_LARGEST_LENGTH, math.ceil(longest / 10) * 10)
 
 
 def choose_budget(profile: CorpusProfile, lengths: Sequence[tuple[int, int]], data: DataConfig) -> list[Choice]:

@@ -34,7 +34,7 @@ from nmt.config import Config
 from nmt.config_file import dump_config, load_config
 from nmt.lexicon import learn_lexicon
 from nmt.protect import Protection
-from nmt.run_config import check_changes, check_place, config_path, is_begun, is_run
+from nmt.run_config import best_path, check_changes, check_place, config_path, is_begun, is_run
 from nmt.tokenizer import Tokenizers
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ class Run:
         """
         if name == "best":
             (self.path / _CALIBRATION).unlink(missing_ok=True)
-        path = self.path / f"{name}.npz" if isinstance(name, str) else self._step_file("validations", name)
+        path = best_path(self.path) if isinstance(name, str) else self._step_file("validations", name)
         save_arrays(path, weights, {})
         return path
 
@@ -218,8 +218,8 @@ class Run:
             if checkpoint := self.latest_checkpoint():
                 return checkpoint.weights()
         elif name == "best":
-            if (self.path / "best.npz").is_file():
-                return load_arrays(self.path / "best.npz")[0]
+            if (file := best_path(self.path)).is_file():
+                return load_arrays(file)[0]
         elif str(name).isdecimal():
             if (file := self._step_file("validations", int(name))).is_file():
                 return load_arrays(file)[0]
@@ -298,7 +298,7 @@ class Run:
 
     def _names(self) -> list[str]:
         steps = {step for folder in ("checkpoints", "validations") for step, _ in self._steps(folder)}
-        best = ["best"] if (self.path / "best.npz").is_file() else []
+        best = ["best"] if best_path(self.path).is_file() else []
         last = ["last"] if self._steps("checkpoints") else []
         return [*best, *last, *map(str, sorted(steps))]
 

@@ -34,6 +34,11 @@ def config_path(run: str | os.PathLike[str]) -> Path:
     return Path(run) / "config.yaml"
 
 
+def best_path(run: str | os.PathLike[str]) -> Path:
+    """The weights that validated best."""
+    return Path(run) / "best.npz"
+
+
 def is_run(path: str | os.PathLike[str]) -> bool:
     """Whether a directory holds a run, finished or not; one that holds but a job's config is none."""
     return config_path(path).is_file() and (Path(path) / "tokenizer").is_dir()
@@ -41,7 +46,7 @@ def is_run(path: str | os.PathLike[str]) -> bool:
 
 def is_begun(path: str | os.PathLike[str]) -> bool:
     """Whether something was trained in a run: until then its settings bind nobody, and it may be made anew."""
-    return is_run(path) and ((Path(path) / "best.npz").is_file() or any(Path(path).glob("checkpoints/step-*.npz")))
+    return is_run(path) and (best_path(path).is_file() or any(Path(path).glob("checkpoints/step-*.npz")))
 
 
 def check_place(path: str | os.PathLike[str]) -> None:

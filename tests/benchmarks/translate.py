@@ -35,7 +35,8 @@ def make_lexicon(columns: int) -> np.ndarray:
     return random.choice(pieces, size=(reference.VOCABULARY, 100)).astype(np.int32)
 
 
-def contend_nmt(precision, ids, *, beam_size, rows, lexicon=None):
+def contend_nmt(precision, ids, *, beam_size, rows, columns=0):
+    """Ours; `columns`: of a shortlist, 0 = without."""
     from nmt.startup import import_tensorflow
 
     import_tensorflow()
@@ -56,10 +57,9 @@ def contend_nmt(precision, ids, *, beam_size, rows, lexicon=None):
     length = ids.shape[1]
     ratio = (length - 1) / length
     lengths = {"min_length_ratio": 1.0, "max_length_ratio": ratio, "max_length_extra": 1}
+    lexicon = tf.constant(make_lexicon(columns)) if columns else None
     # Random weights write nothing that the guard would not search for again; what it reads is kept as it is for it.
-    shortlist = 0 if lexicon is None else LISTED
-    options = SearchConfig(beam_size=beam_size, shortlist=shortlist, guard=False, **lengths)
-    lexicon = None if lexicon is None else tf.constant(lexicon)
+    options = SearchConfig(beam_size=beam_size, shortlist=LISTED if columns else 0, guard=False, **lengths)
     search = tf.function(
         lambda source: translate_ids([model], source, options, lexicon=lexicon, with_weights=True),
         input_signature=[tf.TensorSpec([None, None], tf.int32)],
@@ -168,7 +168,7 @@ def main() -> None:
         system, precision = options.contender.split()
         contend = {
             "nmt": contend_nmt,
-            "shortlist": partial(contend_nmt, lexicon=make_lexicon(options.columns)),
+            "shortlist": partial(contend_nmt, columns=options.columns),
             "matmul": contend_products,
             "CTranslate2": contend_ctranslate2,
         }[system]
