@@ -22,8 +22,10 @@ from typing import Any
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
+from nmt.blocks import in_blocks
 from nmt.confidence import Calibration
 from nmt.config import Config, ExportConfig, SearchConfig
+from nmt.export_files import CONFIG_FILES, MISSING
 from nmt.features import quality_features
 from nmt.model import Seq2Seq
 from nmt.precision import choose_precision
@@ -34,7 +36,6 @@ from nmt.splitter import Splitter
 from nmt.tokenizer import EOS, FIRST_SYMBOL, PAD, Tokenizers
 from nmt.translate import translate_ids
 
-MISSING = -1e9  # the score of an n-best place that no hypothesis fills: JSON has no -Infinity
 MAX_ALIGNED_PIECES = 1000  # of a line in `align`, whose answer grows with the square of it
 WARMUP_LINES = (["."], [". " * 10] * 8)
 
@@ -107,8 +108,13 @@ class IdsEndpoint:
         @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name="source")], autograph=False)
         def translate(source):
             """source: each row pieces + EOS, padded with PAD = 0."""
-            source = tf.pad(source, [[0, 0], [0, tf.maximum(0, 1 - tf.shape(source)[1])]], constant_values=PAD)
-            found = translate_ids([model], source, _without_n_best(search), num_symbols=num_symbols, lexicon=lexicon)
+            found = in_blocks(
+                lambda block: translate_ids(
+                    [model], block, _without_n_best(search), num_symbols=num_symbols, lexicon=lexicon
+                )._replace(weights=None),
+                _wide_enough(source),
+                budget=search.batch_tokens,
+            )
             best = {"tokens": found.tokens[:, 0], "score": found.scores[:, 0], "length": found.lengths[:, 0]}
             return best if found.faults is None else {**best, "degenerate": tf.reduce_any(found.faults, axis=1)}
 
@@ -197,24 +203,34 @@ class TextEndpoint:
         chunks = self.splitter.split(ids[:, :limit])
         ends = tf.fill([chunks.values.nrows(), 1], EOS)
         source = tf.concat([chunks.values, tf.RaggedTensor.from_tensor(ends)], axis=1).to_tensor(PAD)
-        source = tf.pad(source, [[0, 0], [0, tf.maximum(0, 1 - tf.shape(source)[1])]])  # wide enough for no lines too
-        found = translate_ids(
-            [self.model],
-            source,
-            options,
-            num_symbols=self.protection.num_symbols,
-            lexicon=self.lexicon,
-            with_weights=with_weights or self.calibration is not None,
-        )
+
+        def search(source):
+            found = translate_ids(
+                [self.model],
+                source,
+                options,
+                num_symbols=self.protection.num_symbols,
+                lexicon=self.lexicon,
+                with_weights=with_weights or self.calibration is not None,
+            )
+            features = None if self.calibration is None else quality_features(source, found)
+            return found if with_weights else found._replace(weights=None), features
+
+        found, features = in_blocks(search, _wide_enough(source), budget=options.batch_tokens)
         judgement = {"truncated": truncated}
         if found.faults is not None:
             judgement["degenerate"] = _any_chunk(chunks, tf.reduce_any(found.faults, axis=1))
         if self.calibration is not None:
-            judgement["confidence"] = _confidence(chunks, quality_features(source, found), self.calibration)
+            judgement["confidence"] = _confidence(chunks, features, self.calibration)
         return chunks, spans, found, judgement
 
     def _detokenize(self, ids, spans):
         return self.protection.reveal_in_graph(self.target.detokenize(ids), spans)
+
+
+def _wide_enough(source):
+    """With a column at least, where there are no rows or these are empty."""
+    return tf.pad(source, [[0, 0], [0, tf.maximum(0, 1 - tf.shape(source)[1])]], constant_values=PAD)
 
 
 def _weights(model: Seq2Seq, lexicon: tf.Variable | None) -> list[tf.Variable]:
@@ -328,61 +344,3 @@ def _write_warmup(endpoint: IdsEndpoint | TextEndpoint, signatures, path: Path) 
                 request.model_spec.signature_name = signature
                 request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
                 writer.write(log.SerializeToString())
-
-
-CONFIG_FILES = {
-    "models.config": """\
-# For tensorflow_model_server --model_config_file: this directory mounted at /models/$name.
-model_config_list {
-  config { name: "$name"     base_path: "/models/$name"     model_platform: "tensorflow" }
-  config { name: "$name-ids" base_path: "/models/$name/ids" model_platform: "tensorflow" }
-}
-""",
-    "batching.config": """\
-# For tensorflow_model_server --enable_batching --batching_parameters_file: requests that come together run together.
-# For the text model: rows of ids of different widths do not fit into one batch, so serve $name-ids without this.
-max_batch_size { value: $max_batch }
-batch_timeout_micros { value: 2000 }
-max_enqueued_batches { value: 1000 }
-num_batch_threads { value: 2 }
-""",
-    "README.md": """\
-# $name: a translation service
-
-Here are the versions of a TensorFlow Serving model (`1/`, `2/`, ...; the highest is served), written by `nmt export`.
-`ids/` holds the same model for token ids instead of text.
-
-Serve it without Docker, on ports 8500 (gRPC) and 8501 (REST):
-
-    nmt serve $directory --model-name $name
-
-or with TensorFlow Serving 2.20 or later:
-
-    docker run -p 127.0.0.1:8500:8500 -p 127.0.0.1:8501:8501 -v $directory:/models/$name:ro -e MODEL_NAME=$name \\
-        tensorflow/serving:2.20.0
-
-(the server has no login: put it on a public address only behind something that has one).
-
-Translate over REST:
-
-    curl -d '{"instances": ["Hello world."]}' http://localhost:8501/v1/models/$name:predict
-
-the best few translations of each line, and what each piece of the translation read:
-
-    curl -d '{"signature_name": "nbest", "instances": ["Hello world."]}' http://localhost:8501/v1/models/$name:predict
-    curl -d '{"signature_name": "align", "instances": ["Hello world."]}' http://localhost:8501/v1/models/$name:predict
-
-Over REST or gRPC from the command line, a line in, a line out:
-
-    echo "Hello world." | nmt translate --server http://localhost:8501/$name
-    echo "Hello world." | nmt translate --server grpc://localhost:8500/$name
-
-Outputs: `translation`; `score`, its log-probability under the length penalty, higher is better ($missing where `nbest`
-has no such translation); `truncated`, true where a line was too long and its end was cut; `degenerate`, true where the
-translation repeats itself, is far too short or long, or leaves much of the line unread, even after a second search;
-`confidence` (of a run that is calibrated), the share of 1 that chrF is expected to give it: among the validation lines
-with such a confidence the mean chrF was about that.
-
-$protected
-""".replace("$missing", f"{MISSING:.0f}"),
-}

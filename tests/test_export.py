@@ -14,7 +14,8 @@ from tiny_job import tiny_job, write_corpus
 from nmt.confidence import Calibration
 from nmt.config_file import override_config
 from nmt.ensemble import load_translator
-from nmt.export import MISSING, export
+from nmt.export import export
+from nmt.export_files import MISSING
 from nmt.run import Run
 from nmt.saved_model import WARMUP_FILE, SavedModel
 from nmt.tokenizer import EOS, FIRST_SYMBOL, PAD, SYMBOLS
