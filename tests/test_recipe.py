@@ -4,7 +4,7 @@ import pytest
 from nmt.config import DataConfig
 from nmt.corpus_profile import CorpusProfile, SideProfile, Spans
 from nmt.protect import KINDS
-from nmt.recipe import AMOUNTS, TABLE, choose, choose_budget, choose_lengths, epochs, rounded
+from nmt.recipe import AMOUNTS, TABLE, choose, choose_budget, choose_lengths, epochs, halved, rounded
 
 SIZES = [1_000 * 2**power for power in range(17)]  # pairs
 FALLING = ("dropout", "lexical", "sampling_alpha", "learning_rate", "length_penalty")  # the more text, the less
@@ -65,6 +65,18 @@ def test_more_text_means_fewer_epochs_and_more_of_it_seen():
     found = [budget(pairs) for pairs in SIZES]
     assert ordered((each["training.max_steps"] * each["batch_tokens"] for each in found), rising=True)
     assert all(each["training.schedule.warmup_steps"] * 10 <= each["training.max_steps"] for each in found)
+
+
+def test_no_step_pulls_weights_to_0_further_than_was_found_to_help():
+    """Learning rate x weight decay of 1e-4 to 3e-4 helped, 6e-4 harmed (docs/results.md)."""
+    for pairs in SIZES:
+        choices = choose(profile(pairs))
+        while choices:
+            of = {choice.setting: choice.value for choice in choices}
+            assert of["training.optimizer.name"] == "adamw"
+            pull = of["training.schedule.learning_rate"] * of["training.optimizer.arguments"]["weight_decay"]
+            assert 5e-5 < pull <= 3.001e-4
+            choices = halved(choices)
 
 
 def test_the_table_has_a_column_for_each_amount():
