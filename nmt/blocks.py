@@ -16,7 +16,7 @@ def in_blocks(search: Callable[[tf.Tensor], Any], source: tf.Tensor, *, budget: 
     Args:
         search: source int32 [rows, source_time] -> a nest of tensors [rows, ...] and of None; it is traced once, and
             each row's result depends on that row alone.
-        source: int32 [batch, source_time], padded with PAD at the end.
+        source: int32 [batch, source_time], padded with PAD at the end; a block has a column at least.
         budget: rows x longest of a block; a row that is longer is a block of its own.
 
     Returns: what `search` does, [batch, ...]; zeros (PAD) are behind those that another block is wider than.
@@ -24,6 +24,7 @@ def in_blocks(search: Callable[[tf.Tensor], Any], source: tf.Tensor, *, budget: 
     compiled = tf.function(search, input_signature=[tf.TensorSpec([None, None], tf.int32)], autograph=False)
     structure = compiled.get_concrete_function().structured_outputs
     specs = _tensors(structure)
+    source = tf.pad(source, [[0, 0], [0, tf.maximum(0, 1 - tf.shape(source)[1])]], constant_values=PAD)
     lengths = tf.math.count_nonzero(source != PAD, axis=1, dtype=tf.int32)  # [batch]
     order = tf.argsort(lengths, stable=True)
     ascending = tf.gather(lengths, order)
@@ -46,7 +47,8 @@ def in_blocks(search: Callable[[tf.Tensor], Any], source: tf.Tensor, *, budget: 
         shape_invariants=(tf.TensorShape([]), [spec.shape for spec in specs]),
         parallel_iterations=1,
     )
-    results = iter([tf.gather(result, tf.math.invert_permutation(order)) for result in done])
+    places = tf.math.invert_permutation(order)
+    results = iter([tf.gather(result, places) for result in done])
     return tf.nest.map_structure(lambda spec: None if spec is None else next(results), structure)
 
 

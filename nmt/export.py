@@ -112,7 +112,7 @@ class IdsEndpoint:
                 lambda block: translate_ids(
                     [model], block, _without_n_best(search), num_symbols=num_symbols, lexicon=lexicon
                 )._replace(weights=None),
-                _wide_enough(source),
+                source,
                 budget=search.batch_tokens,
             )
             best = {"tokens": found.tokens[:, 0], "score": found.scores[:, 0], "length": found.lengths[:, 0]}
@@ -216,7 +216,7 @@ class TextEndpoint:
             features = None if self.calibration is None else quality_features(source, found)
             return found if with_weights else found._replace(weights=None), features
 
-        found, features = in_blocks(search, _wide_enough(source), budget=options.batch_tokens)
+        found, features = in_blocks(search, source, budget=options.batch_tokens)
         judgement = {"truncated": truncated}
         if found.faults is not None:
             judgement["degenerate"] = _any_chunk(chunks, tf.reduce_any(found.faults, axis=1))
@@ -226,11 +226,6 @@ class TextEndpoint:
 
     def _detokenize(self, ids, spans):
         return self.protection.reveal_in_graph(self.target.detokenize(ids), spans)
-
-
-def _wide_enough(source):
-    """With a column at least, where there are no rows or these are empty."""
-    return tf.pad(source, [[0, 0], [0, tf.maximum(0, 1 - tf.shape(source)[1])]], constant_values=PAD)
 
 
 def _weights(model: Seq2Seq, lexicon: tf.Variable | None) -> list[tf.Variable]:

@@ -59,10 +59,16 @@ def test_a_block_keeps_to_the_budget_and_leaves_no_room_for_the_next_row(lengths
         assert place == len(ascending) or (count + 1) * ascending[place][0] > budget
 
 
-def test_no_rows_have_an_answer_of_no_rows():
-    found = in_blocks(answer, tf.zeros([0, 3], tf.int32), budget=10)
+@pytest.mark.parametrize("width", [0, 3])
+def test_no_rows_have_an_answer_of_no_rows(width):
+    found = in_blocks(answer, tf.zeros([0, width], tf.int32), budget=10)
     assert found["ids"].shape[:2] == (0, 1)
     assert found["sum"].shape == (0,)
+
+
+def test_rows_without_a_column_are_searched_as_empty_ones():
+    found = in_blocks(answer, tf.zeros([2, 0], tf.int32), budget=10)
+    assert found["ids"].numpy().tolist() == [[[0]], [[0]]]
 
 
 def test_what_is_searched_is_traced_once():
