@@ -35,7 +35,7 @@ class OutputLayer(NamedTuple):
     """
 
     kernel: tf.Tensor  # [size, vocab], or [vocab, size] of a turned decoder, of the products' dtype
-    bias: tf.Tensor  # float32 [vocab]
+    bias: tf.Tensor  # float32 [1, vocab], or one for each row of the memory (and the beam's rows of it)
 
 
 class Decoder(keras.layers.Layer):
@@ -126,7 +126,10 @@ class Decoder(keras.layers.Layer):
         readouts, state, weights = self.read(tokens, state, memory, training)
         kernel, bias = output or self.output_layer()
         logits = product(readouts, kernel, tf.as_dtype(self.compute_dtype), turned=self.turned)
-        return logits + bias, state, weights
+        rows, time, vocab = tf.unstack(tf.shape(logits))
+        batch = tf.shape(bias)[0]
+        by_bias = tf.reshape(logits, [batch, rows // tf.maximum(batch, 1) * time, vocab])
+        return tf.reshape(by_bias + bias[:, tf.newaxis], [rows, time, vocab]), state, weights
 
     def output_layer(self, ids=None) -> OutputLayer:
         """The output layer, its kernel laid out as a product wants it (see OutputLayer).
@@ -139,7 +142,8 @@ class Decoder(keras.layers.Layer):
             kernel, bias = tf.gather(kernel, ids, axis=int(self.by_column)), tf.gather(bias, ids)
         kernel = tf.cast(kernel, self.compute_dtype)
         as_wanted = self.by_column or self.turned
-        return OutputLayer(kernel if as_wanted else tf.transpose(kernel), tf.cast(bias, tf.float32))
+        bias = tf.cast(bias, tf.float32)[tf.newaxis]
+        return OutputLayer(kernel if as_wanted else tf.transpose(kernel), bias)
 
     def read(self, tokens, state, memory, training=False):
         """As `call`, with what the output layer reads, the attentional vectors [rows, time, size], for the logits."""

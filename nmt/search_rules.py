@@ -1,8 +1,8 @@
 """What a search may write next, and what a hypothesis is worth: the part beam search and sampling share.
 
-Of the [rows, vocab] table of a step only one column is added to all at once; everything else changes single elements by
-index, because passes over that table are what a search costs. Where an element-wise rule has nothing to say it points
-at PAD, which is forbidden anyway.
+Passes over the [rows, vocab] scores of a step are what a search costs. So what rules say of the first few ids stands
+apart (Continuations), and what they say of other tokens changes single elements by index, only where an option asks for
+it. Where an element-wise rule has nothing to say it points at PAD, whose score nothing reads.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from nmt.config import SearchConfig
-from nmt.tokenizer import BOS, EOS, FIRST_SYMBOL, PAD, UNK
+from nmt.tokenizer import EOS, FIRST_SYMBOL, PAD
 
 IMPOSSIBLE = float("-inf")
 LEAST_COVERAGE = 1e-9  # keeps the logarithm of a source position that was never read finite
@@ -86,21 +86,43 @@ def rules_of_rows(rules: Rules, rows: tf.Tensor) -> Rules:
     return rules._replace(**{name: tf.gather(value, rows) for name, value in there.items()})
 
 
+class Continuations(NamedTuple):
+    """What each hypothesis ranks with each token added. As one table it would take several passes to make.
+
+    special: float32 [rows, ids], of the tokens of these first ids; -inf where one is forbidden.
+    base: float32 [rows, 1]: any other token ranks base + scores[token].
+    scores: float32 [rows, vocab], -inf where a repetition is forbidden.
+    forced: int32 [batch, 1], the only token there is, ranked in PAD's place; PAD = there are all. None = likewise.
+    """
+
+    special: tf.Tensor
+    base: tf.Tensor
+    scores: tf.Tensor
+    forced: tf.Tensor | None
+
+    def table(self) -> tf.Tensor:
+        """All ranks: float32 [rows, vocab]."""
+        return tf.concat([self.special, self.base + self.scores[:, self.special.shape[1] :]], axis=1)
+
+    def written(self, places: tf.Tensor) -> tf.Tensor:
+        """The tokens whose ranks stand at `places` int32 [batch, size]."""
+        return places if self.forced is None else tf.where(places == PAD, self.forced, places)
+
+
 def rank_continuations(
     scores: tf.Tensor, so_far: tf.Tensor, *, written: tf.Tensor, missing: Any, time: tf.Tensor, rules: Rules
-) -> tf.Tensor:
-    """What every hypothesis would rank with every token added; -inf where that is forbidden.
+) -> Continuations:
+    """What every hypothesis would rank with every token added.
 
     Args:
         scores: float32 [rows, vocab], what each next token adds.
         so_far: float32 [batch, size], what the hypotheses have without it.
         written: int32 [batch, size, max_time], their first `time` tokens, padded with PAD.
         missing: int32 [batch, size, symbols], what is required and not yet written; () where nothing is.
-    Returns: float32 [rows, vocab].
     """
     goes_on = (time + 1 < rules.maximum)[:, tf.newaxis]  # [batch, 1]
     may_end = (time + 1 >= rules.minimum)[:, tf.newaxis] | ~goes_on
-    free = tf.ones_like(goes_on)
+    forced, free = None, tf.ones_like(goes_on)
     if rules.required is not None:
         # What is missing keeps its steps to the end: when no others are left, nothing else may be written.
         owed = tf.reduce_sum(missing, axis=2)  # [batch, size]
@@ -117,34 +139,45 @@ def rank_continuations(
     def base(allowed: tf.Tensor) -> tf.Tensor:
         return by_row(tf.where(allowed, so_far, IMPOSSIBLE))  # [rows, 1]
 
-    end = scores[:, EOS, tf.newaxis]  # [rows, 1]
-    never = tf.fill(tf.shape(end), IMPOSSIBLE)
-    specials = tf.concat([never, never, never, end + base(may_end)], axis=1)  # [rows, 4]
-    num_symbols = 0 if rules.required is None else rules.required.shape[1]
-    ids = [PAD, UNK, BOS, EOS, *range(FIRST_SYMBOL, FIRST_SYMBOL + num_symbols)]
-    if num_symbols:
-        symbols = scores[:, FIRST_SYMBOL : FIRST_SYMBOL + num_symbols]  # [rows, symbols]
-        allowed = (missing > 0) & free[:, :, tf.newaxis]
-        symbols += tf.reshape(tf.where(allowed, so_far[:, :, tf.newaxis], IMPOSSIBLE), tf.shape(symbols))
-        specials = tf.concat([specials, symbols], axis=1)
-    ranks = _put(scores + base(goes_on), ids, specials)
-    if rules.prefix is not None:
-        token = by_row(forced)
-        ranks = _put(ranks, token, tf.gather(scores, token, batch_dims=1) + base(~free))
+    scores = _without_repetitions(scores, written, by_row(free), time=time, rules=rules)
+    never = tf.fill(tf.shape(by_row(so_far)), IMPOSSIBLE)
+    first = never
+    if forced is not None:
+        first = tf.gather(scores, by_row(forced), batch_dims=1) + base(~free)
+    end = scores[:, EOS, tf.newaxis]
+    ends, others = end + base(may_end), base(goes_on)
+    symbols = []
+    if rules.required is not None:
+        after = FIRST_SYMBOL + rules.required.shape[1]
+        allowed = tf.where((missing > 0) & free[:, :, tf.newaxis], so_far[:, :, tf.newaxis], IMPOSSIBLE)
+        ranks = scores[:, FIRST_SYMBOL:after]  # [rows, symbols]
+        symbols = [ranks + tf.reshape(allowed, tf.shape(ranks))]
+
+    def continuations(ends: tf.Tensor) -> Continuations:
+        special = tf.concat([first, never, never, ends, *symbols], axis=1)  # PAD, UNK, BOS, EOS and the symbols
+        return Continuations(special, others, scores, forced)
+
+    if rules.options.no_repeat_ngram and rules.options.min_length_ratio:
+        best = tf.reduce_max(continuations(ends).table(), axis=1, keepdims=True)
+        ends = tf.where(by_row(free) & (best == IMPOSSIBLE), end + by_row(so_far), ends)
+    return continuations(ends)
+
+
+def _without_repetitions(
+    scores: tf.Tensor, written: tf.Tensor, free: tf.Tensor, *, time: tf.Tensor, rules: Rules
+) -> tf.Tensor:
+    """`scores` less the penalty for each repetition, -inf where a forbidden n-gram would end; `free` bool [rows, 1]."""
     written = tf.reshape(written, [-1, rules.max_time])  # [rows, max_time]
     if rules.options.repetition_penalty:
         penalty = tf.fill(tf.shape(written), rules.options.repetition_penalty)
-        ranks = tf.tensor_scatter_nd_sub(ranks, _elements(written), penalty)
+        scores = tf.tensor_scatter_nd_sub(scores, _elements(written), penalty)
     if rules.options.no_repeat_ngram:
         banned = _ngram_ends(written, time, rules.options.no_repeat_ngram)  # [rows, positions]
-        banned = tf.where(by_row(free), banned, PAD)
-        if num_symbols:
-            banned = tf.where((banned >= FIRST_SYMBOL) & (banned < FIRST_SYMBOL + num_symbols), PAD, banned)
-        ranks = _put(ranks, banned, tf.fill(tf.shape(banned), IMPOSSIBLE))
-        if rules.options.min_length_ratio:
-            stuck = by_row(free) & (tf.reduce_max(ranks, axis=1, keepdims=True) == IMPOSSIBLE)
-            ranks = _put(ranks, [EOS], tf.where(stuck, end + by_row(so_far), ranks[:, EOS, tf.newaxis]))
-    return ranks
+        num_symbols = 0 if rules.required is None else rules.required.shape[1]
+        symbol = (banned >= FIRST_SYMBOL) & (banned < FIRST_SYMBOL + num_symbols)
+        banned = tf.where(free & ~symbol, banned, PAD)
+        scores = tf.tensor_scatter_nd_update(scores, _elements(banned), tf.fill(tf.shape(banned), IMPOSSIBLE))
+    return scores
 
 
 def write_off(missing: Any, tokens: tf.Tensor) -> Any:
@@ -169,11 +202,6 @@ def _elements(tokens: tf.Tensor) -> tf.Tensor:
     """Indices int32 [rows, n, 2] of the elements `tokens` int32 [rows, n] of a table [rows, vocab]."""
     rows = tf.broadcast_to(tf.range(tf.shape(tokens)[0])[:, tf.newaxis], tf.shape(tokens))
     return tf.stack([rows, tokens], axis=-1)
-
-
-def _put(table: tf.Tensor, tokens: tf.Tensor | list[int], values: tf.Tensor) -> tf.Tensor:
-    """`table` [rows, vocab] with `values` [rows, n] at `tokens` [rows, n], or the same [n] in all rows."""
-    return tf.tensor_scatter_nd_update(table, _elements(tf.broadcast_to(tokens, tf.shape(values))), values)
 
 
 def length_penalty(lengths: tf.Tensor, options: SearchConfig) -> tf.Tensor:

@@ -20,7 +20,7 @@ class Shortlist(NamedTuple):
     """
 
     ids: tf.Tensor  # int32 [columns], ascending: PAD, UNK, BOS, EOS and the symbols keep their numbers
-    bias: tf.Tensor  # float32 [batch, columns], 0 or -inf
+    bias: tf.Tensor  # float32 [batch, columns], 0 or -inf: takes each row's choice down to its own pieces
 
     def columns(self, ids: tf.Tensor) -> tf.Tensor:
         """Where `ids` int32 [...], all of them in the list, stand in it."""
@@ -56,14 +56,3 @@ def _marked(ids: tf.Tensor, vocabulary: int) -> tf.Tensor:
     row = tf.repeat(tf.range(rows)[:, tf.newaxis], listed, axis=1)
     none = tf.fill([rows, vocabulary], False)
     return tf.tensor_scatter_nd_update(none, tf.stack([row, ids], axis=-1), tf.fill([rows, listed], True))
-
-
-def forbid_unlisted(logits: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-    """Takes each row's choice down to its own pieces.
-
-    Args: logits float32 [models, rows, columns], rows = batch x beam; bias float32 [batch, columns], see Shortlist.
-    """
-    shape = tf.shape(logits)
-    batch = tf.shape(bias)[0]
-    by_row = tf.reshape(logits, [shape[0], batch, shape[1] // tf.maximum(batch, 1), shape[2]])
-    return tf.reshape(by_row + bias[:, tf.newaxis], shape)

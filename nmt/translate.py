@@ -21,7 +21,7 @@ from nmt.losses import log_normalizers, token_log_probabilities
 from nmt.model import Seq2Seq
 from nmt.protect import Protection
 from nmt.search import Hypotheses, TokenScores, beam_search, count_symbols, length_limits, sample
-from nmt.shortlist import forbid_unlisted, make_shortlist
+from nmt.shortlist import make_shortlist
 from nmt.splitter import Splitter
 from nmt.tokenizer import EOS, FIRST_SYMBOL, PAD, Tokenizers
 
@@ -86,23 +86,24 @@ def _search(
             source, lexicon, size=options.shortlist, vocabulary=vocabulary, num_symbols=num_symbols, prefix=prefix
         )
         prefix = None if prefix is None else shortlist.columns(prefix)
-    bias = shortlist.bias if shortlist else ()  # [batch, columns]
     outputs = [model.decoder.output_layer(shortlist and shortlist.ids) for model in models]
+    # What a row may choose from is read with it, as rows leave the search.
+    biases = tuple(output.bias + shortlist.bias for output in outputs) if shortlist else ()  # [batch, columns]
 
     def step(tokens, states, read):
-        memories, bias = read
+        memories, biases = read
+        layers = outputs
         if shortlist:
             tokens = tf.gather(shortlist.ids, tokens)
+            layers = [output._replace(bias=bias) for output, bias in zip(outputs, biases, strict=True)]
         logits, states, weights = zip(
             *(
-                model.decoder(tokens[:, tf.newaxis], state, memory, output)
-                for model, state, memory, output in zip(models, states, memories, outputs, strict=True)
+                model.decoder(tokens[:, tf.newaxis], state, memory, layer)
+                for model, state, memory, layer in zip(models, states, memories, layers, strict=True)
             ),
             strict=True,
         )
         logits = tf.stack(logits)[:, :, 0]  # [models, rows, vocab], or columns of the shortlist
-        if shortlist:
-            logits = forbid_unlisted(logits, bias)
         normalizers = log_normalizers(logits, tf.nn.softmax(logits))  # [models, rows, 1]
         if len(models) == 1:
             return TokenScores(logits[0], normalizers[0]), states, weights[0][:, 0]
@@ -120,9 +121,9 @@ def _search(
         "with_weights": with_weights,
     }
     if options.sampling:
-        found = sample(step, states, (memories, bias), noise=noise, **shared)
+        found = sample(step, states, (memories, biases), noise=noise, **shared)
     else:
-        found = beam_search(step, states, (memories, bias), **shared)
+        found = beam_search(step, states, (memories, biases), **shared)
     return found._replace(tokens=tf.gather(shortlist.ids, found.tokens)) if shortlist else found
 
 

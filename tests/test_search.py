@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from nmt.config import SearchConfig
 from nmt.saved_model import SavedModel
-from nmt.search import TokenScores, _top_k, beam_search, length_limits, sample
+from nmt.search import TokenScores, beam_search, best_continuations, length_limits, sample
+from nmt.search_rules import IMPOSSIBLE, Continuations
 from nmt.tokenizer import BOS, EOS, FIRST_SYMBOL, PAD, UNK
 
 VOCAB, SOURCE_TIME, HASHES = 8, 4, 997
@@ -356,11 +357,37 @@ def test_length_limits_follow_the_ratios_and_leave_room_for_the_prefix():
     np.testing.assert_array_equal(length_limits(tf.constant([1, 5]), options, prefix=prefix)[1], [6, 10])
 
 
-@pytest.mark.parametrize(("count", "k"), [(7, 3), (64, 5), (1000, 10), (4096, 70)])
-def test_top_k_by_blocks_is_top_k_ties_included(count, k):
-    values = tf.constant(np.random.default_rng(0).integers(0, 200, size=(3, count)).astype(np.float32))
-    for ours, theirs in zip(_top_k(values, k), tf.math.top_k(values, k), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+@pytest.mark.parametrize("special", [4, 64, 100])
+@pytest.mark.parametrize(("vocab", "size", "k"), [(100, 1, 2), (128, 3, 6), (1000, 5, 10), (4096, 2, 70)])
+def test_the_best_continuations_are_those_of_the_whole_table_ties_included(vocab, size, k, special):
+    random = np.random.default_rng(0)
+
+    def numbers(*shape):
+        return tf.constant(random.integers(0, 200, size=shape).astype(np.float32))
+
+    rows = 3 * size
+    base = numbers(rows, 1)
+    for possible in (base, tf.where(tf.range(rows)[:, tf.newaxis] % size == 0, base, IMPOSSIBLE)):
+        continuations = Continuations(numbers(rows, special), possible, numbers(rows, vocab), None)
+        ranks, slots, places = best_continuations(continuations, k, size=size)
+        expected = tf.math.top_k(tf.reshape(continuations.table(), [3, size * vocab]), k)
+        np.testing.assert_array_equal(ranks, expected.values)
+        np.testing.assert_array_equal(slots * vocab + places, expected.indices)
+
+
+@pytest.mark.parametrize("block", [1, 3, 5])
+@pytest.mark.parametrize("prefixes", [None, [[4], [], [6, 4]]], ids=["free", "prefix"])
+@pytest.mark.parametrize("required", [None, [[2, 0], [0, 0], [1, 2]]], ids=["any", "required"])
+def test_how_the_vocabulary_is_cut_into_blocks_makes_no_difference(toy, monkeypatch, required, prefixes, block):
+    extra = {"required": tf.constant(required)} if required else {}
+    for rules in ({}, {"no_repeat_ngram": 1, "min_length_ratio": 1.0, "repetition_penalty": 0.3}):
+        options = SearchConfig(beam_size=3, n_best=3, **rules)
+        whole = find(toy, options, prefixes=prefixes, **extra)
+        with monkeypatch.context() as patch:
+            patch.setattr("nmt.search.BLOCK", block)
+            cut = find(toy, options, prefixes=prefixes, **extra)
+        assert token_lists(cut) == token_lists(whole)
+        np.testing.assert_array_equal(cut.scores, whole.scores)
 
 
 @pytest.mark.parametrize("sampling", [False, True])
