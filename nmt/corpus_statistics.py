@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 _BLOCK_LINES = 200
 _LARGEST_SHIFT = 5
 # Kana and Chinese characters change places within one Japanese text.
-_ONE_SCRIPT = {"HIRAGANA": "CJK", "KATAKANA": "CJK"}
+_ONE_SCRIPT = dict.fromkeys(("HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "IDEOGRAPHIC"), "CJK")
 
 _MOJIBAKE = re.compile("[\u00c2\u00c3][\u0080-\u00bf]|\u00e2\u20ac")
 _MARKUP = re.compile(r"&(?:\w{2,8}|#\d{1,6});|</?[a-zA-Z][^<>]*>")
@@ -115,13 +115,14 @@ def script(line: str) -> str | None:
     """The script most different letters of a line are of, such as "LATIN"; None without letters."""
     if line.isascii():
         return "LATIN" if any(map(str.isalpha, line)) else None
-    scripts = Counter(_letter_script(letter) for letter in set(line) if letter.isalpha())
+    scripts = Counter(_letter_script(letter) for letter in dict.fromkeys(line) if letter.isalpha())
     return scripts.most_common(1)[0][0] if scripts else None
 
 
 @lru_cache(maxsize=100_000)
 def _letter_script(letter: str) -> str:
-    name = unicodedata.name(letter, "UNKNOWN").split()[0]
+    plain = unicodedata.normalize("NFKC", letter)[0]  # of "º" and wide letters: their own names begin otherwise
+    name = unicodedata.name(plain, "UNKNOWN").split()[0]
     return _ONE_SCRIPT.get(name, name)
 
 
