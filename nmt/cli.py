@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 DESCRIPTION = "Neural machine translation with LSTMs: train from one YAML file, translate, serve."
@@ -272,9 +273,7 @@ def _add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help='one of data.test, or "validation"; may be repeated (default: all of data.test)',
     )
-    parser.add_argument(
-        "--against", metavar="RUN_OR_FILE", help="another run, or its output, to test the difference to"
-    )
+    parser.add_argument("--against", metavar="RUN_OR_FILE", help="another run, or its output, to compare with")
     parser.add_argument("--json", metavar="FILE", help="write the report there, too")
     _add_set(parser, "a setting of search, such as search.beam_size=8")
 
@@ -285,6 +284,8 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     run = Run.open(options.run)
     search = override_run(run.config, options.overrides).search
+    if options.json:
+        open(options.json, "a").close()  # where nothing can be written, that is known before all is translated
     _import_tensorflow()
     from nmt.evaluate import evaluate
 
@@ -298,8 +299,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     )
     print(report)
     if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            file.write(report.as_json())
+        Path(options.json).write_text(report.as_json(), encoding="utf-8")
     return 0
 
 

@@ -149,6 +149,7 @@ def test_the_help_names_every_command_and_is_shown_where_none_is_given(capsys):
         ("translate --server http://localhost:1 --weights last", "--weights needs a run: a server translates as"),
         ("score {folder}/run {folder}/valid.en {folder}/train.xx", "6 lines but {folder}/train.xx has 150"),
         ("evaluate {folder}/run --test nope", "no test set 'nope'"),
+        ("evaluate {folder}/run --test validation --json {folder}/nope/x", "{folder}/nope/x: No such file"),
         ("info {folder}/nope", "{folder}/nope: no such directory"),
         ("export {folder}/nope {folder}/out", "{folder}/nope: no such directory"),
         ("export {folder}/run {folder}/input", "{folder}/input"),
