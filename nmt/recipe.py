@@ -27,8 +27,8 @@ TABLE: dict[str, tuple[tuple[Any, ...], str]] = {
     "data.batch_tokens": ((1024, 1024, 2048, 4096, 4096), "the fewer, the smaller: more steps an epoch"),
     "tokenizer.vocabulary_size": ((2000, 6000, 10_000, 20_000, 32_000), "each piece has to be seen often"),
     "tokenizer.sampling_alpha": ((0.1, 0.1, 0.1, 0.0, 0.0), "BPE dropout shows them in other pieces each epoch"),
-    "model.embedding_size": ((256, 256, 384, 512, 512), "the more there is to learn from, the larger the model"),
-    "model.units": ((512, 512, 768, 1024, 1024), "the more there is to learn from, the larger the model"),
+    "model.embedding_size": ((384, 384, 384, 512, 512), "the more there is to learn from, the larger the model"),
+    "model.units": ((384, 384, 768, 1024, 1024), "the more there is to learn from, the larger the model"),
     "model.encoder.layers": ((0, 0, 0, 0, 2), "on top of the bidirectional ones; the more words, the deeper"),
     "model.decoder.layers": ((2, 2, 2, 2, 4), "the upper one knows what was read; the more words, the deeper"),
     "model.lexical": ((True, True, True, False, False), "a path past the LSTMs from a word to its translation"),
@@ -201,7 +201,7 @@ def halved(choices: Sequence[Choice]) -> list[Choice] | None:
     """The choices with a model of half the width, which takes larger steps; None where it is as small as can be."""
     of = {choice.setting: choice for choice in choices}
     units, embedding, rate = (of[key] for key in ("model.units", "model.embedding_size", _RATE))
-    if units.value <= _SMALLEST_UNITS:
+    if units.value < 2 * _SMALLEST_UNITS:
         return None
     reason = "there is no time for a larger one"
     changed = [Choice(each.setting, each.value // 2, reason) for each in (units, embedding)]

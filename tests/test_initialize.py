@@ -232,7 +232,7 @@ def test_where_there_is_no_time_for_the_model_a_smaller_one_is_measured():
     """The speed of a machine on which steps take as long as the model has weights."""
 
     def slow(config):
-        return 2e7 / config.model.units**2
+        return 1e7 / config.model.units**2
 
     initialize(REQUEST._replace(output="free"))
     initialize(REQUEST._replace(minutes=10, output="limited"), steps_per_minute=slow)
@@ -242,4 +242,4 @@ def test_where_there_is_no_time_for_the_model_a_smaller_one_is_measured():
     assert free.training.max_steps / 3 <= limited.training.max_steps <= 10 * slow(limited)
     assert limited.model.dropout.output < free.model.dropout.output
     initialize(REQUEST._replace(minutes=1e-3, output="least"), steps_per_minute=slow)
-    assert load_config("least/config.yaml").model.units == 128
+    assert 128 <= load_config("least/config.yaml").model.units < 256
