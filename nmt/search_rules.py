@@ -148,9 +148,10 @@ def rank_continuations(
     ends, others = end + base(may_end), base(goes_on)
     symbols = []
     if rules.required is not None:
-        after = FIRST_SYMBOL + rules.required.shape[1]
+        num_symbols = rules.required.shape[1]
         allowed = tf.where((missing > 0) & free[:, :, tf.newaxis], so_far[:, :, tf.newaxis], IMPOSSIBLE)
-        ranks = scores[:, FIRST_SYMBOL:after]  # [rows, symbols]
+        ranks = scores[:, FIRST_SYMBOL : FIRST_SYMBOL + num_symbols]  # [rows, symbols]
+        ranks.set_shape([None, num_symbols])  # of a shortlist's scores TensorFlow does not know it
         symbols = [ranks + tf.reshape(allowed, tf.shape(ranks))]
 
     def continuations(ends: tf.Tensor) -> Continuations:

@@ -105,3 +105,16 @@ def test_symbols_keep_their_numbers_and_are_always_there():
 def test_an_empty_batch_has_no_translations():
     found = translate_ids(MODELS["one"], tf.zeros([0, 1], tf.int32), SHORT, lexicon=tf.constant(FEW))
     assert found.tokens.shape[:2] == (0, 3)
+
+
+def test_a_graph_that_knows_no_shapes_writes_what_python_does_symbols_included():
+    lexicon = tf.constant(FEW)
+    signature = [tf.TensorSpec([None, None], tf.int32)]
+
+    def translate(source):
+        return translate_ids(MODELS["one"], source, SHORT, num_symbols=2, lexicon=lexicon)
+
+    found = tf.function(translate, input_signature=signature, autograph=False)(SOURCE)
+    expected = translate(tf.constant(SOURCE))
+    np.testing.assert_array_equal(found.tokens, expected.tokens)
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-5)
