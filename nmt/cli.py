@@ -39,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = command.run(options)
         sys.stdout.flush()
         return code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # TensorFlow's poller may complain while it is torn down, GRPC_VERBOSITY or not
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         return 130
     except BrokenPipeError:  # the reader of our output, such as `head`, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
