@@ -147,7 +147,7 @@ def advance_beam(step: Step, progress: Progress, memory: Any, rules: Rules) -> t
     """An Advance of beam_search: every alive hypothesis by one token."""
     time, beam_size, n_best = progress.time, rules.options.beam_size, rules.options.n_best
     scores, state, weights = step(progress.tokens, progress.state, memory)
-    candidates, parents = _best_continuations(progress.alive, scores, weights, time=time, rules=rules)
+    candidates, parents = _extended(progress.alive, scores, weights, time=time, rules=rules)
     tokens = candidates.tokens[:, :, time]  # [batch, 2 x beam]
 
     ends = (tokens == EOS) & (candidates.rank > IMPOSSIBLE) & (tf.range(2 * beam_size) < beam_size)
@@ -178,7 +178,7 @@ def advance_beam(step: Step, progress: Progress, memory: Any, rules: Rules) -> t
     return advanced, weights
 
 
-def _best_continuations(
+def _extended(
     alive: Beam, scores: TokenScores, weights: tf.Tensor, *, time: tf.Tensor, rules: Rules
 ) -> tuple[Beam, tf.Tensor]:
     """The 2 x beam_size best hypotheses of one more token, and the slots they continue, int32 [batch, 2 x beam]."""
@@ -270,17 +270,17 @@ def best_continuations(continuations: Continuations, k: int, *, size: int) -> tu
     first = tf.reshape(first, [rows * firsts, BLOCK])
     maxima = tf.reshape(tf.reduce_max(blocks, axis=1), [rows, count])[:, firsts:] + base
     maxima = tf.concat([tf.reshape(tf.reduce_max(first, axis=1), [rows, firsts]), maxima], axis=1)
-    of_row = size * count
-    _, best = tf.math.top_k(tf.reshape(maxima, [rows // size, of_row]), tf.minimum(k, of_row))
+    batch, of_row = rows // size, size * count
+    _, best = tf.math.top_k(tf.reshape(maxima, [batch, of_row]), tf.minimum(k, of_row))
     best = tf.sort(best, axis=1)  # so that of equal ranks the first wins
-    index = best + (tf.range(rows // size) * of_row)[:, tf.newaxis]  # among all blocks
+    index = best + (tf.range(batch) * of_row)[:, tf.newaxis]  # among all blocks
     hypothesis, block = index // count, index % count
     ranks = tf.where(
         (block < firsts)[..., tf.newaxis],
         tf.gather(first, hypothesis * firsts + tf.minimum(block, firsts - 1)),
         tf.gather(blocks, index) + tf.gather(base, hypothesis),
     )  # [batch, blocks, BLOCK]
-    rank, position = tf.math.top_k(tf.reshape(ranks, [rows // size, tf.shape(best)[1] * BLOCK]), k)
+    rank, position = tf.math.top_k(tf.reshape(ranks, [batch, tf.shape(best)[1] * BLOCK]), k)
     chosen = tf.gather(best, position // BLOCK, batch_dims=1)
     place = chosen % count * BLOCK + position % BLOCK
     return rank, chosen // count, tf.minimum(place, vocab - 1)

@@ -29,6 +29,10 @@ class Rules(NamedTuple):
     required: tf.Tensor | None  # int32 [batch, symbols], how often the ids from FIRST_SYMBOL on must be written
     source_mask: tf.Tensor  # bool [batch, 1, source_time], True = real
 
+    @property
+    def num_symbols(self) -> int:
+        return 0 if self.required is None else self.required.shape[1]
+
 
 def length_limits(
     source_lengths: tf.Tensor,
@@ -140,18 +144,16 @@ def rank_continuations(
         return by_row(tf.where(allowed, so_far, IMPOSSIBLE))  # [rows, 1]
 
     scores = _without_repetitions(scores, written, by_row(free), time=time, rules=rules)
-    never = tf.fill(tf.shape(by_row(so_far)), IMPOSSIBLE)
-    first = never
+    end = scores[:, EOS, tf.newaxis]  # [rows, 1]
+    first = never = tf.fill(tf.shape(end), IMPOSSIBLE)
     if forced is not None:
         first = tf.gather(scores, by_row(forced), batch_dims=1) + base(~free)
-    end = scores[:, EOS, tf.newaxis]
     ends, others = end + base(may_end), base(goes_on)
     symbols = []
     if rules.required is not None:
-        num_symbols = rules.required.shape[1]
         allowed = tf.where((missing > 0) & free[:, :, tf.newaxis], so_far[:, :, tf.newaxis], IMPOSSIBLE)
-        ranks = scores[:, FIRST_SYMBOL : FIRST_SYMBOL + num_symbols]  # [rows, symbols]
-        ranks.set_shape([None, num_symbols])  # of a shortlist's scores TensorFlow does not know it
+        ranks = scores[:, FIRST_SYMBOL : FIRST_SYMBOL + rules.num_symbols]  # [rows, symbols]
+        ranks.set_shape([None, rules.num_symbols])  # of a shortlist's scores TensorFlow does not know it
         symbols = [ranks + tf.reshape(allowed, tf.shape(ranks))]
 
     def continuations(ends: tf.Tensor) -> Continuations:
@@ -174,8 +176,7 @@ def _without_repetitions(
         scores = tf.tensor_scatter_nd_sub(scores, _elements(written), penalty)
     if rules.options.no_repeat_ngram:
         banned = _ngram_ends(written, time, rules.options.no_repeat_ngram)  # [rows, positions]
-        num_symbols = 0 if rules.required is None else rules.required.shape[1]
-        symbol = (banned >= FIRST_SYMBOL) & (banned < FIRST_SYMBOL + num_symbols)
+        symbol = (banned >= FIRST_SYMBOL) & (banned < FIRST_SYMBOL + rules.num_symbols)
         banned = tf.where(free & ~symbol, banned, PAD)
         scores = tf.tensor_scatter_nd_update(scores, _elements(banned), tf.fill(tf.shape(banned), IMPOSSIBLE))
     return scores

@@ -242,4 +242,4 @@ def test_where_there_is_no_time_for_the_model_a_smaller_one_is_measured():
     assert free.training.max_steps / 3 <= limited.training.max_steps <= 10 * slow(limited)
     assert limited.model.dropout.output < free.model.dropout.output
     initialize(REQUEST._replace(minutes=1e-3, output="least"), steps_per_minute=slow)
-    assert 128 <= load_config("least/config.yaml").model.units < 256
+    assert load_config("least/config.yaml").model.units == 192
