@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from nmt.lstm_kernel import product
+from nmt.shapes import group_rows, sizes, ungroup_rows
 
 MASKED = -1e9  # a score that softmax turns into an exact 0
 
@@ -47,14 +48,15 @@ class Attention(keras.layers.Layer):
         score: a name in SCORES.
         heads: independent heads (Vaswani et al. 2017, 3.2.2), a divisor of units. With more than one, values are
             projected to `units` and each head reads its share.
+        turned: keep the queries' kernel as its transpose: see lstm_kernel.product.
 
     `memorize(values, mask)` prepares a source once; then call with queries [rows, time, units] and that Memory, which
-    has one row for each of them, or one for each so many neighbours (a beam).
+    has a row for each `beam` neighbours of them.
     Returns context float32 [rows, time, size] and weights float32 [rows, time, source_time], the heads' mean, which sum
     to 1 over real positions and are 0 on padding.
     """
 
-    def __init__(self, units, *, score="scaled", heads=1, **options):
+    def __init__(self, units, *, score="scaled", heads=1, turned=False, **options):
         super().__init__(autocast=False, **options)
         if score not in SCORES:
             raise ValueError(f"Unknown attention score {score!r}; expected one of {', '.join(SCORES)}.")
@@ -63,6 +65,7 @@ class Attention(keras.layers.Layer):
         self.units = units
         self.score = score
         self.heads = heads
+        self.turned = turned
         self.depth = units // heads
 
     def build(self, values_size):
@@ -73,7 +76,7 @@ class Attention(keras.layers.Layer):
             )
         kind = SCORES[self.score]
         if kind.projects_queries:
-            self.query_kernel = self._weight("query_kernel", (self.units, self.units))
+            self.query_kernel = self._weight("query_kernel", (self.units, self.units))  # or its transpose
         if kind.projects_keys:
             self.key_kernel = self._weight("key_kernel", (values_size, self.units))
         if self.heads > 1:
@@ -97,36 +100,48 @@ class Attention(keras.layers.Layer):
         keys = keys if self.score == "additive" else tf.cast(keys, self.compute_dtype)
         return Memory(self._by_head(values), self._by_head(keys), mask)
 
-    def call(self, queries, memory):
+    def call(self, queries, memory, beam=1):
         memory = Memory(*memory)
-        rows, time = tf.shape(queries)[0], tf.shape(queries)[1]
-        batch, source_time = tf.unstack(tf.shape(memory.mask))
         # The rows of a beam ask as further times would: so their memory is read once.
-        asked = tf.reshape(queries, [batch, rows // tf.maximum(batch, 1) * time, self.units])
+        asked = group_rows(queries, beam)
         scores = self._scores(asked, memory)  # [batch, heads, asked, source_time]
         masked = tf.where(memory.mask[:, tf.newaxis, tf.newaxis, :], scores, MASKED)
         weights = tf.nn.softmax(masked, axis=-1)
         context = self._product(weights, memory.values)  # [batch, heads, asked, depth]
-        context = tf.transpose(context, [0, 2, 1, 3])  # [batch, asked, heads, depth]
         weights = tf.reduce_mean(weights, axis=1)  # [batch, asked, source_time]
-        return tf.reshape(context, [rows, time, self.context_size]), tf.reshape(weights, [rows, time, source_time])
+        return ungroup_rows(self._of_all_heads(context), beam), ungroup_rows(weights, beam)
+
+    @property
+    def turned_weights(self):
+        """As LSTM's."""
+        return [self.query_kernel] if self.turned and SCORES[self.score].projects_queries else []
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "units": self.units, "score": self.score, "heads": self.heads}
+        names = ("units", "score", "heads", "turned")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
     def _product(self, left, right, **options):
         return product(left, right, tf.as_dtype(self.compute_dtype), **options)
 
     def _by_head(self, values):
         """[batch, time, size] -> [batch, heads, time, size / heads]."""
-        batch, time, size = tf.shape(values)[0], tf.shape(values)[1], values.shape[-1]
+        if self.heads == 1:
+            return values[:, tf.newaxis]
+        batch, time, size = sizes(values)
         split = tf.reshape(values, [batch, time, self.heads, size // self.heads])
         return tf.transpose(split, [0, 2, 1, 3])
+
+    def _of_all_heads(self, values):
+        """[batch, heads, time, size / heads] -> [batch, time, size]."""
+        if self.heads == 1:
+            return tf.squeeze(values, axis=1)
+        batch, _, time, _ = sizes(values)
+        return tf.reshape(tf.transpose(values, [0, 2, 1, 3]), [batch, time, self.units])
 
     def _scores(self, queries, memory: Memory):
         """How well each of queries [batch, asked, units] matches each key: [batch, heads, asked, source_time]."""
         if SCORES[self.score].projects_queries:
-            queries = self._product(queries, self.query_kernel)
+            queries = self._product(queries, self.query_kernel.value, turned=self.turned)
         if self.score == "additive":
             queries += tf.cast(self.bias.value, queries.dtype)
             summed = self._by_head(queries)[..., tf.newaxis, :] + memory.keys[:, :, tf.newaxis]

@@ -15,8 +15,10 @@ import tensorflow as tf
 from nmt.attention import Attention, Memory
 from nmt.config import ModelConfig
 from nmt.embedding import Embedding
+from nmt.linear import Linear
 from nmt.lstm import LSTM, StackedLSTM
 from nmt.lstm_kernel import LSTMState, product
+from nmt.shapes import group_rows, ungroup_rows
 
 
 class DecoderState(NamedTuple):
@@ -46,10 +48,10 @@ class Decoder(keras.layers.Layer):
         vocabulary: number of target tokens.
         embedding: of the target; with tied embeddings its matrix is the output's too (Press & Wolf 2017).
         by_column: the output layer's matrix, the embedding's where they are tied, is [size, vocab].
-        turned: as for LSTM; the output layer's products are made the same way.
+        turned: as for LSTM; all products of a step are made the same way.
 
     `start(outputs, mask, final_state)` turns what the encoder returns into a Memory and the first DecoderState; then
-    call with tokens int32 [rows, time], that state and that memory.
+    call with tokens int32 [rows, time], that state and that memory, each row of which `beam` rows of tokens read.
     Returns logits float32 [rows, time, vocab], the next DecoderState, and attention weights [rows, time, source_time].
     """
 
@@ -74,22 +76,23 @@ class Decoder(keras.layers.Layer):
             "layer_normalization": config.layer_normalization,
             "recurrent_dropout": config.dropout.recurrent,
             "turned": turned,
+            "joined": turned and not config.layer_normalization,
             "dtype": policy,
         }
         self.first = LSTM(config.units, name="first", **recurrent)
         self.upper = StackedLSTM(
             config.units, layers=config.decoder.layers - 1, dropout=config.dropout.layers, name="upper", **recurrent
         )
+        score, heads = config.attention.score, config.attention.heads
         self.attention = Attention(
-            config.units, score=config.attention.score, heads=config.attention.heads, dtype=policy, name="attention"
+            config.units, score=score, heads=heads, turned=turned, dtype=policy, name="attention"
         )
-        self.bridge = keras.layers.Dense(2 * config.units * config.decoder.layers, dtype=policy, name="bridge")
-        self.readout = keras.layers.Dense(
-            config.embedding_size if self.tied else config.units, activation="tanh", dtype=policy, name="readout"
-        )
+        linear = {"turned": turned, "dtype": policy}
+        self.bridge = Linear(2 * config.units * config.decoder.layers, name="bridge", **linear)
+        self.readout = Linear(config.embedding_size if self.tied else config.units, name="readout", **linear)
         self.lexical = None
         if config.lexical:
-            self.lexical = keras.layers.Dense(self.readout.units, use_bias=False, dtype=policy, name="lexical")
+            self.lexical = Linear(self.readout.units, use_bias=False, name="lexical", **linear)
         self.embedding_dropout = keras.layers.Dropout(config.dropout.embedding, dtype="float32")
         self.layer_dropout = keras.layers.Dropout(config.dropout.layers, dtype="float32")
         self.output_dropout = keras.layers.Dropout(config.dropout.output, dtype="float32")
@@ -115,21 +118,19 @@ class Decoder(keras.layers.Layer):
 
     def start(self, outputs, mask, final_state: LSTMState) -> tuple[Memory, DecoderState]:
         """The memory of a source, and the state before the first token, made from the encoder's last state."""
-        bridged = tf.cast(self.bridge(tf.concat(final_state, axis=-1)), tf.float32)
+        bridged = self.bridge(tf.concat(final_state, axis=-1))
         parts = tf.split(bridged, 2 * len(self._layers_of_state()), axis=-1)
         layers = tuple(LSTMState(tf.tanh(hidden), cell) for hidden, cell in zip(parts[::2], parts[1::2], strict=True))
         feed_size = self.readout.units if self.input_feeding else 0
         return self.attention.memorize(outputs, mask), DecoderState(layers, tf.zeros([tf.shape(mask)[0], feed_size]))
 
-    def call(self, tokens, state, memory, output=None, training=False):
+    def call(self, tokens, state, memory, output=None, beam=1, training=False):
         """`output`: what `output_layer` returns; a caller that goes step by step makes it once."""
-        readouts, state, weights = self.read(tokens, state, memory, training)
+        readouts, state, weights = self.read(tokens, state, memory, beam=beam, training=training)
         kernel, bias = output or self.output_layer()
-        logits = product(readouts, kernel, tf.as_dtype(self.compute_dtype), turned=self.turned)
-        rows, time, vocab = tf.unstack(tf.shape(logits))
-        batch = tf.shape(bias)[0]
-        by_bias = tf.reshape(logits, [batch, rows // tf.maximum(batch, 1) * time, vocab])
-        return tf.reshape(by_bias + bias[:, tf.newaxis], [rows, time, vocab]), state, weights
+        grouped = group_rows(readouts, beam)  # [batch, beam * time, size]
+        logits = product(grouped, kernel, tf.as_dtype(self.compute_dtype), turned=self.turned) + bias[:, tf.newaxis]
+        return ungroup_rows(logits, beam), state, weights
 
     def output_layer(self, ids=None) -> OutputLayer:
         """The output layer, its kernel laid out as a product wants it (see OutputLayer).
@@ -145,11 +146,11 @@ class Decoder(keras.layers.Layer):
         bias = tf.cast(bias, tf.float32)[tf.newaxis]
         return OutputLayer(kernel if as_wanted else tf.transpose(kernel), bias)
 
-    def read(self, tokens, state, memory, training=False):
+    def read(self, tokens, state, memory, *, beam=1, training=False):
         """As `call`, with what the output layer reads, the attentional vectors [rows, time, size], for the logits."""
         embedded = self.embedding_dropout(self.embedding(tokens), training=training)  # [rows, time, embedding_size]
         steps = self._fed_steps if self.input_feeding and tokens.shape[1] != 1 else self._steps
-        readouts, state, weights = steps(embedded, DecoderState(*state), Memory(*memory), training)
+        readouts, state, weights = steps(embedded, DecoderState(*state), Memory(*memory), beam, training)
         return self.output_dropout(readouts, training=training), state, weights
 
     @property
@@ -157,34 +158,37 @@ class Decoder(keras.layers.Layer):
         """The output layer's kernel [vocab, size], or [size, vocab] where it is by_column, and bias [vocab]."""
         return (self.embedding.embeddings if self.tied else self.output_kernel), self.output_bias
 
+    @property
+    def turned_weights(self):
+        """As LSTM's."""
+        return [self.output_weights[0]] if self.by_column else []
+
     def _layers_of_state(self):
         return [self.first, *self.upper.layers]
 
-    def _steps(self, embedded, state: DecoderState, memory: Memory, training):
+    def _steps(self, embedded, state: DecoderState, memory: Memory, beam, training):
         """All given steps at once: attentional vectors [rows, time, size], state, weights [rows, time, source_time].
 
         The state's feed enters at each step, so with input feeding there may be one only.
         """
-        time = tf.shape(embedded)[1]
-        feed = tf.tile(state.feed[:, tf.newaxis], [1, time, 1])  # [rows, time, feed_size]
-        hidden, first_state = self.first(
-            tf.concat([embedded, feed], axis=-1), initial_state=state.layers[0], training=training
-        )
-        context, weights = self.attention(hidden, memory)
+        if self.input_feeding:
+            embedded = tf.concat([embedded, state.feed[:, tf.newaxis]], axis=-1)
+        hidden, first_state = self.first(embedded, initial_state=state.layers[0], training=training)
+        context, weights = self.attention(hidden, memory, beam=beam)
         hidden, upper_states = self.upper(
             self.layer_dropout(hidden, training=training),
             initial_state=state.layers[1:],
             beside=context,
             training=training,
         )
-        readouts = tf.cast(self.readout(tf.concat([hidden, context], axis=-1)), tf.float32)  # Luong et al. 2015, eq. 5
+        readouts = tf.tanh(self.readout(tf.concat([hidden, context], axis=-1)))  # Luong et al. 2015, eq. 5
         if self.lexical:
             words = context[..., -self.embedding.size :]  # what attention read of the source's embeddings
-            readouts += tf.cast(self.lexical(words), tf.float32)  # Nguyen & Chiang 2018, 4, by the one output matrix
+            readouts += self.lexical(words)  # Nguyen & Chiang 2018, 4, by the one output matrix
         feed = readouts[:, -1] if self.input_feeding else state.feed
         return readouts, DecoderState((first_state, *upper_states), feed), weights
 
-    def _fed_steps(self, embedded, state: DecoderState, memory: Memory, training):
+    def _fed_steps(self, embedded, state: DecoderState, memory: Memory, beam, training):
         """As `_steps`, one step after the other, for input feeding (Luong et al. 2015, 3.3)."""
         time = tf.shape(embedded)[1]
         rows, source_time = embedded.shape[0], memory.mask.shape[1]
@@ -198,7 +202,7 @@ class Decoder(keras.layers.Layer):
             return step < time
 
         def body(step, state, results):
-            readout, state, weights = self._steps(inputs.read(step)[:, tf.newaxis], state, memory, training)
+            readout, state, weights = self._steps(inputs.read(step)[:, tf.newaxis], state, memory, beam, training)
             return step + 1, state, (results[0].write(step, readout[:, 0]), results[1].write(step, weights[:, 0]))
 
         _, state, results = tf.while_loop(condition, body, (tf.constant(0), state, results))

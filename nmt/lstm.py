@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from nmt.lstm_kernel import LSTMState, Normalization, accumulator, lstm_sequence, normalize, product
+from nmt.lstm_kernel import LSTMState, Normalization, accumulator, lstm_sequence, lstm_step, normalize, product
 
 
 def reading_order(mask, reverse):
@@ -49,6 +49,8 @@ class LSTM(keras.layers.Layer):
             Ghahramani 2016); in training only.
         turned: keep the kernels as [4 * units, size] instead of [size, 4 * units]: to translate in bfloat16 is faster
             then (lstm_kernel.product).
+        joined: keep turned kernels as one, `kernels` [4 * units, size + units], of which a single step makes one
+            product; not with layer_normalization, for which each half of the gates is for itself.
 
     Call with inputs float [batch, time, size], optionally `initial_state` LSTMState and `mask` bool [batch, time]
     (True = real, anywhere). A padded step keeps the state and outputs zero.
@@ -56,21 +58,35 @@ class LSTM(keras.layers.Layer):
     """
 
     def __init__(
-        self, units, *, reverse=False, layer_normalization=False, recurrent_dropout=0.0, turned=False, **options
+        self,
+        units,
+        *,
+        reverse=False,
+        layer_normalization=False,
+        recurrent_dropout=0.0,
+        turned=False,
+        joined=False,
+        **options,
     ):
         super().__init__(autocast=False, **options)
+        if joined and (layer_normalization or not turned):
+            raise ValueError("Only kernels that are turned, and whose products are not normalized, can be joined.")
         self.units = units
         self.reverse = reverse
         self.layer_normalization = layer_normalization
         self.recurrent_dropout = recurrent_dropout
         self.turned = turned
+        self.joined = joined
         self.seed_generator = keras.random.SeedGenerator() if recurrent_dropout else None
         self.supports_masking = True
 
     def build(self, inputs_shape):
         size = inputs_shape[-1]
-        self.kernel = self._weight("kernel", self._shape(size), "glorot_uniform")
-        self.recurrent_kernel = self._weight("recurrent_kernel", self._shape(self.units), _orthogonal)
+        if self.joined:
+            self.kernels = self._weight("kernels", self._shape(size + self.units), "glorot_uniform")
+        else:
+            self.kernel = self._weight("kernel", self._shape(size), "glorot_uniform")
+            self.recurrent_kernel = self._weight("recurrent_kernel", self._shape(self.units), _orthogonal)
         self.bias = self._weight("bias", (4 * self.units,), _forget_bias)
         if self.layer_normalization:
             self.input_gain = self._weight("input_gain", (4 * self.units,), "ones")
@@ -88,19 +104,19 @@ class LSTM(keras.layers.Layer):
 
     def call(self, inputs, initial_state=None, mask=None, training=False):
         dtype = tf.as_dtype(self.compute_dtype)
+        if self.joined and inputs.shape[1] == 1 and mask is None:
+            return self._step(tf.squeeze(inputs, axis=1), initial_state, training)
+        kernel, recurrent_kernel = self._kernels(inputs.shape[-1])
         if mask is None and self.reverse:
             mask = tf.ones(tf.shape(inputs)[:2], tf.bool)
         if mask is not None:
             order, inverse = reading_order(mask, self.reverse)
             inputs = permute_time(inputs, order, inverse)
         inputs = tf.transpose(inputs, [1, 0, 2])  # [time, batch, size]
-        if initial_state is None:
-            state = self.zero_state(tf.shape(inputs)[1])
-        else:
-            state = LSTMState(*(tf.cast(part, self._state_dtype) for part in initial_state))
+        state = self._state(initial_state, tf.shape(inputs)[1])
         hiddens, cells = lstm_sequence(
-            self._gate_inputs(inputs, dtype),
-            self.recurrent_kernel.value,
+            self._gate_inputs(inputs, kernel, dtype),
+            recurrent_kernel,
             state,
             hidden_mask=self._hidden_mask(state.hidden, training),
             normalization=self._normalization(),
@@ -113,6 +129,30 @@ class LSTM(keras.layers.Layer):
         outputs = permute_time(outputs, inverse, order) * tf.cast(mask, outputs.dtype)[..., tf.newaxis]
         return outputs, _state_after(tf.reduce_sum(tf.cast(mask, tf.int32), axis=1), hiddens, cells, state)
 
+    def _step(self, inputs, initial_state, training):
+        """As `call`, for inputs [batch, size] of one step, all of them real."""
+        state = self._state(initial_state, tf.shape(inputs)[0])
+        mask = self._hidden_mask(state.hidden, training)
+        state = lstm_step(
+            inputs,
+            state if mask is None else state._replace(hidden=state.hidden * mask),
+            self.kernels.value,
+            self._value(self.bias),
+            dtype=tf.as_dtype(self.compute_dtype),
+        )
+        return state.hidden[:, tf.newaxis], state
+
+    def _kernels(self, size):
+        """Those of the inputs and of the hidden state."""
+        if self.joined:
+            return tf.split(self.kernels.value, [size, self.units], axis=1)
+        return self.kernel.value, self.recurrent_kernel.value
+
+    def _state(self, given, batch) -> LSTMState:
+        if given is None:
+            return self.zero_state(batch)
+        return LSTMState(*(tf.cast(part, self._state_dtype) for part in given))
+
     def zero_state(self, batch) -> LSTMState:
         zeros = tf.zeros([batch, self.units], self._state_dtype)
         return LSTMState(zeros, zeros)
@@ -120,6 +160,13 @@ class LSTM(keras.layers.Layer):
     @property
     def _state_dtype(self):
         return accumulator(tf.as_dtype(self.compute_dtype))
+
+    @property
+    def turned_weights(self):
+        """The transposes of what they are in a layer that is not `turned`."""
+        if self.joined:
+            return [self.kernels]
+        return [self.kernel, self.recurrent_kernel] if self.turned else []
 
     def compute_output_spec(self, inputs, initial_state=None, mask=None, training=False):
         dtype = self._state_dtype.name
@@ -130,16 +177,16 @@ class LSTM(keras.layers.Layer):
         return mask, None
 
     def get_config(self) -> dict[str, Any]:
-        names = ("units", "reverse", "layer_normalization", "recurrent_dropout", "turned")
+        names = ("units", "reverse", "layer_normalization", "recurrent_dropout", "turned", "joined")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
     def _value(self, variable):
         """A weight in the dtype of sums and states."""
         return tf.cast(variable.value, self._state_dtype)
 
-    def _gate_inputs(self, inputs, dtype):
+    def _gate_inputs(self, inputs, kernel, dtype):
         flat = tf.reshape(inputs, [-1, inputs.shape[-1]])
-        gates = product(flat, self.kernel.value, dtype, turned=self.turned)  # [time * batch, 4 * units]
+        gates = product(flat, kernel, dtype, turned=self.turned)  # [time * batch, 4 * units]
         if self.layer_normalization:
             normalized, _ = normalize(tf.reshape(gates, [-1, 4, self.units]))
             gates = tf.reshape(normalized, tf.shape(gates)) * self._value(self.input_gain)
@@ -233,6 +280,7 @@ class StackedLSTM(keras.layers.Layer):
         layers: how many read forwards only, on top.
         dropout: rate on the input of every layer but the first; in training only.
         layer_normalization, recurrent_dropout, turned: as for LSTM.
+        joined: as for LSTM, of the layers that read forwards only.
 
     Call with inputs [batch, time, size], `initial_state` a sequence of one LSTMState a layer, `mask` as for LSTM, and
     optionally `beside` [batch, time, any], put beside the input of every layer (the decoder's context).
@@ -249,6 +297,7 @@ class StackedLSTM(keras.layers.Layer):
         layer_normalization=False,
         recurrent_dropout=0.0,
         turned=False,
+        joined=False,
         **options,
     ):
         super().__init__(autocast=False, **options)
@@ -260,10 +309,12 @@ class StackedLSTM(keras.layers.Layer):
             "recurrent_dropout": recurrent_dropout,
             "turned": turned,
         }
-        kinds = [BidirectionalLSTM] * bidirectional_layers + [LSTM] * layers
-        self.layers = [
-            kind(units, name=f"layer_{place}", dtype=self.dtype_policy, **self.layer_options)
-            for place, kind in enumerate(kinds)
+        self.joined = joined
+        shared = {**self.layer_options, "dtype": self.dtype_policy}
+        places = [f"layer_{place}" for place in range(bidirectional_layers + layers)]
+        self.layers: list[keras.layers.Layer] = [
+            *(BidirectionalLSTM(units, name=place, **shared) for place in places[:bidirectional_layers]),
+            *(LSTM(units, name=place, joined=joined, **shared) for place in places[bidirectional_layers:]),
         ]
         self.dropout = keras.layers.Dropout(dropout, dtype=accumulator(tf.as_dtype(self.compute_dtype)).name)
         self.supports_masking = True
@@ -294,4 +345,5 @@ class StackedLSTM(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         own = {"units": self.units, "layers": self.num_layers, "bidirectional_layers": self.bidirectional_layers}
-        return {**super().get_config(), **own, "dropout": self.dropout.rate, **self.layer_options}
+        own |= {"dropout": self.dropout.rate, "joined": self.joined}
+        return {**super().get_config(), **own, **self.layer_options}

@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from nmt.shapes import reshape, sizes
+
 EPSILON = 1e-3  # of layer normalization, as in keras.layers.LayerNormalization
 
 
@@ -49,7 +51,7 @@ def product(left, right, dtype, *, turned=False, **options):
     result = tf.cast(result, accumulator(dtype))
     if len(left.shape) == len(flat.shape):
         return result
-    return tf.reshape(result, tf.concat([tf.shape(left)[:-1], tf.shape(result)[-1:]], axis=0))
+    return reshape(result, *sizes(left)[:-1], sizes(result)[-1])
 
 
 def accumulator(dtype):
@@ -91,6 +93,28 @@ def lstm_sequence(
         return (hiddens, cells), gradient
 
     return run(*[tf.convert_to_tensor(argument) for argument in arguments])
+
+
+def lstm_step(inputs, state: LSTMState, kernels, bias, *, dtype) -> LSTMState:
+    """One step by one product, as decoding makes it: for the few rows of a beam, two take a third longer.
+
+    Args: inputs float [batch, size]; kernels [4 * units, size + units], of the inputs and of the hidden state, turned
+        (see product); bias float32 [4 * units]; dtype of the product.
+    """
+    entering = tf.concat([tf.cast(inputs, dtype), tf.cast(state.hidden, dtype)], axis=1)
+    sums = tf.matmul(tf.cast(kernels, dtype), entering, transpose_b=True)  # [4 * units, batch]
+    sums = tf.cast(sums, accumulator(dtype)) + bias[:, tf.newaxis]
+    # Features stay in front: so a gate is one piece of memory (see _Sequence).
+    input_gate, forget_gate, output_gate, candidate = _activate(sums, axis=0)
+    cell = forget_gate * tf.transpose(state.cell) + input_gate * candidate
+    return LSTMState(tf.transpose(output_gate * tf.tanh(cell)), tf.transpose(cell))
+
+
+def _activate(sums, axis):
+    """Input gate, forget gate, output gate and candidate from their sums, 4 * units along `axis`."""
+    units = sums.shape[axis] // 4
+    gates, candidate = tf.split(sums, [3 * units, units], axis=axis)  # one sigmoid for all three
+    return [*tf.split(tf.sigmoid(gates), 3, axis=axis), tf.tanh(candidate)]
 
 
 def normalize(values, axis=-1):
@@ -174,9 +198,8 @@ class _Sequence:
             normalized, deviation = normalize(self._by_gate(recurrent), self.features)  # [4, units]
             recurrent = tf.reshape(normalized, tf.shape(recurrent)) * self._along(self.normalization.gate_gain)
             kept = (normalized, deviation)
-        sums, candidate = tf.split(gate_input + recurrent, [3 * self.units, self.units], axis=self.features)
-        sigmoids, candidate = tf.sigmoid(sums), tf.tanh(candidate)
-        input_gate, forget_gate, output_gate = tf.split(sigmoids, 3, axis=self.features)
+        gates = _activate(gate_input + recurrent, axis=self.features)
+        input_gate, forget_gate, output_gate, candidate = gates
         cell = forget_gate * cell + input_gate * candidate
         shown = cell
         if self.normalization:
@@ -184,7 +207,7 @@ class _Sequence:
             shown = self._gained(normalized, self.normalization)
             kept += (normalized, deviation)
         hidden = output_gate * tf.tanh(shown)
-        return (tf.concat([sigmoids, candidate], axis=self.features), hidden, cell, *kept)
+        return (tf.concat(gates, axis=self.features), hidden, cell, *kept)
 
     def _gained(self, normalized_cell, normalization: Normalization):
         """The normalized cell as the output gate sees it, before tanh."""

@@ -9,7 +9,10 @@ The shape words of this package, in every `# [...]` comment:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import keras
+import numpy as np
 import tensorflow as tf
 
 from nmt.attention import Memory
@@ -72,14 +75,19 @@ class Seq2Seq(keras.Model):
         )
         self.decoder.build(config.units)
 
-    @property
-    def turned(self) -> frozenset[str]:
-        """Paths of the weights that are the transposes of what a model has that is trained."""
-        paths = [self.decoder.output_weights[0].path] if self.decoder.by_column else []
+    def arranged(self, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """A trained model's weights by their paths, laid out as this model has them."""
+        arranged = dict(weights)
         for layer in self._flatten_layers():
-            if isinstance(layer, LSTM) and layer.turned:
-                paths += [layer.kernel.path, layer.recurrent_kernel.path]
-        return frozenset(paths)
+            if isinstance(layer, LSTM) and layer.joined:
+                prefix = layer.kernels.path.removesuffix("kernels")
+                halves = [prefix + "kernel", prefix + "recurrent_kernel"]
+                if arranged.keys() >= set(halves):
+                    arranged[layer.kernels.path] = np.concatenate([arranged.pop(path) for path in halves])
+            for weight in getattr(layer, "turned_weights", ()):
+                if weight.path in arranged:
+                    arranged[weight.path] = arranged[weight.path].T
+        return arranged
 
     def encode(self, source, training=False) -> tuple[Memory, DecoderState]:
         """What decoding starts from."""

@@ -309,12 +309,12 @@ def assign_weights(model: Seq2Seq, weights: Arrays) -> None:
     Raises:
         ValueError: if the two do not fit each other.
     """
-    missing = {variable.path for variable in model.weights} ^ weights.keys()
+    arranged = model.arranged(weights)
+    missing = {variable.path for variable in model.weights} ^ arranged.keys()
     if missing:
         raise ValueError(f"these weights are of another model: {sorted(missing)[0]} is only in one of the two")
     for variable in model.weights:
-        array = weights[variable.path]
-        variable.assign(array.T if variable.path in model.turned else array)
+        variable.assign(arranged[variable.path])
 
 
 def save_arrays(path: Path, arrays: Arrays, metadata: Mapping[str, Any]) -> None:

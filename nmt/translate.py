@@ -90,26 +90,26 @@ def _search(
     # What a row may choose from is read with it, as rows leave the search.
     biases = tuple(output.bias + shortlist.bias for output in outputs) if shortlist else ()  # [batch, columns]
 
+    beam = options.n_best if options.sampling else options.beam_size
+
     def step(tokens, states, read):
         memories, biases = read
         layers = outputs
         if shortlist:
             tokens = tf.gather(shortlist.ids, tokens)
             layers = [output._replace(bias=bias) for output, bias in zip(outputs, biases, strict=True)]
-        logits, states, weights = zip(
-            *(
-                model.decoder(tokens[:, tf.newaxis], state, memory, layer)
-                for model, state, memory, layer in zip(models, states, memories, layers, strict=True)
-            ),
-            strict=True,
-        )
-        logits = tf.stack(logits)[:, :, 0]  # [models, rows, vocab], or columns of the shortlist
-        normalizers = log_normalizers(logits, tf.nn.softmax(logits))  # [models, rows, 1]
+        of_models, after, read_by_each = [], [], []
+        for model, state, memory, layer in zip(models, states, memories, layers, strict=True):
+            logits, state, weights = model.decoder(tokens[:, tf.newaxis], state, memory, layer, beam=beam)
+            logits = tf.squeeze(logits, axis=1)  # [rows, vocab], or columns of the shortlist; a slice would be a copy
+            of_models.append(TokenScores(logits, log_normalizers(logits, tf.nn.softmax(logits))))
+            after.append(state)
+            read_by_each.append(tf.squeeze(weights, axis=1))  # [rows, source_time]
         if len(models) == 1:
-            return TokenScores(logits[0], normalizers[0]), states, weights[0][:, 0]
-        summed = tf.reduce_logsumexp(logits - normalizers, axis=0)
+            return of_models[0], tuple(after), read_by_each[0]
+        summed = tf.reduce_logsumexp([logits - normalizers for logits, normalizers in of_models], axis=0)
         scores = TokenScores(summed, tf.fill([tf.shape(summed)[0], 1], float(np.log(len(models)))))
-        return scores, states, tf.reduce_mean(tf.stack(weights)[:, :, 0], axis=0)
+        return scores, tuple(after), tf.reduce_mean(read_by_each, axis=0)
 
     lengths = tf.math.count_nonzero(source != PAD, axis=1, dtype=tf.int32)  # [batch]
     shared = {

@@ -107,7 +107,8 @@ def test_a_beam_reads_one_memory_as_if_each_of_its_rows_had_it(normal, score, he
     beam = 4
     queries, values = normal(ROWS * beam, TIME, UNITS), values_for(layer, normal)
     repeated = layer.memorize(np.repeat(values, beam, axis=0), np.repeat(MASK, beam, axis=0))
-    for found, expected in zip(layer(queries, layer.memorize(values, MASK)), layer(queries, repeated), strict=True):
+    shared = layer(queries, layer.memorize(values, MASK), beam=beam)
+    for found, expected in zip(shared, layer(queries, repeated), strict=True):
         assert found.shape == expected.shape
         np.testing.assert_allclose(found, expected, atol=1e-12)
 
