@@ -129,8 +129,8 @@ class Decoder(keras.layers.Layer):
         readouts, state, weights = self.read(tokens, state, memory, beam=beam, training=training)
         kernel, bias = output or self.output_layer()
         grouped = group_rows(readouts, beam)  # [batch, beam * time, size]
-        logits = product(grouped, kernel, tf.as_dtype(self.compute_dtype), turned=self.turned) + bias[:, tf.newaxis]
-        return ungroup_rows(logits, beam), state, weights
+        logits = product(grouped, kernel, tf.as_dtype(self.compute_dtype), transpose_b=self.turned)
+        return ungroup_rows(logits + bias[:, tf.newaxis], beam), state, weights
 
     def output_layer(self, ids=None) -> OutputLayer:
         """The output layer, its kernel laid out as a product wants it (see OutputLayer).
@@ -181,7 +181,9 @@ class Decoder(keras.layers.Layer):
             beside=context,
             training=training,
         )
-        readouts = tf.tanh(self.readout(tf.concat([hidden, context], axis=-1)))  # Luong et al. 2015, eq. 5
+        # Cast before they are put side by side, as products read them: half as much is copied.
+        read = tf.concat([tf.cast(part, self.compute_dtype) for part in (hidden, context)], axis=-1)
+        readouts = tf.tanh(self.readout(read))  # Luong et al. 2015, eq. 5
         if self.lexical:
             words = context[..., -self.embedding.size :]  # what attention read of the source's embeddings
             readouts += self.lexical(words)  # Nguyen & Chiang 2018, 4, by the one output matrix

@@ -48,10 +48,9 @@ def product(left, right, dtype, *, turned=False, **options):
     flat = tf.reshape(left, [-1, left.shape[-1]]) if len(left.shape) > len(right.shape) == 2 else left
     flat, right = tf.cast(flat, dtype), tf.cast(right, dtype)
     result = tf.transpose(tf.matmul(right, flat, transpose_b=True)) if turned else tf.matmul(flat, right, **options)
-    result = tf.cast(result, accumulator(dtype))
-    if len(left.shape) == len(flat.shape):
-        return result
-    return reshape(result, *sizes(left)[:-1], sizes(result)[-1])
+    if len(left.shape) > len(flat.shape):
+        result = reshape(result, *sizes(left)[:-1], sizes(result)[-1])
+    return tf.cast(result, accumulator(dtype))
 
 
 def accumulator(dtype):

@@ -35,7 +35,7 @@ from nmt.tokenizer import EOS, PAD
 
 __all__ = ["Hypotheses", "TokenScores", "beam_search", "count_symbols", "length_limits", "sample"]
 
-BLOCK = 64
+BLOCK = 64  # tokens that are ranked only where the best of them could survive (best_continuations)
 
 
 class TokenScores(NamedTuple):

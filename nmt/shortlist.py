@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from nmt.search import BLOCK
 from nmt.search_rules import IMPOSSIBLE
 from nmt.tokenizer import BOS, FIRST_SYMBOL
 
@@ -19,7 +20,9 @@ class Shortlist(NamedTuple):
     translation does not depend on its batch mates.
     """
 
-    ids: tf.Tensor  # int32 [columns], ascending: PAD, UNK, BOS, EOS and the symbols keep their numbers
+    # int32 [columns], ascending: PAD, UNK, BOS, EOS and the symbols keep their numbers. The last one comes as often as
+    # makes whole blocks of the columns, which a search would have to copy all scores for.
+    ids: tf.Tensor
     bias: tf.Tensor  # float32 [batch, columns], 0 or -inf: takes each row's choice down to its own pieces
 
     def columns(self, ids: tf.Tensor) -> tf.Tensor:
@@ -47,7 +50,12 @@ def make_shortlist(
         ids = tf.concat([ids, prefix], axis=1)  # [batch, listed]
     listed = _marked(ids, vocabulary) | always  # [batch, vocabulary]
     columns = tf.cast(tf.where(tf.reduce_any(listed, axis=0) | always[0])[:, 0], tf.int32)
-    return Shortlist(columns, tf.where(tf.gather(listed, columns, axis=1), 0.0, IMPOSSIBLE))
+    bias = tf.where(tf.gather(listed, columns, axis=1), 0.0, IMPOSSIBLE)
+    more = -tf.size(columns) % BLOCK
+    return Shortlist(
+        tf.concat([columns, tf.fill([more], columns[-1])], axis=0),
+        tf.pad(bias, [[0, 0], [0, more]], constant_values=IMPOSSIBLE),
+    )
 
 
 def _marked(ids: tf.Tensor, vocabulary: int) -> tf.Tensor:

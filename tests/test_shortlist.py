@@ -7,6 +7,7 @@ from tiny_model import SOURCE, VOCABULARY, tiny_model
 
 from nmt.config import SearchConfig
 from nmt.lexicon import LISTED
+from nmt.search import BLOCK
 from nmt.search_rules import IMPOSSIBLE
 from nmt.shortlist import make_shortlist
 from nmt.tokenizer import BOS, EOS, FIRST_SYMBOL, PAD
@@ -96,6 +97,7 @@ def test_symbols_keep_their_numbers_and_are_always_there():
         tf.constant(SOURCE), tf.constant(FEW), size=2, vocabulary=VOCABULARY, num_symbols=2, prefix=None
     )
     np.testing.assert_array_equal(listed.ids[: FIRST_SYMBOL + 3], range(FIRST_SYMBOL + 3))  # and the joiner
+    assert listed.ids.shape[0] % BLOCK == 0
     for row, bias in zip(SOURCE, listed.bias.numpy(), strict=True):
         expected = allowed(row, reserved=FIRST_SYMBOL + 3)
         assert set(listed.ids.numpy()[bias == 0.0]) == expected
