@@ -264,12 +264,13 @@ def test_bfloat16_rounds_nothing_but_what_is_multiplied(normal):
 
 @pytest.mark.parametrize("dtype", ["float64", "mixed_bfloat16"])
 @pytest.mark.parametrize("time", [TIME, 1], ids=["many steps", "one step"])
-def test_a_turned_layer_has_its_kernels_as_one_transposed_and_gives_the_same(normal, time, dtype):
+@pytest.mark.parametrize("joined", [False, True], ids=["apart", "joined"])
+def test_a_turned_layer_has_its_kernels_transposed_or_as_one_and_gives_the_same(normal, joined, time, dtype):
     inputs, first = normal(BATCH, time, SIZE), LSTMState(normal(BATCH, UNITS), normal(BATCH, UNITS))
     layer = randomized(LSTM(UNITS, dtype=dtype), inputs)
-    turned = randomized(LSTM(UNITS, turned=True, dtype=dtype), inputs)
-    kernel, recurrent_kernel, bias = layer.get_weights()
-    turned.set_weights([np.concatenate([kernel, recurrent_kernel]).T, bias])
+    turned = randomized(LSTM(UNITS, turned=True, joined=joined, dtype=dtype), inputs)
+    *kernels, bias = layer.get_weights()
+    turned.set_weights([*(each.T for each in ([np.concatenate(kernels)] if joined else kernels)), bias])
     results = []
     for each in (turned, layer):
         with tf.GradientTape() as tape:
@@ -277,10 +278,18 @@ def test_a_turned_layer_has_its_kernels_as_one_transposed_and_gives_the_same(nor
             total = tf.add_n([tf.reduce_sum(tf.sin(part)) for part in outputs])
         results.append([*outputs, *tape.gradient(total, [weight.value for weight in each.weights])])
     found, expected = results
-    found[-2:-1] = tf.split(tf.transpose(found[-2]), [SIZE, UNITS])
+    if joined:
+        found[-2:-1] = tf.split(found[-2], [SIZE, UNITS], axis=1)
+    found[-3:-1] = map(tf.transpose, found[-3:-1])
     for part, other in zip(found, expected, strict=True):
         tolerance = 1e-12 if dtype == "float64" else 0.02
         np.testing.assert_allclose(part, other, rtol=tolerance, atol=tolerance * np.abs(other).max())
+
+
+def test_kernels_are_joined_only_where_one_product_of_both_is_what_a_step_needs():
+    for options in ({}, {"turned": True, "layer_normalization": True}):
+        with pytest.raises(ValueError, match="can be joined"):
+            LSTM(UNITS, joined=True, **options)
 
 
 def test_a_stack_takes_bfloat16_inputs_of_its_own_size_and_float64_stays_float64(normal):
