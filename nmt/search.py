@@ -31,6 +31,7 @@ from nmt.search_rules import (
     score,
     write_off,
 )
+from nmt.shapes import sizes
 from nmt.tokenizer import EOS, PAD
 
 __all__ = ["Hypotheses", "TokenScores", "beam_search", "count_symbols", "length_limits", "sample"]
@@ -260,14 +261,15 @@ def best_continuations(continuations: Continuations, k: int, *, size: int) -> tu
         (Continuations.written). Where fewer are possible, the last ones rank -inf.
     """
     special, base, scores, _ = continuations
-    rows, vocab = tf.unstack(tf.shape(scores))
-    count = -(-vocab // BLOCK)  # blocks of a hypothesis
-    padded = tf.pad(scores, [[0, 0], [0, count * BLOCK - vocab]], constant_values=IMPOSSIBLE)
-    blocks = tf.reshape(padded, [rows * count, BLOCK])
+    width = _block_size(scores.shape[1])
+    rows, vocab = sizes(scores)
+    count = -(-vocab // width)  # blocks of a hypothesis
+    padded = tf.pad(scores, [[0, 0], [0, count * width - vocab]], constant_values=IMPOSSIBLE)
+    blocks = tf.reshape(padded, [rows * count, width])
     # The first blocks of each have the special tokens, whose scores are no ranks: they are ranked as a whole.
-    firsts = -(-special.shape[1] // BLOCK)
-    first = tf.concat([special, base + padded[:, special.shape[1] : firsts * BLOCK]], axis=1)
-    first = tf.reshape(first, [rows * firsts, BLOCK])
+    firsts = -(-special.shape[1] // width)
+    first = tf.concat([special, base + padded[:, special.shape[1] : firsts * width]], axis=1)
+    first = tf.reshape(first, [rows * firsts, width])
     maxima = tf.reshape(tf.reduce_max(blocks, axis=1), [rows, count])[:, firsts:] + base
     maxima = tf.concat([tf.reshape(tf.reduce_max(first, axis=1), [rows, firsts]), maxima], axis=1)
     batch, of_row = rows // size, size * count
@@ -279,11 +281,17 @@ def best_continuations(continuations: Continuations, k: int, *, size: int) -> tu
         (block < firsts)[..., tf.newaxis],
         tf.gather(first, hypothesis * firsts + tf.minimum(block, firsts - 1)),
         tf.gather(blocks, index) + tf.gather(base, hypothesis),
-    )  # [batch, blocks, BLOCK]
-    rank, position = tf.math.top_k(tf.reshape(ranks, [batch, tf.shape(best)[1] * BLOCK]), k)
-    chosen = tf.gather(best, position // BLOCK, batch_dims=1)
-    place = chosen % count * BLOCK + position % BLOCK
+    )  # [batch, blocks, width]
+    rank, position = tf.math.top_k(tf.reshape(ranks, [batch, tf.shape(best)[1] * width]), k)
+    chosen = tf.gather(best, position // width, batch_dims=1)
+    place = chosen % count * width + position % width
     return rank, chosen // count, tf.minimum(place, vocab - 1)
+
+
+def _block_size(vocab: int | None) -> int:
+    """How many tokens make a block: a vocabulary that is no multiple is copied at each step, to be made one."""
+    whole = [size for size in (BLOCK, 80, 48, 96, 112, 128) if vocab and vocab % size == 0]
+    return whole[0] if whole else BLOCK
 
 
 def _take(beam: Beam, indices: tf.Tensor) -> Beam:

@@ -358,7 +358,7 @@ def test_length_limits_follow_the_ratios_and_leave_room_for_the_prefix():
 
 
 @pytest.mark.parametrize("special", [4, 64, 100])
-@pytest.mark.parametrize(("vocab", "size", "k"), [(100, 1, 2), (128, 3, 6), (1000, 5, 10), (4096, 2, 70)])
+@pytest.mark.parametrize(("vocab", "size", "k"), [(100, 1, 2), (128, 3, 6), (160, 2, 7), (1000, 5, 10), (4096, 2, 70)])
 def test_the_best_continuations_are_those_of_the_whole_table_ties_included(vocab, size, k, special):
     random = np.random.default_rng(0)
 
