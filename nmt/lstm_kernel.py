@@ -104,16 +104,17 @@ def lstm_step(inputs, state: LSTMState, kernels, bias, *, dtype) -> LSTMState:
     sums = tf.matmul(tf.cast(kernels, dtype), entering, transpose_b=True)  # [4 * units, batch]
     sums = tf.cast(sums, accumulator(dtype)) + bias[:, tf.newaxis]
     # Features stay in front: so a gate is one piece of memory (see _Sequence).
-    input_gate, forget_gate, output_gate, candidate = _activate(sums, axis=0)
+    gates, candidate = _activate(sums, axis=0)
+    input_gate, forget_gate, output_gate = tf.split(gates, 3, axis=0)
     cell = forget_gate * tf.transpose(state.cell) + input_gate * candidate
     return LSTMState(tf.transpose(output_gate * tf.tanh(cell)), tf.transpose(cell))
 
 
 def _activate(sums, axis):
-    """Input gate, forget gate, output gate and candidate from their sums, 4 * units along `axis`."""
+    """Input, forget and output gates as one, and candidates, from the sums of all, 4 * units along `axis`."""
     units = sums.shape[axis] // 4
-    gates, candidate = tf.split(sums, [3 * units, units], axis=axis)  # one sigmoid for all three
-    return [*tf.split(tf.sigmoid(gates), 3, axis=axis), tf.tanh(candidate)]
+    gates, candidate = tf.split(sums, [3 * units, units], axis=axis)
+    return tf.sigmoid(gates), tf.tanh(candidate)
 
 
 def normalize(values, axis=-1):
@@ -197,8 +198,8 @@ class _Sequence:
             normalized, deviation = normalize(self._by_gate(recurrent), self.features)  # [4, units]
             recurrent = tf.reshape(normalized, tf.shape(recurrent)) * self._along(self.normalization.gate_gain)
             kept = (normalized, deviation)
-        gates = _activate(gate_input + recurrent, axis=self.features)
-        input_gate, forget_gate, output_gate, candidate = gates
+        gates, candidate = _activate(gate_input + recurrent, axis=self.features)
+        input_gate, forget_gate, output_gate = tf.split(gates, 3, axis=self.features)
         cell = forget_gate * cell + input_gate * candidate
         shown = cell
         if self.normalization:
@@ -206,7 +207,7 @@ class _Sequence:
             shown = self._gained(normalized, self.normalization)
             kept += (normalized, deviation)
         hidden = output_gate * tf.tanh(shown)
-        return (tf.concat(gates, axis=self.features), hidden, cell, *kept)
+        return (tf.concat([gates, candidate], axis=self.features), hidden, cell, *kept)
 
     def _gained(self, normalized_cell, normalization: Normalization):
         """The normalized cell as the output gate sees it, before tanh."""
