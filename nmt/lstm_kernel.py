@@ -95,7 +95,7 @@ def lstm_sequence(
 
 
 def lstm_step(inputs, state: LSTMState, kernels, bias, *, dtype) -> LSTMState:
-    """One step by one product, as decoding makes it: for the few rows of a beam, two take a third longer.
+    """One step by one product, as decoding makes it: two, each turned back, take 10 to 40% longer.
 
     Args: inputs float [batch, size]; kernels [4 * units, size + units], of the inputs and of the hidden state, turned
         (see product); bias float32 [4 * units]; dtype of the product.
