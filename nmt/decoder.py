@@ -31,9 +31,9 @@ class DecoderState(NamedTuple):
 class OutputLayer(NamedTuple):
     """Turns attentional vectors into logits.
 
-    A matrix with a row for each token, as embeddings are, would be turned round for each product with the few rows of a
-    step, which takes longer than all else in it; to turn it round once a search is a tenth of a short sentence. A
-    decoder that is `turned` wants it so.
+    In float32 a matrix with a row for each token, as embeddings are, would be turned round for each product with the
+    few rows of a step, which takes longer than all else in it; to turn it round once a search is a tenth of a short
+    sentence. In bfloat16 products read it as it is: a decoder that is `turned` keeps it so.
     """
 
     kernel: tf.Tensor  # [size, vocab], or [vocab, size] of a turned decoder, of the products' dtype
@@ -48,7 +48,7 @@ class Decoder(keras.layers.Layer):
         vocabulary: number of target tokens.
         embedding: of the target; with tied embeddings its matrix is the output's too (Press & Wolf 2017).
         by_column: the output layer's matrix, the embedding's where they are tied, is [size, vocab].
-        turned: as for LSTM; all products of a step are made the same way.
+        turned: as for LSTM, and so for the other matrices of a step; the output layer's is [vocab, size].
 
     `start(outputs, mask, final_state)` turns what the encoder returns into a Memory and the first DecoderState; then
     call with tokens int32 [rows, time], that state and that memory, each row of which `beam` rows of tokens read.

@@ -152,8 +152,8 @@ class _Sequence:
     In float32 the loops keep features in front, states as [units, batch]: a gate is then one piece of memory that is
     taken without copying, and the product of each step is that of a tall matrix with a narrow one, at which Eigen is up
     to twice as fast as at the same product the other way about. In bfloat16 another library makes the products, as fast
-    either way, and turning the inputs round would take longer than it saves. So it would for a single step, which is
-    what decoding calls: both keep them [batch, units].
+    either way, and turning the inputs round would take longer than it saves. So it would for a single step, as decoding
+    and input feeding make it where `lstm_step` does not: both keep them [batch, units].
     """
 
     def __init__(self, kernel, hidden_mask, normalization: Normalization | None, *, dtype, turned: bool, single: bool):

@@ -290,8 +290,7 @@ def best_continuations(continuations: Continuations, k: int, *, size: int) -> tu
 
 def _block_size(vocab: int | None) -> int:
     """How many tokens make a block: a vocabulary that is no multiple is copied at each step, to be made one."""
-    whole = [size for size in (BLOCK, 80, 48, 96, 112, 128) if vocab and vocab % size == 0]
-    return whole[0] if whole else BLOCK
+    return next((size for size in (BLOCK, 80, 48, 96, 112, 128) if vocab and vocab % size == 0), BLOCK)
 
 
 def _take(beam: Beam, indices: tf.Tensor) -> Beam:
