@@ -5,6 +5,8 @@ from __future__ import annotations
 import tensorflow as tf
 
 from nmt.lstm_kernel import product
+from nmt.maxima import block_maxima, in_blocks
+from nmt.shapes import sizes
 from nmt.tokenizer import PAD
 
 BLOCK = 2**24  # logits at a time: 64 MB each table of them
@@ -16,17 +18,22 @@ def token_log_probabilities(logits, targets):
     Args: logits float32 [batch, time, vocab]; targets int32 [batch, time], padded with PAD.
     """
     own = tf.gather(logits, targets, batch_dims=2)  # [batch, time]
-    return tf.where(tf.equal(targets, PAD), 0.0, own - log_normalizers(logits, tf.nn.softmax(logits))[..., 0])
+    flat = tf.reshape(logits, [-1, tf.shape(logits)[2]])  # [batch * time, vocab]
+    normalizers = tf.reshape(log_normalizers(flat, tf.nn.softmax(flat)), tf.shape(targets))
+    return tf.where(tf.equal(targets, PAD), 0.0, own - normalizers)
 
 
 def log_normalizers(logits, probabilities):
-    """log sum exp of logits [..., vocab], whose softmax is known: [..., 1].
+    """log sum exp of logits [rows, vocab], whose softmax is known: [rows, 1].
 
     p = exp(logit - normalizer) holds for each token, and most exactly for the likeliest one. TensorFlow's softmax is
     one fast pass, its log-softmax, logsumexp and cross-entropy are several slow ones (docs/performance.md).
     """
-    largest = tf.reduce_max(logits, axis=-1, keepdims=True)
-    return largest - tf.math.log(tf.reduce_max(probabilities, axis=-1, keepdims=True))
+    maxima = block_maxima(logits)
+    rows, blocks = sizes(maxima)
+    best = tf.argmax(maxima, axis=1, output_type=tf.int32) + tf.range(rows) * blocks  # [rows], likeliest blocks
+    likeliest = tf.reduce_max(tf.gather(in_blocks(probabilities), best), axis=1, keepdims=True)
+    return tf.reduce_max(maxima, axis=1, keepdims=True) - tf.math.log(likeliest)
 
 
 def summed_loss(readouts, kernel, bias, targets, *, smoothing: float, consistency: float = 0.0, dtype=tf.float32):

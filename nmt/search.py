@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from nmt.config import SearchConfig
+from nmt.maxima import block_maxima, in_blocks
 from nmt.search_loop import Beam, Progress, run_loop, start_search, take_rows
 from nmt.search_rules import (
     IMPOSSIBLE,
@@ -35,8 +36,6 @@ from nmt.shapes import sizes
 from nmt.tokenizer import EOS, PAD
 
 __all__ = ["Hypotheses", "TokenScores", "beam_search", "count_symbols", "length_limits", "sample"]
-
-BLOCK = 64  # tokens that are ranked only where the best of them could survive (best_continuations)
 
 
 class TokenScores(NamedTuple):
@@ -261,17 +260,14 @@ def best_continuations(continuations: Continuations, k: int, *, size: int) -> tu
         (Continuations.written). Where fewer are possible, the last ones rank -inf.
     """
     special, base, scores, _ = continuations
-    width = _block_size(scores.shape[1])
-    rows, vocab = sizes(scores)
-    count = -(-vocab // width)  # blocks of a hypothesis
-    padded = tf.pad(scores, [[0, 0], [0, count * width - vocab]], constant_values=IMPOSSIBLE)
-    blocks = tf.reshape(padded, [rows * count, width])
+    blocks, maxima = in_blocks(scores), block_maxima(scores)
+    (rows, count), width = sizes(maxima), blocks.shape[1]
     # The first blocks of each have the special tokens, whose scores are no ranks: they are ranked as a whole.
     firsts = -(-special.shape[1] // width)
-    first = tf.concat([special, base + padded[:, special.shape[1] : firsts * width]], axis=1)
-    first = tf.reshape(first, [rows * firsts, width])
-    maxima = tf.reshape(tf.reduce_max(blocks, axis=1), [rows, count])[:, firsts:] + base
-    maxima = tf.concat([tf.reshape(tf.reduce_max(first, axis=1), [rows, firsts]), maxima], axis=1)
+    ordinary = tf.reshape(blocks, [rows, count * width])[:, special.shape[1] : firsts * width]
+    first = tf.reshape(tf.concat([special, base + ordinary], axis=1), [rows * firsts, width])
+    specials = tf.reshape(tf.reduce_max(first, axis=1), [rows, firsts])
+    maxima = tf.concat([specials, maxima[:, firsts:] + base], axis=1)
     batch, of_row = rows // size, size * count
     _, best = tf.math.top_k(tf.reshape(maxima, [batch, of_row]), tf.minimum(k, of_row))
     best = tf.sort(best, axis=1)  # so that of equal ranks the first wins
@@ -285,12 +281,7 @@ def best_continuations(continuations: Continuations, k: int, *, size: int) -> tu
     rank, position = tf.math.top_k(tf.reshape(ranks, [batch, tf.shape(best)[1] * width]), k)
     chosen = tf.gather(best, position // width, batch_dims=1)
     place = chosen % count * width + position % width
-    return rank, chosen // count, tf.minimum(place, vocab - 1)
-
-
-def _block_size(vocab: int | None) -> int:
-    """How many tokens make a block: a vocabulary that is no multiple is copied at each step, to be made one."""
-    return next((size for size in (BLOCK, 80, 48, 96, 112, 128) if vocab and vocab % size == 0), BLOCK)
+    return rank, chosen // count, tf.minimum(place, tf.shape(scores)[1] - 1)
 
 
 def _take(beam: Beam, indices: tf.Tensor) -> Beam:

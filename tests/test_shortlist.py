@@ -7,7 +7,7 @@ from tiny_model import SOURCE, VOCABULARY, tiny_model
 
 from nmt.config import SearchConfig
 from nmt.lexicon import LISTED
-from nmt.search import BLOCK
+from nmt.maxima import BLOCK
 from nmt.search_rules import IMPOSSIBLE
 from nmt.shortlist import make_shortlist
 from nmt.tokenizer import BOS, EOS, FIRST_SYMBOL, PAD
