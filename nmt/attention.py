@@ -52,8 +52,8 @@ class Attention(keras.layers.Layer):
 
     `memorize(values, mask)` prepares a source once; then call with queries [rows, time, units] and that Memory, which
     has a row for each `beam` neighbours of them.
-    Returns context float32 [rows, time, size] and weights float32 [rows, time, source_time], the heads' mean, which sum
-    to 1 over real positions and are 0 on padding.
+    Returns context [rows, time, size], of the dtype of products, which alone read it, and weights float32 [rows, time,
+    source_time], the heads' mean, which sum to 1 over real positions and are 0 on padding.
     """
 
     def __init__(self, units, *, score="scaled", heads=1, turned=False, **options):
@@ -107,7 +107,7 @@ class Attention(keras.layers.Layer):
         scores = self._scores(asked, memory)  # [batch, heads, asked, source_time]
         masked = tf.where(memory.mask[:, tf.newaxis, tf.newaxis, :], scores, MASKED)
         weights = tf.nn.softmax(masked, axis=-1)
-        context = self._product(weights, memory.values)  # [batch, heads, asked, depth]
+        context = tf.matmul(tf.cast(weights, self.compute_dtype), memory.values)  # [batch, heads, asked, depth]
         weights = tf.reduce_mean(weights, axis=1)  # [batch, asked, source_time]
         return ungroup_rows(self._of_all_heads(context), beam), ungroup_rows(weights, beam)
 

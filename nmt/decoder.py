@@ -17,7 +17,7 @@ from nmt.config import ModelConfig
 from nmt.embedding import Embedding
 from nmt.linear import Linear
 from nmt.lstm import LSTM, StackedLSTM
-from nmt.lstm_kernel import LSTMState, product
+from nmt.lstm_kernel import LSTMState, product, side_by_side
 from nmt.shapes import group_rows, ungroup_rows
 
 
@@ -93,9 +93,9 @@ class Decoder(keras.layers.Layer):
         self.lexical = None
         if config.lexical:
             self.lexical = Linear(self.readout.units, use_bias=False, name="lexical", **linear)
-        self.embedding_dropout = keras.layers.Dropout(config.dropout.embedding, dtype="float32")
-        self.layer_dropout = keras.layers.Dropout(config.dropout.layers, dtype="float32")
-        self.output_dropout = keras.layers.Dropout(config.dropout.output, dtype="float32")
+        self.embedding_dropout = keras.layers.Dropout(config.dropout.embedding, autocast=False)
+        self.layer_dropout = keras.layers.Dropout(config.dropout.layers, autocast=False)
+        self.output_dropout = keras.layers.Dropout(config.dropout.output, autocast=False)
         self.vocabulary = vocabulary
 
     def build(self, encoder_size: int):
@@ -120,7 +120,10 @@ class Decoder(keras.layers.Layer):
         """The memory of a source, and the state before the first token, made from the encoder's last state."""
         bridged = self.bridge(tf.concat(final_state, axis=-1))
         parts = tf.split(bridged, 2 * len(self._layers_of_state()), axis=-1)
-        layers = tuple(LSTMState(tf.tanh(hidden), cell) for hidden, cell in zip(parts[::2], parts[1::2], strict=True))
+        layers = tuple(
+            LSTMState(tf.cast(tf.tanh(hidden), layer.hidden_dtype), cell)
+            for layer, hidden, cell in zip(self._layers_of_state(), parts[::2], parts[1::2], strict=True)
+        )
         feed_size = self.readout.units if self.input_feeding else 0
         return self.attention.memorize(outputs, mask), DecoderState(layers, tf.zeros([tf.shape(mask)[0], feed_size]))
 
@@ -172,7 +175,7 @@ class Decoder(keras.layers.Layer):
         The state's feed enters at each step, so with input feeding there may be one only.
         """
         if self.input_feeding:
-            embedded = tf.concat([embedded, state.feed[:, tf.newaxis]], axis=-1)
+            embedded = side_by_side([embedded, state.feed[:, tf.newaxis]], self.compute_dtype)
         hidden, first_state = self.first(embedded, initial_state=state.layers[0], training=training)
         context, weights = self.attention(hidden, memory, beam=beam)
         hidden, upper_states = self.upper(
@@ -181,8 +184,7 @@ class Decoder(keras.layers.Layer):
             beside=context,
             training=training,
         )
-        # Cast before they are put side by side, as products read them: half as much is copied.
-        read = tf.concat([tf.cast(part, self.compute_dtype) for part in (hidden, context)], axis=-1)
+        read = side_by_side([hidden, context], self.compute_dtype)
         readouts = tf.tanh(self.readout(read))  # Luong et al. 2015, eq. 5
         if self.lexical:
             words = context[..., -self.embedding.size :]  # what attention read of the source's embeddings
@@ -194,7 +196,7 @@ class Decoder(keras.layers.Layer):
         """As `_steps`, one step after the other, for input feeding (Luong et al. 2015, 3.3)."""
         time = tf.shape(embedded)[1]
         rows, source_time = embedded.shape[0], memory.mask.shape[1]
-        inputs = tf.TensorArray(tf.float32, time).unstack(tf.transpose(embedded, [1, 0, 2]))
+        inputs = tf.TensorArray(embedded.dtype, time).unstack(tf.transpose(embedded, [1, 0, 2]))
         results = (
             tf.TensorArray(tf.float32, time, element_shape=[rows, self.readout.units]),
             tf.TensorArray(tf.float32, time, element_shape=[rows, source_time]),

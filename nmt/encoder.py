@@ -27,7 +27,7 @@ class Encoder(keras.layers.Layer):
         super().__init__(autocast=False, **options)
         self.embedding = embedding
         self.lexical = config.lexical
-        self.dropout = keras.layers.Dropout(config.dropout.embedding, dtype="float32")
+        self.dropout = keras.layers.Dropout(config.dropout.embedding, autocast=False)
         self.stack = StackedLSTM(
             config.units,
             bidirectional_layers=config.encoder.bidirectional_layers,

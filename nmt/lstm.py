@@ -11,7 +11,16 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from nmt.lstm_kernel import LSTMState, Normalization, accumulator, lstm_sequence, lstm_step, normalize, product
+from nmt.lstm_kernel import (
+    LSTMState,
+    Normalization,
+    accumulator,
+    lstm_sequence,
+    lstm_step,
+    normalize,
+    product,
+    side_by_side,
+)
 
 
 def reading_order(mask, reverse):
@@ -54,7 +63,8 @@ class LSTM(keras.layers.Layer):
 
     Call with inputs float [batch, time, size], optionally `initial_state` LSTMState and `mask` bool [batch, time]
     (True = real, anywhere). A padded step keeps the state and outputs zero.
-    Returns outputs float32 [batch, time, units] and the final LSTMState.
+    Returns outputs float32 [batch, time, units] and the final LSTMState; of a single step by joined kernels outputs and
+    hidden state have `hidden_dtype`.
     """
 
     def __init__(
@@ -104,7 +114,7 @@ class LSTM(keras.layers.Layer):
 
     def call(self, inputs, initial_state=None, mask=None, training=False):
         dtype = tf.as_dtype(self.compute_dtype)
-        if self.joined and inputs.shape[1] == 1 and mask is None:
+        if self._is_step(inputs, mask):
             return self._step(tf.squeeze(inputs, axis=1), initial_state, training)
         kernel, recurrent_kernel = self._kernels(inputs.shape[-1])
         if mask is None and self.reverse:
@@ -129,9 +139,13 @@ class LSTM(keras.layers.Layer):
         outputs = permute_time(outputs, inverse, order) * tf.cast(mask, outputs.dtype)[..., tf.newaxis]
         return outputs, _state_after(tf.reduce_sum(tf.cast(mask, tf.int32), axis=1), hiddens, cells, state)
 
+    def _is_step(self, inputs, mask):
+        """Whether it is one step for each row, of joined kernels."""
+        return self.joined and inputs.shape[1] == 1 and mask is None
+
     def _step(self, inputs, initial_state, training):
         """As `call`, for inputs [batch, size] of one step, all of them real."""
-        state = self._state(initial_state, tf.shape(inputs)[0])
+        state = self.zero_state(tf.shape(inputs)[0]) if initial_state is None else LSTMState(*initial_state)
         mask = self._hidden_mask(state.hidden, training)
         state = lstm_step(
             inputs,
@@ -158,6 +172,11 @@ class LSTM(keras.layers.Layer):
         return LSTMState(zeros, zeros)
 
     @property
+    def hidden_dtype(self):
+        """Of the hidden state after a single step: the products' where kernels are joined, as only these read it."""
+        return self.compute_dtype if self.joined else self._state_dtype
+
+    @property
     def _state_dtype(self):
         return accumulator(tf.as_dtype(self.compute_dtype))
 
@@ -170,8 +189,10 @@ class LSTM(keras.layers.Layer):
 
     def compute_output_spec(self, inputs, initial_state=None, mask=None, training=False):
         dtype = self._state_dtype.name
-        hidden, cell = (keras.KerasTensor((inputs.shape[0], self.units), dtype) for _ in range(2))
-        return keras.KerasTensor((*inputs.shape[:2], self.units), dtype), LSTMState(hidden, cell)
+        hidden_dtype = self.compute_dtype if self._is_step(inputs, mask) else dtype
+        size = (inputs.shape[0], self.units)
+        state = LSTMState(keras.KerasTensor(size, hidden_dtype), keras.KerasTensor(size, dtype))
+        return keras.KerasTensor((*inputs.shape[:2], self.units), hidden_dtype), state
 
     def compute_mask(self, inputs, mask=None):
         return mask, None
@@ -316,7 +337,7 @@ class StackedLSTM(keras.layers.Layer):
             *(BidirectionalLSTM(units, name=place, **shared) for place in places[:bidirectional_layers]),
             *(LSTM(units, name=place, joined=joined, **shared) for place in places[bidirectional_layers:]),
         ]
-        self.dropout = keras.layers.Dropout(dropout, dtype=accumulator(tf.as_dtype(self.compute_dtype)).name)
+        self.dropout = keras.layers.Dropout(dropout, autocast=False)
         self.supports_masking = True
 
     def build(self, inputs_shape, beside_shape=None):
@@ -327,17 +348,17 @@ class StackedLSTM(keras.layers.Layer):
             size = self.units
 
     def call(self, inputs, initial_state=None, mask=None, beside=None, training=False):
-        inputs = tf.cast(inputs, self.dropout.compute_dtype)  # that of the outputs it is added to
-        beside = None if beside is None else tf.cast(beside, inputs.dtype)
+        sums = accumulator(tf.as_dtype(self.compute_dtype))
         states = []
         for place, layer in enumerate(self.layers):
             entering = self.dropout(inputs, training=training) if place else inputs
             if beside is not None:
-                entering = tf.concat([entering, beside], axis=-1)
+                entering = side_by_side([entering, beside], self.compute_dtype)
             first = None if initial_state is None else initial_state[place]
             outputs, state = layer(entering, initial_state=first, mask=mask, training=training)
             states.append(state)
-            inputs = outputs + inputs if inputs.shape[-1] == self.units else outputs
+            residual = inputs.shape[-1] == self.units
+            inputs = tf.cast(outputs, sums) + tf.cast(inputs, sums) if residual else outputs
         return inputs, tuple(states)
 
     def compute_mask(self, inputs, mask=None):

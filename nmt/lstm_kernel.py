@@ -24,7 +24,7 @@ EPSILON = 1e-3  # of layer normalization, as in keras.layers.LayerNormalization
 class LSTMState(NamedTuple):
     """What an LSTM carries from step to step: float32 [batch, units] each."""
 
-    hidden: tf.Tensor
+    hidden: tf.Tensor  # of the products' dtype where nothing else reads it (LSTM.hidden_dtype)
     cell: tf.Tensor
 
 
@@ -51,6 +51,11 @@ def product(left, right, dtype, *, turned=False, **options):
     if len(left.shape) > len(flat.shape):
         result = reshape(result, *sizes(left)[:-1], sizes(result)[-1])
     return tf.cast(result, accumulator(dtype))
+
+
+def side_by_side(parts, dtype):
+    """Along the last axis, in the dtype of the product that reads them: cast first, half as much is copied."""
+    return tf.concat([tf.cast(part, dtype) for part in parts], axis=-1)
 
 
 def accumulator(dtype):
@@ -98,16 +103,17 @@ def lstm_step(inputs, state: LSTMState, kernels, bias, *, dtype) -> LSTMState:
     """One step by one product, as decoding makes it: two, each turned back, take 10 to 40% longer.
 
     Args: inputs float [batch, size]; kernels [4 * units, size + units], of the inputs and of the hidden state, turned
-        (see product); bias float32 [4 * units]; dtype of the product.
+        (see product); bias float32 [4 * units]; dtype of the product, and of the hidden state that comes of it.
     """
-    entering = tf.concat([tf.cast(inputs, dtype), tf.cast(state.hidden, dtype)], axis=1)
+    entering = side_by_side([inputs, state.hidden], dtype)
     sums = tf.matmul(tf.cast(kernels, dtype), entering, transpose_b=True)  # [4 * units, batch]
     sums = tf.cast(sums, accumulator(dtype)) + bias[:, tf.newaxis]
     # Features stay in front: so a gate is one piece of memory (see _Sequence).
     gates, candidate = _activate(sums, axis=0)
     input_gate, forget_gate, output_gate = tf.split(gates, 3, axis=0)
-    cell = forget_gate * tf.transpose(state.cell) + input_gate * candidate
-    return LSTMState(tf.transpose(output_gate * tf.tanh(cell)), tf.transpose(cell))
+    cell = forget_gate * tf.transpose(tf.cast(state.cell, sums.dtype)) + input_gate * candidate
+    hidden = tf.cast(output_gate * tf.tanh(cell), dtype)
+    return LSTMState(tf.transpose(hidden), tf.transpose(cell))
 
 
 def _activate(sums, axis):

@@ -275,7 +275,7 @@ def test_a_turned_layer_has_its_kernels_transposed_or_as_one_and_gives_the_same(
     for each in (turned, layer):
         with tf.GradientTape() as tape:
             outputs = tf.nest.flatten(each(inputs, initial_state=first))
-            total = tf.add_n([tf.reduce_sum(tf.sin(part)) for part in outputs])
+            total = tf.add_n([tf.reduce_sum(tf.sin(tf.cast(part, tf.float64))) for part in outputs])
         results.append([*outputs, *tape.gradient(total, [weight.value for weight in each.weights])])
     found, expected = results
     if joined:
@@ -284,6 +284,17 @@ def test_a_turned_layer_has_its_kernels_transposed_or_as_one_and_gives_the_same(
     for part, other in zip(found, expected, strict=True):
         tolerance = 1e-12 if dtype == "float64" else 0.02
         np.testing.assert_allclose(part, other, rtol=tolerance, atol=tolerance * np.abs(other).max())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_a_step_of_joined_kernels_hands_its_hidden_state_on_as_products_read_it(normal, dtype):
+    layer = randomized(LSTM(UNITS, turned=True, joined=True, dtype=dtype), normal(BATCH, TIME, SIZE))
+    for time, hidden_dtype in ((1, layer.compute_dtype), (TIME, "float32")):
+        inputs = tf.cast(normal(BATCH, time, SIZE), tf.float32)
+        for outputs, state in (layer(inputs), layer.compute_output_spec(keras.KerasTensor(inputs.shape))):
+            assert outputs.dtype == state.hidden.dtype == hidden_dtype
+            assert state.cell.dtype == "float32"
+    assert layer.hidden_dtype == layer.compute_dtype
 
 
 def test_kernels_are_joined_only_where_one_product_of_both_is_what_a_step_needs():

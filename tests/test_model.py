@@ -87,18 +87,20 @@ def test_bfloat16_keeps_weights_states_and_logits_in_float32_and_stays_close(set
 
 
 @each_variant
-def test_a_bfloat16_model_to_translate_with_has_bfloat16_weights_and_float32_states_and_stays_close(settings, tmp_path):
+def test_a_bfloat16_model_to_translate_with_has_bfloat16_weights_and_float32_cells_and_stays_close(settings, tmp_path):
     overrides = [f"model.{name}={json.dumps(value)}" for name, value in settings.items()]
     config = tiny_job(tmp_path, "tokenizer.joint=true", *overrides)
     sizes = {"source_vocabulary": VOCABULARY, "target_vocabulary": VOCABULARY}
     exact = build_model(config, **sizes)
     narrow = build_model(config, **sizes, precision="bfloat16", trainable=False)
     assign_weights(narrow, {weight.path: weight.numpy() for weight in exact.weights})
-    memory, state = narrow.encode(SOURCE)
-    found, state, _ = step_by_step(narrow, TARGET_IN, state, memory)
+    memory, first = narrow.encode(SOURCE)
+    found, state, _ = step_by_step(narrow, TARGET_IN, first, memory)
 
     assert {weight.dtype for weight in narrow.weights} == {"bfloat16"}
-    assert {found.dtype, *(part.dtype for part in tf.nest.flatten(state))} == {tf.float32}
+    assert {found.dtype, state.feed.dtype, *(layer.cell.dtype for layer in state.layers)} == {tf.float32}
+    # A search's loop carries the state, whose dtypes must not change in it.
+    assert [part.dtype for part in tf.nest.flatten(state)] == [part.dtype for part in tf.nest.flatten(first)]
     real = TARGET_IN != PAD
     assert 0 < np.abs(found - exact(SOURCE, TARGET_IN))[real].max() < 0.1
     for layer in narrow._flatten_layers():
