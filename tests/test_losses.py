@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nmt.losses import summed_loss, token_log_probabilities
+from nmt.losses import log_normalizers, summed_loss, token_log_probabilities
 from nmt.tokenizer import PAD
 
 ROWS, TIME, VOCAB = 3, 4, 7
@@ -24,6 +24,15 @@ def log_softmax(logits):
 def test_log_probabilities_are_the_log_softmax_at_the_targets_and_zero_on_padding(logits):
     expected = np.take_along_axis(log_softmax(logits), TARGETS[..., None], axis=-1)[..., 0] * (TARGETS != PAD)
     np.testing.assert_allclose(token_log_probabilities(logits, TARGETS), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("vocab", [1, 7, 64, 131, 132, 4000])  # one block or many, filled up or not
+@pytest.mark.parametrize("rows", [0, 3])
+def test_normalizers_are_the_log_sum_exp_of_logits_of_any_size(rows, vocab):
+    logits = np.random.default_rng(0).normal(scale=30.0, size=(rows, vocab)).astype(np.float32)
+    largest = logits.max(axis=1, keepdims=True)
+    expected = largest + np.log(np.exp(np.float64(logits) - largest).sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(log_normalizers(logits, tf.nn.softmax(logits)), expected, rtol=1e-6)
 
 
 @pytest.fixture
