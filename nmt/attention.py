@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from nmt.lstm_kernel import product
+from nmt.lstm_kernel import accumulator, product
 from nmt.shapes import group_rows, sizes, ungroup_rows
 
-MASKED = -1e9  # a score that softmax turns into an exact 0
+MASKED = -1e9  # what makes a score one that softmax turns into an exact 0
 
 
 class Memory(NamedTuple):
@@ -21,7 +21,7 @@ class Memory(NamedTuple):
 
     values: tf.Tensor  # [batch, heads, source_time, size], of the products' dtype
     keys: tf.Tensor  # [batch, heads, source_time, units / heads]; likewise, but float32 for the additive score
-    mask: tf.Tensor  # bool [batch, source_time], True = real
+    masking: tf.Tensor  # float32 [batch, 1, 1, source_time], added to scores: 0 where the source is real, else MASKED
 
 
 class Score(NamedTuple):
@@ -98,15 +98,15 @@ class Attention(keras.layers.Layer):
         # What only products read is cast to their dtype here, once, and not at every step.
         values = tf.cast(values, self.compute_dtype)
         keys = keys if self.score == "additive" else tf.cast(keys, self.compute_dtype)
-        return Memory(self._by_head(values), self._by_head(keys), mask)
+        masking = tf.where(mask, tf.zeros([], accumulator(tf.as_dtype(self.compute_dtype))), MASKED)
+        return Memory(self._by_head(values), self._by_head(keys), masking[:, tf.newaxis, tf.newaxis])
 
     def call(self, queries, memory, beam=1):
         memory = Memory(*memory)
         # The rows of a beam ask as further times would: so their memory is read once.
         asked = group_rows(queries, beam)
         scores = self._scores(asked, memory)  # [batch, heads, asked, source_time]
-        masked = tf.where(memory.mask[:, tf.newaxis, tf.newaxis, :], scores, MASKED)
-        weights = tf.nn.softmax(masked, axis=-1)
+        weights = tf.nn.softmax(scores + memory.masking, axis=-1)
         context = tf.matmul(tf.cast(weights, self.compute_dtype), memory.values)  # [batch, heads, asked, depth]
         weights = tf.reduce_mean(weights, axis=1)  # [batch, asked, source_time]
         return ungroup_rows(self._of_all_heads(context), beam), ungroup_rows(weights, beam)

@@ -17,8 +17,10 @@ from nmt.config import ModelConfig
 from nmt.embedding import Embedding
 from nmt.linear import Linear
 from nmt.lstm import LSTM, StackedLSTM
-from nmt.lstm_kernel import LSTMState, product, side_by_side
-from nmt.shapes import group_rows, ungroup_rows
+from nmt.lstm_kernel import LSTMState, rounded_product, side_by_side
+from nmt.shapes import group_rows, sizes, ungroup_rows
+
+ONES = 32  # what matrix units multiply at once: one column more costs as much
 
 
 class DecoderState(NamedTuple):
@@ -29,15 +31,19 @@ class DecoderState(NamedTuple):
 
 
 class OutputLayer(NamedTuple):
-    """Turns attentional vectors into logits.
+    """Turns attentional vectors into logits; all of it, and these, of the products' dtype.
+
+    Passes over [rows, vocab] wait for memory, and half as much of it is read and written in half as much time.
 
     In float32 a matrix with a row for each token, as embeddings are, would be turned round for each product with the
     few rows of a step, which takes longer than all else in it; to turn it round once a search is a tenth of a short
     sentence. In bfloat16 products read it as it is: a decoder that is `turned` keeps it so.
     """
 
-    kernel: tf.Tensor  # [size, vocab], or [vocab, size] of a turned decoder, of the products' dtype
-    bias: tf.Tensor  # float32 [1, vocab], or one for each row of the memory (and the beam's rows of it)
+    kernel: tf.Tensor  # [size, vocab], or [vocab, size] of a turned decoder
+    # [1, vocab], or one for each row of the memory (and the beam's rows of it); None: it is the last columns of the
+    # kernel, the weights of ONES inputs that are 1.
+    bias: tf.Tensor | None
 
 
 class Decoder(keras.layers.Layer):
@@ -52,7 +58,8 @@ class Decoder(keras.layers.Layer):
 
     `start(outputs, mask, final_state)` turns what the encoder returns into a Memory and the first DecoderState; then
     call with tokens int32 [rows, time], that state and that memory, each row of which `beam` rows of tokens read.
-    Returns logits float32 [rows, time, vocab], the next DecoderState, and attention weights [rows, time, source_time].
+    Returns logits [rows, time, vocab], of the products' dtype, the next DecoderState, and attention weights float32
+    [rows, time, source_time].
     """
 
     def __init__(
@@ -131,23 +138,33 @@ class Decoder(keras.layers.Layer):
         """`output`: what `output_layer` returns; a caller that goes step by step makes it once."""
         readouts, state, weights = self.read(tokens, state, memory, beam=beam, training=training)
         kernel, bias = output or self.output_layer()
-        grouped = group_rows(readouts, beam)  # [batch, beam * time, size]
-        logits = product(grouped, kernel, tf.as_dtype(self.compute_dtype), transpose_b=self.turned)
-        return ungroup_rows(logits + bias[:, tf.newaxis], beam), state, weights
+        dtype = tf.as_dtype(self.compute_dtype)
+        if bias is None:
+            ones = tf.ones([*sizes(readouts)[:2], ONES], dtype)
+            readouts = side_by_side([readouts, ones], dtype)
+        logits = rounded_product(readouts, kernel, dtype, transpose_b=self.turned)
+        if bias is not None:
+            logits = ungroup_rows(group_rows(logits, beam) + bias[:, tf.newaxis], beam)
+        return logits, state, weights
 
-    def output_layer(self, ids=None) -> OutputLayer:
+    def output_layer(self, ids=None, choices=None) -> OutputLayer:
         """The output layer, its kernel laid out as a product wants it (see OutputLayer).
 
-        Args: ids: int32 [columns], the only tokens there are to be logits of; None = all.
+        Args:
+            ids: int32 [columns], the only tokens there are to be logits of; None = all.
+            choices: float32 [batch, columns], with ids: 0 or -inf, which of them each row may choose.
         """
         # Tensors, as to gather from a variable makes each later reading of it a copy.
         kernel, bias = (tf.convert_to_tensor(weight.value) for weight in self.output_weights)
         if ids is not None:
             kernel, bias = tf.gather(kernel, ids, axis=int(self.by_column)), tf.gather(bias, ids)
-        kernel = tf.cast(kernel, self.compute_dtype)
-        as_wanted = self.by_column or self.turned
-        bias = tf.cast(bias, tf.float32)[tf.newaxis]
-        return OutputLayer(kernel if as_wanted else tf.transpose(kernel), bias)
+        kernel, bias = tf.cast(kernel, self.compute_dtype), tf.cast(bias, self.compute_dtype)
+        if self.turned and choices is None:
+            # To add it would be one more pass over [rows, vocab].
+            columns = tf.pad(bias[:, tf.newaxis], [[0, 0], [0, ONES - 1]])
+            return OutputLayer(tf.concat([kernel, columns], axis=1), None)
+        kernel = kernel if self.by_column or self.turned else tf.transpose(kernel)
+        return OutputLayer(kernel, bias[tf.newaxis] if choices is None else bias + tf.cast(choices, bias.dtype))
 
     def read(self, tokens, state, memory, *, beam=1, training=False):
         """As `call`, with what the output layer reads, the attentional vectors [rows, time, size], for the logits."""
@@ -195,7 +212,7 @@ class Decoder(keras.layers.Layer):
     def _fed_steps(self, embedded, state: DecoderState, memory: Memory, beam, training):
         """As `_steps`, one step after the other, for input feeding (Luong et al. 2015, 3.3)."""
         time = tf.shape(embedded)[1]
-        rows, source_time = embedded.shape[0], memory.mask.shape[1]
+        rows, source_time = embedded.shape[0], memory.masking.shape[-1]
         inputs = tf.TensorArray(embedded.dtype, time).unstack(tf.transpose(embedded, [1, 0, 2]))
         results = (
             tf.TensorArray(tf.float32, time, element_shape=[rows, self.readout.units]),

@@ -24,7 +24,7 @@ def token_log_probabilities(logits, targets):
 
 
 def log_normalizers(logits, probabilities):
-    """log sum exp of logits [rows, vocab], whose softmax is known: [rows, 1].
+    """log sum exp of logits [rows, vocab], whose softmax is known: float32 [rows, 1].
 
     p = exp(logit - normalizer) holds for each token, and most exactly for the likeliest one. TensorFlow's softmax is
     one fast pass, its log-softmax, logsumexp and cross-entropy are several slow ones (docs/performance.md).
@@ -32,7 +32,8 @@ def log_normalizers(logits, probabilities):
     maxima = block_maxima(logits)
     rows, blocks = sizes(maxima)
     best = tf.argmax(maxima, axis=1, output_type=tf.int32) + tf.range(rows) * blocks  # [rows], likeliest blocks
-    likeliest = tf.reduce_max(tf.gather(in_blocks(probabilities), best), axis=1, keepdims=True)
+    likeliest = tf.cast(tf.gather(in_blocks(probabilities), best), maxima.dtype)  # [rows, width], all of its block
+    likeliest = tf.reduce_max(likeliest, axis=1, keepdims=True)
     return tf.reduce_max(maxima, axis=1, keepdims=True) - tf.math.log(likeliest)
 
 

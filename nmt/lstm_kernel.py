@@ -36,8 +36,13 @@ class Normalization(NamedTuple):
     cell_bias: tf.Tensor  # [units]
 
 
-def product(left, right, dtype, *, turned=False, **options):
-    """Matrix product computed in `dtype`, returned in float32 (or float64 where that is `dtype`).
+def product(left, right, dtype, **options):
+    """As rounded_product, returned in float32 (or float64 where that is `dtype`)."""
+    return tf.cast(rounded_product(left, right, dtype, **options), accumulator(dtype))
+
+
+def rounded_product(left, right, dtype, *, turned=False, **options):
+    """Matrix product computed and returned in `dtype`.
 
     A `left` of more dimensions meets one matrix as one tall matrix: TensorFlow would take it slice by slice, and make a
     gradient of the matrix for every slice.
@@ -50,7 +55,7 @@ def product(left, right, dtype, *, turned=False, **options):
     result = tf.transpose(tf.matmul(right, flat, transpose_b=True)) if turned else tf.matmul(flat, right, **options)
     if len(left.shape) > len(flat.shape):
         result = reshape(result, *sizes(left)[:-1], sizes(result)[-1])
-    return tf.cast(result, accumulator(dtype))
+    return result
 
 
 def side_by_side(parts, dtype):

@@ -23,6 +23,7 @@ from nmt.embedding import Embedding
 from nmt.encoder import Encoder
 from nmt.losses import summed_loss
 from nmt.lstm import LSTM
+from nmt.lstm_kernel import accumulator
 from nmt.tokenizer import PAD
 
 # While training, bfloat16 weights are kept in float32 beside: small updates would be lost in rounding.
@@ -96,7 +97,7 @@ class Seq2Seq(keras.Model):
     def call(self, source, target_in, training=False):
         memory, state = self.encode(source, training)
         logits, _, _ = self.decoder(target_in, state, memory, training=training)
-        return logits
+        return tf.cast(logits, accumulator(logits.dtype))
 
     def training_loss(self, batch: Batch, *, smoothing: float, consistency: float = 0.0):
         """losses.summed_loss over a batch's target tokens, with dropout: float32 scalar.

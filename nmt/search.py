@@ -26,7 +26,6 @@ from nmt.search_rules import (
     Rules,
     count_symbols,
     length_limits,
-    length_penalty,
     make_rules,
     rank_continuations,
     score,
@@ -41,7 +40,7 @@ __all__ = ["Hypotheses", "TokenScores", "beam_search", "count_symbols", "length_
 class TokenScores(NamedTuple):
     """The next token's log-probabilities as a difference, which would be one more pass over [rows, vocab] to make."""
 
-    logits: tf.Tensor  # float32 [rows, vocab]
+    logits: tf.Tensor  # float32 or bfloat16 [rows, vocab]
     normalizers: tf.Tensor  # float32 [rows, 1], log sum exp of the logits
 
 
@@ -109,8 +108,10 @@ def beam_search(
         finished=_take(start.alive, tf.zeros_like(absent, tf.int32))._replace(rank=absent, log_probability=absent),
         num_finished=tf.zeros_like(rules.maximum),
     )
-    found, weights = run_loop(partial(advance_beam, step), progress, memory, rules, size=options.beam_size)
-    return _hypotheses(found, weights, rules, size=options.beam_size)
+    found, weights = run_loop(
+        partial(advance_beam, step), progress, memory, rules, size=options.beam_size, with_weights=with_weights
+    )
+    return _hypotheses(found, weights, rules)
 
 
 def sample(
@@ -137,10 +138,12 @@ def sample(
     """
     rules = make_rules(source_lengths, source_time, options, prefix=prefix, required=required)
     progress = start_search(state, rules, size=options.n_best, with_weights=with_weights)
-    drawn, weights = run_loop(partial(advance_samples, step, noise), progress, memory, rules, size=options.n_best)
+    drawn, weights = run_loop(
+        partial(advance_samples, step, noise), progress, memory, rules, size=options.n_best, with_weights=with_weights
+    )
     scores = score(drawn.log_probability, lengths=_lengths(drawn.tokens), coverage=drawn.coverage, rules=rules)
     best = _take(drawn, tf.math.top_k(scores, options.n_best).indices)
-    return _hypotheses(best, weights, rules, size=options.n_best)
+    return _hypotheses(best, weights, rules)
 
 
 def advance_beam(step: Step, progress: Progress, memory: Any, rules: Rules) -> tuple[Progress, tf.Tensor]:
@@ -160,7 +163,7 @@ def advance_beam(step: Step, progress: Progress, memory: Any, rules: Rules) -> t
 
     ranks, survivors = tf.math.top_k(tf.where(tokens == EOS, IMPOSSIBLE, candidates.rank), beam_size)
     # A log-probability only falls and coverage adds at most 0, so no alive hypothesis can end above this.
-    reachable = ranks[:, 0] / length_penalty(rules.maximum, rules.options)  # [batch]
+    reachable = ranks[:, 0] / rules.largest_penalty  # [batch]
     done = (num_finished >= beam_size) | (finished.rank[:, -1] >= reachable)
     alive = _take(candidates, survivors)._replace(rank=tf.where(done[:, tf.newaxis], IMPOSSIBLE, ranks))
     if beam_size > 1:
@@ -195,7 +198,7 @@ def _extended(
     if rules.options.repetition_penalty:
         of_slots = tf.reshape(logits, [tf.shape(parents)[0], rules.options.beam_size, tf.shape(logits)[1]])
         own = tf.gather_nd(of_slots, tf.stack([parents, tokens], axis=-1), batch_dims=1)
-        log_probability = parent.log_probability + own
+        log_probability = parent.log_probability + tf.cast(own, tf.float32)
     return parent._replace(
         rank=rank,
         log_probability=log_probability,
@@ -219,7 +222,8 @@ def advance_samples(
     places = _draw(continuations.table(), tf.reshape(uniform, [-1]), rules.options)  # [rows]
     going = alive.rank > IMPOSSIBLE  # [batch, n]
     drawn = continuations.written(tf.reshape(places, tf.shape(going)))
-    own = tf.gather(scores.logits, tf.reshape(drawn, [-1]), batch_dims=1) - scores.normalizers[:, 0]  # [rows]
+    own = tf.gather(scores.logits, tf.reshape(drawn, [-1]), batch_dims=1)  # [rows]
+    own = tf.cast(own, tf.float32) - scores.normalizers[:, 0]
     tokens = tf.where(going, drawn, PAD)
     read = tf.where(tf.reshape(going, [-1, 1]), weights, 0.0)
     advanced = progress._replace(
@@ -265,18 +269,20 @@ def best_continuations(continuations: Continuations, k: int, *, size: int) -> tu
     # The first blocks of each have the special tokens, whose scores are no ranks: they are ranked as a whole.
     firsts = -(-special.shape[1] // width)
     ordinary = tf.reshape(blocks, [rows, count * width])[:, special.shape[1] : firsts * width]
-    first = tf.reshape(tf.concat([special, base + ordinary], axis=1), [rows * firsts, width])
+    first = tf.concat([special, base + tf.cast(ordinary, tf.float32)], axis=1)
+    first = tf.reshape(first, [rows * firsts, width])
     specials = tf.reshape(tf.reduce_max(first, axis=1), [rows, firsts])
     maxima = tf.concat([specials, maxima[:, firsts:] + base], axis=1)
     batch, of_row = rows // size, size * count
-    _, best = tf.math.top_k(tf.reshape(maxima, [batch, of_row]), tf.minimum(k, of_row))
-    best = tf.sort(best, axis=1)  # so that of equal ranks the first wins
+    enough = tf.minimum(k, of_row)
+    best = tf.math.top_k(tf.reshape(maxima, [batch, of_row]), enough).indices
+    best = -tf.math.top_k(-best, enough).values  # in order, so that of equal ranks the first wins
     index = best + (tf.range(batch) * of_row)[:, tf.newaxis]  # among all blocks
     hypothesis, block = index // count, index % count
     ranks = tf.where(
         (block < firsts)[..., tf.newaxis],
         tf.gather(first, hypothesis * firsts + tf.minimum(block, firsts - 1)),
-        tf.gather(blocks, index) + tf.gather(base, hypothesis),
+        tf.cast(tf.gather(blocks, index), tf.float32) + tf.gather(base, hypothesis),
     )  # [batch, blocks, width]
     rank, position = tf.math.top_k(tf.reshape(ranks, [batch, tf.shape(best)[1] * width]), k)
     chosen = tf.gather(best, position // width, batch_dims=1)
@@ -313,20 +319,18 @@ def _lengths(tokens: tf.Tensor) -> tf.Tensor:
     return tf.math.count_nonzero(tokens != PAD, axis=-1, dtype=tf.int32)
 
 
-def _hypotheses(found: Beam, read: Any, rules: Rules, *, size: int) -> Hypotheses:
+def _hypotheses(found: Beam, read: tf.Tensor | None, rules: Rules) -> Hypotheses:
     """`found`, cut to its longest, with its scores, and what each token read in the step that wrote it.
 
-    Args: read: Progress.weights. size: hypotheses of a row that a step has advanced.
+    Args: read: float32 [batch, slots, steps, source_time], what each step read, or None.
     """
     lengths = _lengths(found.tokens)  # [batch, n]
     time = tf.maximum(tf.reduce_max(lengths), 1)
     tokens = found.tokens[:, :, :time]  # [batch, n, time]
     scores = score(found.log_probability, lengths=lengths, coverage=found.coverage, rules=rules)
     weights = None
-    if read:
-        steps = read.gather(tf.range(time))  # [time, rows, source_time]
-        first = tf.range(tf.shape(tokens)[0])[:, tf.newaxis, tf.newaxis] * size
-        row = first + found.slots[:, :, :time]  # [batch, n, time]
-        index = tf.stack([tf.broadcast_to(tf.range(time), tf.shape(row)), row], axis=-1)
-        weights = tf.where((tokens != PAD)[..., tf.newaxis], tf.gather_nd(steps, index), 0.0)
+    if read is not None:
+        slots = found.slots[:, :, :time]  # [batch, n, time]
+        index = tf.stack([slots, tf.broadcast_to(tf.range(time), tf.shape(slots))], axis=-1)
+        weights = tf.where((tokens != PAD)[..., tf.newaxis], tf.gather_nd(read, index, batch_dims=1), 0.0)
     return Hypotheses(tokens, scores, found.log_probability, lengths, weights)

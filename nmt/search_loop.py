@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from nmt.search_rules import IMPOSSIBLE, Rules, rules_of_rows
+from nmt.shapes import reshape, sizes
 from nmt.tokenizer import BOS, PAD
 
 # Rows leave once no larger share of the batch goes on: leaving copies what stays, which costs some part of a step.
@@ -40,7 +41,6 @@ class Progress(NamedTuple):
     alive: Beam
     finished: Any  # Beam of n_best, best first
     num_finished: Any  # int32 [batch], all that ever ended
-    weights: Any  # TensorArray of float32 [rows of the first batch, source_time], one a step; () where not asked for
 
 
 # Progress, memory and the rules of its rows -> progress after one more token, and the attention weights of that step.
@@ -55,7 +55,6 @@ def start_search(state: Any, rules: Rules, *, size: int, with_weights: bool) -> 
     slots = tf.zeros_like(history) + tf.range(size)[:, tf.newaxis] if with_weights else ()  # each its own, at first
     coverage = tf.zeros([batch, size, tf.shape(rules.source_mask)[2]]) if rules.options.coverage_penalty else ()
     missing = () if rules.required is None else tf.repeat(rules.required[:, tf.newaxis], size, axis=1)
-    array = tf.TensorArray(tf.float32, rules.max_time, element_shape=[None, None]) if with_weights else ()
     return Progress(
         time=tf.constant(0),
         source_rows=tf.range(batch),
@@ -64,45 +63,61 @@ def start_search(state: Any, rules: Rules, *, size: int, with_weights: bool) -> 
         alive=Beam(nothing, nothing, history, slots, coverage, missing),
         finished=(),
         num_finished=(),
-        weights=array,
     )
 
 
-def run_loop(advance: Advance, progress: Progress, memory: Any, rules: Rules, *, size: int) -> tuple[Beam, Any]:
-    """Advances until no hypothesis is alive: what was found for each row of the batch, and Progress.weights."""
-    batch = tf.size(rules.maximum)
+def run_loop(
+    advance: Advance, progress: Progress, memory: Any, rules: Rules, *, size: int, with_weights: bool
+) -> tuple[Beam, tf.Tensor | None]:
+    """Advances until no hypothesis is alive.
 
-    def leave(progress: Progress, found: Beam) -> tuple[Progress, Beam]:
+    Returns: what was found for each row of the batch; where asked for the attention weights of each step, float32
+        [batch, size, time, source_time], 0 where a row was done, else None.
+    """
+    batch, source_time = tf.size(rules.maximum), tf.shape(rules.source_mask)[2]
+
+    def leave(progress: Progress, found: Beam, weights: Any) -> tuple[Progress, Beam, Any]:
         """Advances until many rows are done, stores what was found for the rows there are, and drops those done."""
         rows = progress.source_rows
-        places = _beam_rows(rows, size)[:, tf.newaxis]
         read, own = take_rows(memory, rows), rules_of_rows(rules, rows)
+        steps = tf.TensorArray(tf.float32, rules.max_time, element_shape=[None, None]) if with_weights else ()
 
-        def body(progress: Progress) -> tuple[Progress]:
+        def body(progress: Progress, steps: Any) -> tuple[Progress, Any]:
             advanced, weights = advance(progress, read, own)
-            if progress.weights:
-                of_all = tf.scatter_nd(places, weights, [batch * size, tf.shape(weights)[1]])
-                advanced = advanced._replace(weights=progress.weights.write(progress.time, of_all))
-            return (advanced,)
+            return advanced, steps.write(progress.time, weights) if with_weights else ()
 
-        (progress,) = tf.while_loop(
-            _is_crowded, body, (progress,), maximum_iterations=rules.max_time, parallel_iterations=1
+        before = progress.time
+        progress, steps = tf.while_loop(
+            lambda progress, _: _is_crowded(progress),
+            body,
+            (progress, steps),
+            maximum_iterations=rules.max_time,
+            parallel_iterations=1,
         )
         found = tf.nest.map_structure(
             lambda all_, some: tf.tensor_scatter_nd_update(all_, rows[:, tf.newaxis], some), found, _found(progress)
         )
-        return _drop_done(progress, size), found
+        if with_weights:
+            made = tf.transpose(steps.gather(tf.range(before, progress.time)), [1, 0, 2])  # [rows, steps, source_time]
+            of_all = [batch * size, progress.time - before, source_time]
+            made = tf.scatter_nd(_beam_rows(rows, size)[:, tf.newaxis], made, of_all)
+            weights = tf.concat([weights, made], axis=1)
+        return _drop_done(progress, size), found, weights
 
+    weights = tf.zeros([batch * size, 0, source_time]) if with_weights else ()
     variables = (progress, _found(progress))
-    progress, found = tf.while_loop(
-        lambda progress, _: (progress.time == 0) | (tf.size(progress.source_rows) > 0),
+    _, found, weights = tf.while_loop(
+        lambda progress, *_: (progress.time == 0) | (tf.size(progress.source_rows) > 0),
         leave,
-        variables,
-        shape_invariants=tf.nest.map_structure(_of_any_batch, variables),
+        (*variables, weights),
+        shape_invariants=(
+            *tf.nest.map_structure(_of_any_batch, variables),
+            tf.TensorShape([None, None, None]) if with_weights else (),
+        ),
         maximum_iterations=rules.max_time,
         parallel_iterations=1,
     )
-    return found, progress.weights
+    return found, reshape(weights, batch, size, *sizes(weights)[1:]) if with_weights else None
 
 
 def _found(progress: Progress) -> Beam:
@@ -115,7 +130,7 @@ def _goes_on(progress: Progress) -> tf.Tensor:
 
 
 def _is_crowded(progress: Progress) -> tf.Tensor:
-    """Whether so many rows go on that none leaves. The first step is always made, to give `weights` a shape."""
+    """Whether so many rows go on that none leaves. The first step is made in any case: it gives weights a shape."""
     going, rows = tf.math.count_nonzero(_goes_on(progress), dtype=tf.float32), tf.size(progress.source_rows)
     return (progress.time == 0) | (going > _CROWDED * tf.cast(rows, tf.float32))
 
@@ -126,7 +141,7 @@ def _drop_done(progress: Progress, size: int) -> Progress:
     by_row = (progress.source_rows, progress.alive, progress.finished, progress.num_finished)
     source_rows, alive, finished, num_finished = take_rows(by_row, keep)
     tokens, state = take_rows((progress.tokens, progress.state), _beam_rows(keep, size))
-    return Progress(progress.time, source_rows, tokens, state, alive, finished, num_finished, progress.weights)
+    return Progress(progress.time, source_rows, tokens, state, alive, finished, num_finished)
 
 
 def _beam_rows(rows: tf.Tensor, size: int) -> tf.Tensor:
@@ -139,8 +154,6 @@ def take_rows(nested: Any, rows: tf.Tensor) -> Any:
     return tf.nest.map_structure(lambda tensor: tf.gather(tensor, rows), nested)
 
 
-def _of_any_batch(variable: tf.Tensor | tf.TensorArray) -> tf.TensorShape | None:
+def _of_any_batch(variable: tf.Tensor) -> tf.TensorShape:
     """The shape that a loop's variable keeps when rows leave."""
-    if isinstance(variable, tf.TensorArray):
-        return None
     return tf.TensorShape([None, *variable.shape[1:]] if variable.shape.rank else [])

@@ -24,6 +24,7 @@ class Rules(NamedTuple):
     options: SearchConfig
     minimum: tf.Tensor  # int32 [batch]
     maximum: tf.Tensor  # int32 [batch]
+    largest_penalty: tf.Tensor  # float32 [batch], length_penalty of the maximum
     max_time: tf.Tensor  # int32 [], the largest maximum
     prefix: tf.Tensor | None  # int32 [batch, max_time], padded with PAD
     required: tf.Tensor | None  # int32 [batch, symbols], how often the ids from FIRST_SYMBOL on must be written
@@ -80,12 +81,13 @@ def make_rules(
         prefix = prefix[:, :max_time]
         prefix = tf.pad(prefix, [[0, 0], [0, max_time - tf.shape(prefix)[1]]], constant_values=PAD)  # [batch, max_time]
     source_mask = tf.sequence_mask(source_lengths, source_time)[:, tf.newaxis]  # [batch, 1, source_time]
-    return Rules(options, minimum, maximum, max_time, prefix, required, source_mask)
+    largest_penalty = length_penalty(maximum, options)
+    return Rules(options, minimum, maximum, largest_penalty, max_time, prefix, required, source_mask)
 
 
 def rules_of_rows(rules: Rules, rows: tf.Tensor) -> Rules:
     """The rules of `rows` int32 [some] of the batch."""
-    fields = ("minimum", "maximum", "prefix", "required", "source_mask")
+    fields = ("minimum", "maximum", "largest_penalty", "prefix", "required", "source_mask")
     there = {name: value for name in fields if (value := getattr(rules, name)) is not None}
     return rules._replace(**{name: tf.gather(value, rows) for name, value in there.items()})
 
@@ -95,7 +97,7 @@ class Continuations(NamedTuple):
 
     special: float32 [rows, ids], of the tokens of these first ids; -inf where one is forbidden.
     base: float32 [rows, 1]: any other token ranks base + scores[token].
-    scores: float32 [rows, vocab], -inf where a repetition is forbidden.
+    scores: float32 or bfloat16 [rows, vocab], -inf where a repetition is forbidden.
     forced: int32 [batch, 1], the only token there is, ranked in PAD's place; PAD = there are all. None = likewise.
     """
 
@@ -106,7 +108,8 @@ class Continuations(NamedTuple):
 
     def table(self) -> tf.Tensor:
         """All ranks: float32 [rows, vocab]."""
-        return tf.concat([self.special, self.base + self.scores[:, self.special.shape[1] :]], axis=1)
+        others = tf.cast(self.scores[:, self.special.shape[1] :], tf.float32)
+        return tf.concat([self.special, self.base + others], axis=1)
 
     def written(self, places: tf.Tensor) -> tf.Tensor:
         """The tokens whose ranks stand at `places` int32 [batch, size]."""
@@ -119,7 +122,7 @@ def rank_continuations(
     """What every hypothesis would rank with every token added.
 
     Args:
-        scores: float32 [rows, vocab], what each next token adds.
+        scores: float32 or bfloat16 [rows, vocab], what each next token adds.
         so_far: float32 [batch, size], what the hypotheses have without it.
         written: int32 [batch, size, max_time], their first `time` tokens, padded with PAD.
         missing: int32 [batch, size, symbols], what is required and not yet written; () where nothing is.
@@ -144,17 +147,17 @@ def rank_continuations(
         return by_row(tf.where(allowed, so_far, IMPOSSIBLE))  # [rows, 1]
 
     scores = _without_repetitions(scores, written, by_row(free), time=time, rules=rules)
-    end = scores[:, EOS, tf.newaxis]  # [rows, 1]
+    end = tf.cast(scores[:, EOS, tf.newaxis], tf.float32)  # [rows, 1]
     first = never = tf.fill(tf.shape(end), IMPOSSIBLE)
     if forced is not None:
-        first = tf.gather(scores, by_row(forced), batch_dims=1) + base(~free)
+        first = tf.cast(tf.gather(scores, by_row(forced), batch_dims=1), tf.float32) + base(~free)
     ends, others = end + base(may_end), base(goes_on)
     symbols = []
     if rules.required is not None:
         allowed = tf.where((missing > 0) & free[:, :, tf.newaxis], so_far[:, :, tf.newaxis], IMPOSSIBLE)
         ranks = scores[:, FIRST_SYMBOL : FIRST_SYMBOL + rules.num_symbols]  # [rows, symbols]
         ranks.set_shape([None, rules.num_symbols])  # of a shortlist's scores TensorFlow does not know it
-        symbols = [ranks + tf.reshape(allowed, tf.shape(ranks))]
+        symbols = [tf.cast(ranks, tf.float32) + tf.reshape(allowed, tf.shape(ranks))]
 
     def continuations(ends: tf.Tensor) -> Continuations:
         special = tf.concat([first, never, never, ends, *symbols], axis=1)  # PAD, UNK, BOS, EOS and the symbols
@@ -173,12 +176,13 @@ def _without_repetitions(
     written = tf.reshape(written, [-1, rules.max_time])  # [rows, max_time]
     if rules.options.repetition_penalty:
         penalty = tf.fill(tf.shape(written), rules.options.repetition_penalty)
-        scores = tf.tensor_scatter_nd_sub(scores, _elements(written), penalty)
+        scores = tf.tensor_scatter_nd_sub(tf.cast(scores, tf.float32), _elements(written), penalty)
     if rules.options.no_repeat_ngram:
         banned = _ngram_ends(written, time, rules.options.no_repeat_ngram)  # [rows, positions]
         symbol = (banned >= FIRST_SYMBOL) & (banned < FIRST_SYMBOL + rules.num_symbols)
         banned = tf.where(free & ~symbol, banned, PAD)
-        scores = tf.tensor_scatter_nd_update(scores, _elements(banned), tf.fill(tf.shape(banned), IMPOSSIBLE))
+        never = tf.fill(tf.shape(banned), tf.constant(IMPOSSIBLE, scores.dtype))
+        scores = tf.tensor_scatter_nd_update(scores, _elements(banned), never)
     return scores
 
 

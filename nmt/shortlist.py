@@ -23,7 +23,7 @@ class Shortlist(NamedTuple):
     # int32 [columns], ascending: PAD, UNK, BOS, EOS and the symbols keep their numbers. The last one comes as often as
     # makes whole blocks of the columns, which a search would have to copy all scores for.
     ids: tf.Tensor
-    bias: tf.Tensor  # float32 [batch, columns], 0 or -inf: takes each row's choice down to its own pieces
+    choices: tf.Tensor  # float32 [batch, columns], 0 or -inf, added to logits: each row's own pieces
 
     def columns(self, ids: tf.Tensor) -> tf.Tensor:
         """Where `ids` int32 [...], all of them in the list, stand in it."""

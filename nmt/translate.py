@@ -86,9 +86,9 @@ def _search(
             source, lexicon, size=options.shortlist, vocabulary=vocabulary, num_symbols=num_symbols, prefix=prefix
         )
         prefix = None if prefix is None else shortlist.columns(prefix)
-    outputs = [model.decoder.output_layer(shortlist and shortlist.ids) for model in models]
+    outputs = [model.decoder.output_layer(*(shortlist or ())) for model in models]
     # What a row may choose from is read with it, as rows leave the search.
-    biases = tuple(output.bias + shortlist.bias for output in outputs) if shortlist else ()  # [batch, columns]
+    biases = tuple(output.bias for output in outputs) if shortlist else ()  # [batch, columns]
 
     beam = options.n_best if options.sampling else options.beam_size
 
@@ -107,7 +107,8 @@ def _search(
             read_by_each.append(tf.squeeze(weights, axis=1))  # [rows, source_time]
         if len(models) == 1:
             return of_models[0], tuple(after), read_by_each[0]
-        summed = tf.reduce_logsumexp([logits - normalizers for logits, normalizers in of_models], axis=0)
+        each = [tf.cast(logits, tf.float32) - normalizers for logits, normalizers in of_models]
+        summed = tf.reduce_logsumexp(each, axis=0)
         scores = TokenScores(summed, tf.fill([tf.shape(summed)[0], 1], float(np.log(len(models)))))
         return scores, tuple(after), tf.reduce_mean(read_by_each, axis=0)
 

@@ -73,17 +73,18 @@ def test_every_weight_learns(settings):
 
 
 @each_variant
-def test_bfloat16_keeps_weights_states_and_logits_in_float32_and_stays_close(settings):
+def test_bfloat16_keeps_weights_states_and_the_models_logits_in_float32_and_stays_close(settings):
     exact, mixed = tiny_model(settings), tiny_model(settings, precision="bfloat16")
     expected, found = exact(SOURCE, TARGET_IN), mixed(SOURCE, TARGET_IN)
     memory, state = mixed.encode(SOURCE)  # as translating calls it, part by part
     stepped, state, _ = step_by_step(mixed, TARGET_IN, state, memory)
 
     assert {weight.dtype for weight in mixed.weights} == {"float32"}
-    assert {found.dtype, stepped.dtype, *(part.dtype for part in tf.nest.flatten(state))} == {tf.float32}
+    assert {found.dtype, *(part.dtype for part in tf.nest.flatten(state))} == {tf.float32}
+    assert stepped.dtype == tf.bfloat16
     real = TARGET_IN != PAD
     assert 0 < np.abs(found - expected)[real].max() < 0.15
-    np.testing.assert_allclose(stepped[real], found[real], atol=0.1)
+    np.testing.assert_allclose(np.float32(stepped)[real], found[real], atol=0.1)
 
 
 @each_variant
@@ -93,16 +94,23 @@ def test_a_bfloat16_model_to_translate_with_has_bfloat16_weights_and_float32_cel
     sizes = {"source_vocabulary": VOCABULARY, "target_vocabulary": VOCABULARY}
     exact = build_model(config, **sizes)
     narrow = build_model(config, **sizes, precision="bfloat16", trainable=False)
+    exact.decoder.output_bias.assign(np.random.default_rng(0).normal(size=VOCABULARY))
     assign_weights(narrow, {weight.path: weight.numpy() for weight in exact.weights})
     memory, first = narrow.encode(SOURCE)
     found, state, _ = step_by_step(narrow, TARGET_IN, first, memory)
 
     assert {weight.dtype for weight in narrow.weights} == {"bfloat16"}
-    assert {found.dtype, state.feed.dtype, *(layer.cell.dtype for layer in state.layers)} == {tf.float32}
+    assert {state.feed.dtype, *(layer.cell.dtype for layer in state.layers)} == {tf.float32}
+    assert found.dtype == tf.bfloat16
     # A search's loop carries the state, whose dtypes must not change in it.
     assert [part.dtype for part in tf.nest.flatten(state)] == [part.dtype for part in tf.nest.flatten(first)]
     real = TARGET_IN != PAD
-    assert 0 < np.abs(found - exact(SOURCE, TARGET_IN))[real].max() < 0.1
+    assert 0 < np.abs(np.float32(found) - exact(SOURCE, TARGET_IN))[real].max() < 0.1
+    # Its output layer has the bias among the weights; with a shortlist, here of all tokens, it is added.
+    listed = narrow.decoder.output_layer(tf.range(VOCABULARY), tf.zeros([len(SOURCE), VOCABULARY]))
+    memory, state = narrow.encode(SOURCE)
+    of_listed, _, _ = narrow.decoder(TARGET_IN, state, memory, listed)
+    np.testing.assert_allclose(np.float32(of_listed)[real], narrow(SOURCE, TARGET_IN)[real], atol=0.05)
     for layer in narrow._flatten_layers():
         if hasattr(layer, "turned"):
             assert layer.turned

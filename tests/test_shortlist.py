@@ -98,10 +98,10 @@ def test_symbols_keep_their_numbers_and_are_always_there():
     )
     np.testing.assert_array_equal(listed.ids[: FIRST_SYMBOL + 3], range(FIRST_SYMBOL + 3))  # and the joiner
     assert listed.ids.shape[0] % BLOCK == 0
-    for row, bias in zip(SOURCE, listed.bias.numpy(), strict=True):
+    for row, choices in zip(SOURCE, listed.choices.numpy(), strict=True):
         expected = allowed(row, reserved=FIRST_SYMBOL + 3)
-        assert set(listed.ids.numpy()[bias == 0.0]) == expected
-        assert np.all(bias[bias != 0.0] == IMPOSSIBLE)
+        assert set(listed.ids.numpy()[choices == 0.0]) == expected
+        assert np.all(choices[choices != 0.0] == IMPOSSIBLE)
 
 
 def test_an_empty_batch_has_no_translations():
