@@ -331,6 +331,7 @@ def _hypotheses(found: Beam, read: tf.Tensor | None, rules: Rules) -> Hypotheses
     weights = None
     if read is not None:
         slots = found.slots[:, :, :time]  # [batch, n, time]
-        index = tf.stack([slots, tf.broadcast_to(tf.range(time), tf.shape(slots))], axis=-1)
-        weights = tf.where((tokens != PAD)[..., tf.newaxis], tf.gather_nd(read, index, batch_dims=1), 0.0)
+        row, step = tf.range(tf.shape(slots)[0])[:, tf.newaxis, tf.newaxis], tf.range(time)
+        index = tf.stack([row + tf.zeros_like(slots), slots, step + tf.zeros_like(slots)], axis=-1)
+        weights = tf.where((tokens != PAD)[..., tf.newaxis], tf.gather_nd(read, index), 0.0)
     return Hypotheses(tokens, scores, found.log_probability, lengths, weights)
