@@ -15,12 +15,10 @@ import tensorflow as tf
 from nmt.attention import Attention, Memory
 from nmt.config import ModelConfig
 from nmt.embedding import Embedding
-from nmt.linear import Linear
+from nmt.linear import Linear, with_bias, with_ones
 from nmt.lstm import LSTM, StackedLSTM
 from nmt.lstm_kernel import LSTMState, rounded_product, side_by_side
-from nmt.shapes import group_rows, sizes, ungroup_rows
-
-ONES = 32  # what matrix units multiply at once: one column more costs as much
+from nmt.shapes import group_rows, ungroup_rows
 
 
 class DecoderState(NamedTuple):
@@ -41,8 +39,7 @@ class OutputLayer(NamedTuple):
     """
 
     kernel: tf.Tensor  # [size, vocab], or [vocab, size] of a turned decoder
-    # [1, vocab], or one for each row of the memory (and the beam's rows of it); None: it is the last columns of the
-    # kernel, the weights of ONES inputs that are 1.
+    # [1, vocab], or one for each row of the memory (and the beam's rows of it); None: the kernel is one with_bias.
     bias: tf.Tensor | None
 
 
@@ -139,10 +136,8 @@ class Decoder(keras.layers.Layer):
         readouts, state, weights = self.read(tokens, state, memory, beam=beam, training=training)
         kernel, bias = output or self.output_layer()
         dtype = tf.as_dtype(self.compute_dtype)
-        if bias is None:
-            ones = tf.ones([*sizes(readouts)[:2], ONES], dtype)
-            readouts = side_by_side([readouts, ones], dtype)
-        logits = rounded_product(readouts, kernel, dtype, transpose_b=self.turned)
+        entering = with_ones(readouts, dtype) if bias is None else readouts
+        logits = rounded_product(entering, kernel, dtype, transpose_b=self.turned)
         if bias is not None:
             logits = ungroup_rows(group_rows(logits, beam) + bias[:, tf.newaxis], beam)
         return logits, state, weights
@@ -158,11 +153,9 @@ class Decoder(keras.layers.Layer):
         kernel, bias = (tf.convert_to_tensor(weight.value) for weight in self.output_weights)
         if ids is not None:
             kernel, bias = tf.gather(kernel, ids, axis=int(self.by_column)), tf.gather(bias, ids)
-        kernel, bias = tf.cast(kernel, self.compute_dtype), tf.cast(bias, self.compute_dtype)
         if self.turned and choices is None:
-            # To add it would be one more pass over [rows, vocab].
-            columns = tf.pad(bias[:, tf.newaxis], [[0, 0], [0, ONES - 1]])
-            return OutputLayer(tf.concat([kernel, columns], axis=1), None)
+            return OutputLayer(with_bias(kernel, bias, self.compute_dtype), None)
+        kernel, bias = tf.cast(kernel, self.compute_dtype), tf.cast(bias, self.compute_dtype)
         kernel = kernel if self.by_column or self.turned else tf.transpose(kernel)
         return OutputLayer(kernel, bias[tf.newaxis] if choices is None else bias + tf.cast(choices, bias.dtype))
 

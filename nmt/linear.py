@@ -7,7 +7,27 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from nmt.lstm_kernel import accumulator, product
+from nmt.lstm_kernel import accumulator, add_bias, product, side_by_side
+from nmt.shapes import sizes
+
+ONES = 32  # as many as matrix units multiply at once: a single one would cost as much
+
+
+def with_ones(inputs, dtype):
+    """inputs [..., size] in `dtype`, with ONES more that are 1: [..., size + ONES]."""
+    return side_by_side([inputs, tf.ones([*sizes(inputs)[:-1], ONES], dtype)], dtype)
+
+
+def with_bias(kernel, bias, dtype):
+    """The weights of inputs with_ones, in `dtype`, by which the bias is added in their product: [units, size + ONES].
+
+    To add it afterwards is a pass over all that comes of the product. What rounding leaves of it is a second weight.
+
+    Args: kernel float [units, size], bias float [units].
+    """
+    rounded = tf.cast(bias, dtype)
+    columns = tf.stack([rounded, tf.cast(bias - tf.cast(rounded, bias.dtype), dtype)], axis=1)
+    return tf.concat([tf.cast(kernel, dtype), tf.pad(columns, [[0, 0], [0, ONES - 2]])], axis=1)
 
 
 @keras.saving.register_keras_serializable("nmt")
@@ -38,7 +58,7 @@ class Linear(keras.layers.Layer):
     def call(self, inputs):
         dtype = tf.as_dtype(self.compute_dtype)
         outputs = product(inputs, self.kernel.value, dtype, turned=self.turned)
-        return outputs + tf.cast(self.bias.value, accumulator(dtype)) if self.use_bias else outputs
+        return add_bias(outputs, tf.cast(self.bias.value, accumulator(dtype))) if self.use_bias else outputs
 
     @property
     def turned_weights(self):

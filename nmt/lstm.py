@@ -15,6 +15,7 @@ from nmt.lstm_kernel import (
     LSTMState,
     Normalization,
     accumulator,
+    add_bias,
     lstm_sequence,
     lstm_step,
     normalize,
@@ -211,7 +212,7 @@ class LSTM(keras.layers.Layer):
         if self.layer_normalization:
             normalized, _ = normalize(tf.reshape(gates, [-1, 4, self.units]))
             gates = tf.reshape(normalized, tf.shape(gates)) * self._value(self.input_gain)
-        gates += self._value(self.bias)
+        gates = add_bias(gates, self._value(self.bias))
         return tf.reshape(gates, [tf.shape(inputs)[0], tf.shape(inputs)[1], 4 * self.units])
 
     def _hidden_mask(self, hidden, training):
