@@ -1,4 +1,6 @@
-"""The optimizers: those of Keras, the two most used of them with one pass over the weights instead of a dozen."""
+"""What changes weights: the optimizers of Keras, the two most used of them with a pass or two over the weights instead
+of a dozen, and their moving average.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,16 @@ class Adam(keras.optimizers.Adam):
 
 @keras.saving.register_keras_serializable("nmt")
 class AdamW(Adam, keras.optimizers.AdamW):
-    """keras.optimizers.AdamW, which is Adam once the weights have decayed."""
+    """keras.optimizers.AdamW, which is Adam once the weights have decayed (Loshchilov & Hutter 2019, alg. 2)."""
+
+    def _apply_weight_decay(self, variables):
+        if self.weight_decay is None:
+            return
+        kept = 1.0 - self.weight_decay * self.learning_rate
+        for variable in variables:
+            if self._use_weight_decay(variable):
+                value = variable.value * tf.cast(kept, variable.dtype)
+                tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=value)
 
 
 OPTIMIZERS = {
@@ -48,6 +59,17 @@ OPTIMIZERS = {
     "sgd": keras.optimizers.SGD,
     "lion": keras.optimizers.Lion,
 }
+
+
+def move_average(average: tf.Variable, value: tf.Tensor, decay: tf.Tensor) -> None:
+    """average <- decay x average + (1 - decay) x value, of float32 each; decay above 0.
+
+    That is (average + share x value) / (1 + share), which TensorFlow has as one pass: a proximal step with l2 = -1.
+    """
+    share = (1.0 - decay) / decay
+    tf.raw_ops.ResourceApplyProximalGradientDescent(var=average.handle, alpha=-share, l1=0.0, l2=-1.0, delta=value)
+
+
 # What `training` sets in its own words.
 _RESERVED = {
     "learning_rate": "training.schedule.learning_rate",

@@ -12,7 +12,7 @@ import tensorflow as tf
 from nmt.config import Config
 from nmt.data import Batch
 from nmt.model import build_model
-from nmt.optimizer import make_optimizer
+from nmt.optimizer import make_optimizer, move_average
 from nmt.run import assign_weights
 from nmt.tokenizer import PAD, Tokenizers
 
@@ -190,12 +190,12 @@ class TrainStep:
         return StepResult(loss, tokens, norm)
 
     def _update_average(self) -> None:
-        """average += (1 - decay) (weight - average), with a decay that begins low: the first weights are of no use."""
+        """With a decay that begins low: the first weights are of no use."""
         step = tf.cast(self._state.optimizer.iterations, tf.float32)
         decay = tf.minimum(self._training.ema_decay, (1.0 + step) / (10.0 + step))
         if self._state.average:
             for average, weight in zip(self._state.average, self._state.model.weights, strict=True):
-                average.assign_add((1.0 - decay) * (weight.value - average))
+                move_average(average, weight.value, decay)
 
 
 def separate_seeds(seeds: list[keras.Variable], strategy: tf.distribute.Strategy) -> None:

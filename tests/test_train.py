@@ -20,7 +20,7 @@ from nmt.corpus import read_pairs
 from nmt.data import Batch, make_batch
 from nmt.losses import token_log_probabilities
 from nmt.metrics import score
-from nmt.optimizer import make_optimizer
+from nmt.optimizer import make_optimizer, move_average
 from nmt.progress import Progress
 from nmt.run import Run
 from nmt.tokenizer import train_tokenizers
@@ -475,6 +475,16 @@ def test_one_pass_updates_are_those_of_keras(name, keras_class, amsgrad):
         results.append([variable.numpy() for variable in (weight, *optimizer.variables)])
     for found, expected in zip(*results, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("decay", [1e-3, 0.18, 0.9, 0.9999])
+def test_a_moving_average_is_its_formula(decay):
+    values = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
+    average, expected = tf.Variable(tf.zeros(4)), np.zeros(4)
+    for value in values:
+        move_average(average, tf.constant(value), tf.constant(decay))
+        expected = decay * expected + (1.0 - decay) * value
+    np.testing.assert_allclose(average, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_optimizer_arguments_reach_keras_and_others_are_refused():
