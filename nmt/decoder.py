@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from nmt.attention import Attention, Memory
@@ -17,7 +18,7 @@ from nmt.config import ModelConfig
 from nmt.embedding import Embedding
 from nmt.linear import Linear, with_bias, with_ones
 from nmt.lstm import LSTM, StackedLSTM
-from nmt.lstm_kernel import LSTMState, rounded_product, side_by_side
+from nmt.lstm_kernel import LSTMState, rounded_product, side_by_side, turn
 from nmt.shapes import group_rows, ungroup_rows
 
 
@@ -88,8 +89,9 @@ class Decoder(keras.layers.Layer):
             config.units, layers=config.decoder.layers - 1, dropout=config.dropout.layers, name="upper", **recurrent
         )
         score, heads = config.attention.score, config.attention.heads
+        merged = (by_column or turned) and score == "scaled" and heads == 1
         self.attention = Attention(
-            config.units, score=score, heads=heads, turned=turned, dtype=policy, name="attention"
+            config.units, score=score, heads=heads, turned=turned, merged=merged, dtype=policy, name="attention"
         )
         linear = {"turned": turned, "dtype": policy}
         self.bridge = Linear(2 * config.units * config.decoder.layers, name="bridge", **linear)
@@ -171,10 +173,10 @@ class Decoder(keras.layers.Layer):
         """The output layer's kernel [vocab, size], or [size, vocab] where it is by_column, and bias [vocab]."""
         return (self.embedding.embeddings if self.tied else self.output_kernel), self.output_bias
 
-    @property
-    def turned_weights(self):
+    def arrange(self, weights: dict[str, np.ndarray]) -> None:
         """As LSTM's."""
-        return [self.output_weights[0]] if self.by_column else []
+        if self.by_column:
+            turn(weights, self.output_weights[0])
 
     def _layers_of_state(self):
         return [self.first, *self.upper.layers]

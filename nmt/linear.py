@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from nmt.lstm_kernel import accumulator, add_bias, product, side_by_side
+from nmt.lstm_kernel import accumulator, add_bias, product, side_by_side, turn
 from nmt.shapes import sizes
 
 ONES = 32  # as many as matrix units multiply at once: a single one would cost as much
@@ -60,10 +61,10 @@ class Linear(keras.layers.Layer):
         outputs = product(inputs, self.kernel.value, dtype, turned=self.turned)
         return add_bias(outputs, tf.cast(self.bias.value, accumulator(dtype))) if self.use_bias else outputs
 
-    @property
-    def turned_weights(self):
+    def arrange(self, weights: dict[str, np.ndarray]) -> None:
         """As LSTM's."""
-        return [self.kernel] if self.turned else []
+        if self.turned:
+            turn(weights, self.kernel)
 
     def get_config(self) -> dict[str, Any]:
         own = {"units": self.units, "use_bias": self.use_bias, "turned": self.turned}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from nmt.lstm_kernel import (
@@ -21,6 +22,7 @@ from nmt.lstm_kernel import (
     normalize,
     product,
     side_by_side,
+    turn,
 )
 
 
@@ -181,12 +183,14 @@ class LSTM(keras.layers.Layer):
     def _state_dtype(self):
         return accumulator(tf.as_dtype(self.compute_dtype))
 
-    @property
-    def turned_weights(self):
-        """The transposes of what they are in a layer that is not `turned`."""
-        if self.joined:
-            return [self.kernels]
-        return [self.kernel, self.recurrent_kernel] if self.turned else []
+    def arrange(self, weights: dict[str, np.ndarray]) -> None:
+        """Lays out as this layer has them those of `weights`, by path, that it has; given as a plain layer has them."""
+        if not self.joined:
+            turn(weights, *([self.kernel, self.recurrent_kernel] if self.turned else []))
+            return
+        apart = [self.kernels.path.removesuffix("kernels") + name for name in ("kernel", "recurrent_kernel")]
+        if weights.keys() >= set(apart):
+            weights[self.kernels.path] = np.concatenate([weights.pop(path) for path in apart]).T
 
     def compute_output_spec(self, inputs, initial_state=None, mask=None, training=False):
         dtype = self._state_dtype.name

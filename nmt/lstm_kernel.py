@@ -58,6 +58,12 @@ def rounded_product(left, right, dtype, *, turned=False, **options):
     return result
 
 
+def turn(weights, *variables):
+    """Replaces the arrays of `variables`, of those `weights` by their paths that are there, by their transposes."""
+    for path in {variable.path for variable in variables} & weights.keys():
+        weights[path] = weights[path].T
+
+
 @tf.custom_gradient
 def add_bias(values, bias):
     """values [..., size] + bias [size], whose gradient as TensorFlow derives it takes five times as long."""

@@ -22,7 +22,6 @@ from nmt.decoder import Decoder, DecoderState
 from nmt.embedding import Embedding
 from nmt.encoder import Encoder
 from nmt.losses import summed_loss
-from nmt.lstm import LSTM
 from nmt.lstm_kernel import accumulator
 from nmt.tokenizer import PAD
 
@@ -80,14 +79,8 @@ class Seq2Seq(keras.Model):
         """A trained model's weights by their paths, laid out as this model has them."""
         arranged = dict(weights)
         for layer in self._flatten_layers():
-            if isinstance(layer, LSTM) and layer.joined:
-                prefix = layer.kernels.path.removesuffix("kernels")
-                halves = [prefix + "kernel", prefix + "recurrent_kernel"]
-                if arranged.keys() >= set(halves):
-                    arranged[layer.kernels.path] = np.concatenate([arranged.pop(path) for path in halves])
-            for weight in getattr(layer, "turned_weights", ()):
-                if weight.path in arranged:
-                    arranged[weight.path] = arranged[weight.path].T
+            if hasattr(layer, "arrange"):
+                layer.arrange(arranged)
         return arranged
 
     def encode(self, source, training=False) -> tuple[Memory, DecoderState]:
