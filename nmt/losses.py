@@ -100,9 +100,10 @@ def _loss_by_blocks(readouts, kernel, bias, targets, smoothing, consistency, dty
         gradient = probabilities  # of the normalizers, for the logits
         if consistency:
             logs = tf.cast(logits, block.dtype) - normalizers[:, tf.newaxis]
-            divergence, of_divergence = _divergence(logs, tf.exp(logs))
+            shares = tf.cast(probabilities, block.dtype)
+            divergence, of_divergence = _divergence(logs, shares)
             loss += consistency * divergence
-            gradient = tf.cast(tf.exp(logs) + consistency * of_divergence, dtype)
+            gradient = tf.cast(shares + consistency * of_divergence, dtype)
         asked = of_target * tf.cast(tf.gather(narrow, wanted), block.dtype) + smoothing * mean_kernel
         back = product(gradient, narrow, dtype) - asked  # [passes * rows, size]
         kernel_gradient += product(gradient, block, dtype, transpose_a=True)  # [vocab, size]
