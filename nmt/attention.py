@@ -50,8 +50,6 @@ class Attention(keras.layers.Layer):
         heads: independent heads (Vaswani et al. 2017, 3.2.2), a divisor of units. With more than one, values are
             projected to `units` and each head reads its share.
         turned: keep the queries' kernel as its transpose: see lstm_kernel.product.
-        merged: keep the kernels of queries and keys, and the scale, as one kernel, the keys'. So queries are not
-            projected at each step. For the score "scaled" with one head.
 
     `memorize(values, mask)` prepares a source once; then call with queries [rows, time, units] and that Memory, which
     has a row for each `beam` neighbours of them.
@@ -59,21 +57,17 @@ class Attention(keras.layers.Layer):
     source_time], the heads' mean, which sum to 1 over real positions and are 0 on padding.
     """
 
-    def __init__(self, units, *, score="scaled", heads=1, turned=False, merged=False, **options):
+    def __init__(self, units, *, score="scaled", heads=1, turned=False, **options):
         super().__init__(autocast=False, **options)
         if score not in SCORES:
             raise ValueError(f"Unknown attention score {score!r}; expected one of {', '.join(SCORES)}.")
         if units % heads:
             raise ValueError(f"Attention units must be a multiple of heads; got {units} units, {heads} heads.")
-        if merged and (score != "scaled" or heads > 1):
-            raise ValueError(f"Only kernels of one scaled head can be merged; got {heads} heads, score {score!r}.")
         self.units = units
         self.score = score
         self.heads = heads
         self.turned = turned
-        self.merged = merged
         self.depth = units // heads
-        self.projects_queries = SCORES[score].projects_queries and not merged
 
     def build(self, values_size):
         """`values_size`: the last dimension of what `memorize` will be given."""
@@ -82,7 +76,7 @@ class Attention(keras.layers.Layer):
                 f"Attention score dot needs queries and values of one size; got {self.units}, {values_size}."
             )
         kind = SCORES[self.score]
-        if self.projects_queries:
+        if kind.projects_queries:
             self.query_kernel = self._weight("query_kernel", (self.units, self.units))  # or its transpose
         if kind.projects_keys:
             self.key_kernel = self._weight("key_kernel", (values_size, self.units))
@@ -120,16 +114,11 @@ class Attention(keras.layers.Layer):
 
     def arrange(self, weights: dict[str, np.ndarray]) -> None:
         """As LSTM's."""
-        if self.turned and self.projects_queries:
+        if self.turned and SCORES[self.score].projects_queries:
             turn(weights, self.query_kernel)
-        if self.merged:
-            keys = self.key_kernel.path
-            queries = keys.removesuffix("key_kernel") + "query_kernel"
-            if weights.keys() >= {queries, keys}:
-                weights[keys] = self.depth**-0.5 * weights[keys] @ weights.pop(queries).T
 
     def get_config(self) -> dict[str, Any]:
-        names = ("units", "score", "heads", "turned", "merged")
+        names = ("units", "score", "heads", "turned")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
     def _product(self, left, right, **options):
@@ -152,7 +141,7 @@ class Attention(keras.layers.Layer):
 
     def _scores(self, queries, memory: Memory):
         """How well each of queries [batch, asked, units] matches each key: [batch, heads, asked, source_time]."""
-        if self.projects_queries:
+        if SCORES[self.score].projects_queries:
             queries = self._product(queries, self.query_kernel.value, turned=self.turned)
         if self.score == "additive":
             queries += tf.cast(self.bias.value, queries.dtype)
@@ -160,4 +149,4 @@ class Attention(keras.layers.Layer):
             # [batch, heads, asked, source_time, depth] . [heads, depth]
             return tf.einsum("bhtsd,hd->bhts", tf.tanh(summed), tf.cast(self.score_kernel.value, summed.dtype))
         scores = self._product(self._by_head(queries), memory.keys, transpose_b=True)
-        return scores * self.depth**-0.5 if self.score == "scaled" and not self.merged else scores
+        return scores * self.depth**-0.5 if self.score == "scaled" else scores

@@ -89,9 +89,11 @@ class Decoder(keras.layers.Layer):
             config.units, layers=config.decoder.layers - 1, dropout=config.dropout.layers, name="upper", **recurrent
         )
         score, heads = config.attention.score, config.attention.heads
-        merged = (by_column or turned) and score == "scaled" and heads == 1
+        # q U . W v = q . (W U') v: to translate, the general score's one kernel does what a scaled one's two do.
+        self.merges_kernels = (by_column or turned) and score == "scaled" and heads == 1
+        score = "general" if self.merges_kernels else score
         self.attention = Attention(
-            config.units, score=score, heads=heads, turned=turned, merged=merged, dtype=policy, name="attention"
+            config.units, score=score, heads=heads, turned=turned, dtype=policy, name="attention"
         )
         linear = {"turned": turned, "dtype": policy}
         self.bridge = Linear(2 * config.units * config.decoder.layers, name="bridge", **linear)
@@ -177,6 +179,11 @@ class Decoder(keras.layers.Layer):
         """As LSTM's."""
         if self.by_column:
             turn(weights, self.output_weights[0])
+        if self.merges_kernels:
+            keys = self.attention.key_kernel.path
+            queries = keys.removesuffix("key_kernel") + "query_kernel"
+            if weights.keys() >= {queries, keys}:
+                weights[keys] = self.attention.units**-0.5 * weights[keys] @ weights.pop(queries).T
 
     def _layers_of_state(self):
         return [self.first, *self.upper.layers]

@@ -28,7 +28,7 @@ def with_bias(kernel, bias, dtype):
     """
     rounded = tf.cast(bias, dtype)
     columns = tf.stack([rounded, tf.cast(bias - tf.cast(rounded, bias.dtype), dtype)], axis=1)
-    return tf.concat([tf.cast(kernel, dtype), tf.pad(columns, [[0, 0], [0, ONES - 2]])], axis=1)
+    return side_by_side([kernel, tf.pad(columns, [[0, 0], [0, ONES - 2]])], dtype)
 
 
 @keras.saving.register_keras_serializable("nmt")

@@ -126,7 +126,7 @@ class LSTM(keras.layers.Layer):
             order, inverse = reading_order(mask, self.reverse)
             inputs = permute_time(inputs, order, inverse)
         inputs = tf.transpose(inputs, [1, 0, 2])  # [time, batch, size]
-        state = self._state(initial_state, tf.shape(inputs)[1])
+        state = self._state(initial_state, tf.shape(inputs)[1], self._state_dtype)
         hiddens, cells = lstm_sequence(
             self._gate_inputs(inputs, kernel, dtype),
             recurrent_kernel,
@@ -148,7 +148,7 @@ class LSTM(keras.layers.Layer):
 
     def _step(self, inputs, initial_state, training):
         """As `call`, for inputs [batch, size] of one step, all of them real."""
-        state = self.zero_state(tf.shape(inputs)[0]) if initial_state is None else LSTMState(*initial_state)
+        state = self._state(initial_state, tf.shape(inputs)[0], self.hidden_dtype)
         mask = self._hidden_mask(state.hidden, training)
         state = lstm_step(
             inputs,
@@ -165,10 +165,9 @@ class LSTM(keras.layers.Layer):
             return tf.split(self.kernels.value, [size, self.units], axis=1)
         return self.kernel.value, self.recurrent_kernel.value
 
-    def _state(self, given, batch) -> LSTMState:
-        if given is None:
-            return self.zero_state(batch)
-        return LSTMState(*(tf.cast(part, self._state_dtype) for part in given))
+    def _state(self, given, batch, hidden_dtype) -> LSTMState:
+        hidden, cell = self.zero_state(batch) if given is None else given
+        return LSTMState(tf.cast(hidden, hidden_dtype), tf.cast(cell, self._state_dtype))
 
     def zero_state(self, batch) -> LSTMState:
         zeros = tf.zeros([batch, self.units], self._state_dtype)
@@ -185,12 +184,12 @@ class LSTM(keras.layers.Layer):
 
     def arrange(self, weights: dict[str, np.ndarray]) -> None:
         """Lays out as this layer has them those of `weights`, by path, that it has; given as a plain layer has them."""
-        if not self.joined:
-            turn(weights, *([self.kernel, self.recurrent_kernel] if self.turned else []))
-            return
-        apart = [self.kernels.path.removesuffix("kernels") + name for name in ("kernel", "recurrent_kernel")]
-        if weights.keys() >= set(apart):
-            weights[self.kernels.path] = np.concatenate([weights.pop(path) for path in apart]).T
+        if self.joined:
+            apart = [self.kernels.path.removesuffix("kernels") + name for name in ("kernel", "recurrent_kernel")]
+            if weights.keys() >= set(apart):
+                weights[self.kernels.path] = np.concatenate([weights.pop(path) for path in apart]).T
+        elif self.turned:
+            turn(weights, self.kernel, self.recurrent_kernel)
 
     def compute_output_spec(self, inputs, initial_state=None, mask=None, training=False):
         dtype = self._state_dtype.name

@@ -128,7 +128,7 @@ def lstm_step(inputs, state: LSTMState, kernels, bias, *, dtype) -> LSTMState:
     # Features stay in front: so a gate is one piece of memory (see _Sequence).
     gates, candidate = _activate(sums, axis=0)
     input_gate, forget_gate, output_gate = tf.split(gates, 3, axis=0)
-    cell = forget_gate * tf.transpose(tf.cast(state.cell, sums.dtype)) + input_gate * candidate
+    cell = forget_gate * tf.transpose(state.cell) + input_gate * candidate
     hidden = tf.cast(output_gate * tf.tanh(cell), dtype)
     return LSTMState(tf.transpose(hidden), tf.transpose(cell))
 

@@ -50,11 +50,11 @@ def make_shortlist(
         ids = tf.concat([ids, prefix], axis=1)  # [batch, listed]
     listed = _marked(ids, vocabulary) | always  # [batch, vocabulary]
     columns = tf.cast(tf.where(tf.reduce_any(listed, axis=0) | always[0])[:, 0], tf.int32)
-    bias = tf.where(tf.gather(listed, columns, axis=1), 0.0, IMPOSSIBLE)
+    choices = tf.where(tf.gather(listed, columns, axis=1), 0.0, IMPOSSIBLE)
     more = -tf.size(columns) % BLOCK
     return Shortlist(
         tf.concat([columns, tf.fill([more], columns[-1])], axis=0),
-        tf.pad(bias, [[0, 0], [0, more]], constant_values=IMPOSSIBLE),
+        tf.pad(choices, [[0, 0], [0, more]], constant_values=IMPOSSIBLE),
     )
 
 

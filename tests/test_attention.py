@@ -137,25 +137,6 @@ def test_bfloat16_products_give_results_close_to_the_exact_ones_and_weights_in_f
         assert 0 < np.abs(tf.cast(one, tf.float32) - other).max() < 0.05
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("mixed_bfloat16", 0.03)])
-def test_merged_kernels_say_what_those_of_queries_and_keys_say(normal, dtype, tolerance):
-    layer, merged = make("scaled", dtype="float32"), Attention(UNITS, score="scaled", merged=True, dtype=dtype)
-    queries, values = (np.float32(each) for each in (normal(ROWS, TIME, UNITS), values_for(layer, normal)))
-    merged.build(values.shape[-1])
-    weights = {weight.path.split("/")[-1]: weight.numpy() for weight in layer.weights}
-    arranged = {f"{merged.path}/{name}": weight for name, weight in weights.items()}
-    merged.arrange(arranged)
-
-    assert arranged.keys() == {weight.path for weight in merged.weights} == {merged.key_kernel.path}
-    merged.key_kernel.assign(arranged[merged.key_kernel.path])
-    expected = layer(queries, layer.memorize(values, MASK))
-    for one, other in zip(merged(queries, merged.memorize(values, MASK)), expected, strict=True):
-        np.testing.assert_allclose(tf.cast(one, tf.float32), other, atol=tolerance)
-    for options in ({"score": "general"}, {"score": "scaled", "heads": 2}):
-        with pytest.raises(ValueError, match="can be merged"):
-            Attention(UNITS, merged=True, **options)
-
-
 def test_dot_refuses_values_of_another_size_than_its_queries():
     with pytest.raises(ValueError, match="queries and values of one size; got 6, 4"):
         Attention(6, score="dot").build(4)

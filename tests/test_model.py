@@ -133,6 +133,31 @@ def test_to_translate_the_output_layer_lies_by_column_and_says_the_same(tied, tm
             np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("bfloat16", 0.03)])
+def test_to_translate_merged_kernels_say_what_those_of_queries_and_keys_say(precision, tolerance, tmp_path):
+    def models(**attention):
+        config = tiny_job(tmp_path, "tokenizer.joint=true", f"model.attention={json.dumps(attention)}")
+        sizes = {"source_vocabulary": VOCABULARY, "target_vocabulary": VOCABULARY}
+        trained = build_model(config, **sizes)
+        translating = build_model(config, **sizes, precision=precision, trainable=False)
+        weights = {weight.path: weight.numpy() for weight in trained.weights}
+        assert translating.arranged(weights).keys() == {weight.path for weight in translating.weights}
+        assign_weights(translating, weights)
+        return trained.decoder.attention, translating.decoder.attention
+
+    layer, merged = models(score="scaled")
+    assert [weight.path for weight in merged.weights] == [layer.key_kernel.path]
+    random = np.random.default_rng(0)
+    queries = random.normal(size=(3, 2, layer.units)).astype(np.float32)
+    values = random.normal(size=(3, 4, layer.key_kernel.shape[0])).astype(np.float32)
+    expected = layer(queries, layer.memorize(values, SOURCE != PAD))
+    for one, other in zip(merged(queries, merged.memorize(values, SOURCE != PAD)), expected, strict=True):
+        np.testing.assert_allclose(tf.cast(one, tf.float32), other, atol=tolerance)
+    for attention in ({"score": "general"}, {"score": "scaled", "heads": 2}):
+        trained, translating = models(**attention)
+        assert [weight.path for weight in translating.weights] == [weight.path for weight in trained.weights]
+
+
 @pytest.mark.parametrize(("tied", "matrices"), [("none", 3), ("target", 2), ("all", 1)])
 def test_tied_embeddings_are_one_matrix_and_learn_from_each_of_its_uses(tied, matrices):
     model = tiny_model({"tied_embeddings": tied, "dropout": NO_DROPOUT})
