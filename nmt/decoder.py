@@ -34,12 +34,12 @@ class OutputLayer(NamedTuple):
 
     Passes over [rows, vocab] wait for memory, and half as much of it is read and written in half as much time.
 
-    In float32 a matrix with a row for each token, as embeddings are, would be turned round for each product with the
-    few rows of a step, which takes longer than all else in it; to turn it round once a search is a tenth of a short
-    sentence. In bfloat16 products read it as it is: a decoder that is `turned` keeps it so.
+    A product of the few rows of one sentence in float32 takes half as long again with a matrix of a row for each token,
+    as embeddings are, and to turn that round takes as long as some steps: so a decoder that only translates keeps it
+    `by_column`. Only rows can be taken out of it fast, for a shortlist, and in bfloat16 they are as good.
     """
 
-    kernel: tf.Tensor  # [size, vocab], or [vocab, size] of a turned decoder
+    kernel: tf.Tensor  # [vocab, size], or [size, vocab] of a decoder that is by_column
     # [1, vocab], or one for each row of the memory (and the beam's rows of it); None: the kernel is one with_bias.
     bias: tf.Tensor | None
 
@@ -52,7 +52,7 @@ class Decoder(keras.layers.Layer):
         vocabulary: number of target tokens.
         embedding: of the target; with tied embeddings its matrix is the output's too (Press & Wolf 2017).
         by_column: the output layer's matrix, the embedding's where they are tied, is [size, vocab].
-        turned: as for LSTM, and so for the other matrices of a step; the output layer's is [vocab, size].
+        turned: as for LSTM, and so for the other matrices of a step.
 
     `start(outputs, mask, final_state)` turns what the encoder returns into a Memory and the first DecoderState; then
     call with tokens int32 [rows, time], that state and that memory, each row of which `beam` rows of tokens read.
@@ -90,7 +90,7 @@ class Decoder(keras.layers.Layer):
         )
         score, heads = config.attention.score, config.attention.heads
         # q U . W v = q . (W U') v: to translate, the general score's one kernel does what a scaled one's two do.
-        self.merges_kernels = (by_column or turned) and score == "scaled" and heads == 1
+        self.merges_kernels = turned and score == "scaled" and heads == 1
         score = "general" if self.merges_kernels else score
         self.attention = Attention(
             config.units, score=score, heads=heads, turned=turned, dtype=policy, name="attention"
@@ -141,13 +141,13 @@ class Decoder(keras.layers.Layer):
         kernel, bias = output or self.output_layer()
         dtype = tf.as_dtype(self.compute_dtype)
         entering = with_ones(readouts, dtype) if bias is None else readouts
-        logits = rounded_product(entering, kernel, dtype, transpose_b=self.turned)
+        logits = rounded_product(entering, kernel, dtype, transpose_b=not self.by_column)
         if bias is not None:
             logits = ungroup_rows(group_rows(logits, beam) + bias[:, tf.newaxis], beam)
         return logits, state, weights
 
     def output_layer(self, ids=None, choices=None) -> OutputLayer:
-        """The output layer, its kernel laid out as a product wants it (see OutputLayer).
+        """The output layer, of the products' dtype.
 
         Args:
             ids: int32 [columns], the only tokens there are to be logits of; None = all.
@@ -157,10 +157,9 @@ class Decoder(keras.layers.Layer):
         kernel, bias = (tf.convert_to_tensor(weight.value) for weight in self.output_weights)
         if ids is not None:
             kernel, bias = tf.gather(kernel, ids, axis=int(self.by_column)), tf.gather(bias, ids)
-        if self.turned and choices is None:
+        if self.turned and not self.by_column and choices is None:
             return OutputLayer(with_bias(kernel, bias, self.compute_dtype), None)
         kernel, bias = tf.cast(kernel, self.compute_dtype), tf.cast(bias, self.compute_dtype)
-        kernel = kernel if self.by_column or self.turned else tf.transpose(kernel)
         return OutputLayer(kernel, bias[tf.newaxis] if choices is None else bias + tf.cast(choices, bias.dtype))
 
     def read(self, tokens, state, memory, *, beam=1, training=False):

@@ -41,7 +41,7 @@ def load_translator(
     search = search or first.config.search
     precision = choose_precision(search.precision)
     return Translator(
-        [run.load_model(weights, precision) for run in runs],
+        [run.load_model(weights, precision, shortlist=search.shortlist > 0) for run in runs],
         first.tokenizers,
         search,
         protection=first.protection,

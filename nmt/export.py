@@ -63,7 +63,7 @@ def export(
         )
     directory = Path(directory)
     (directory / "ids").mkdir(parents=True, exist_ok=True)  # TensorFlow would say in its own way what is in the way
-    model = run.load_model(weights, choose_precision(search.precision))
+    model = run.load_model(weights, choose_precision(search.precision), shortlist=search.shortlist > 0)
     version = _next_version(directory)
     calibration = run.calibration() if weights == "best" else None
     if calibration is None:

@@ -59,8 +59,8 @@ class LSTM(keras.layers.Layer):
         layer_normalization: normalize the gates' two halves and the cell (Ba et al. 2016).
         recurrent_dropout: rate on the hidden state where it enters the gates, one mask a row for all steps (Gal &
             Ghahramani 2016); in training only.
-        turned: keep the kernels as [4 * units, size] instead of [size, 4 * units]: to translate in bfloat16 is faster
-            then (lstm_kernel.product).
+        turned: keep the kernels as [4 * units, size] instead of [size, 4 * units]: to translate is faster then
+            (lstm_kernel.product).
         joined: keep turned kernels as one, `kernels` [4 * units, size + units], of which a single step makes one
             product; not with layer_normalization, for which each half of the gates is for itself.
 

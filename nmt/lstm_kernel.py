@@ -47,8 +47,8 @@ def rounded_product(left, right, dtype, *, turned=False, **options):
     A `left` of more dimensions meets one matrix as one tall matrix: TensorFlow would take it slice by slice, and make a
     gradient of the matrix for every slice.
 
-    Args: turned: `right` is the transpose of the matrix that is meant. For few rows in bfloat16 that is the faster way,
-        as a tall matrix times a narrow one (docs/performance.md).
+    Args: turned: `right` is the transpose of the matrix that is meant. For few rows that is the faster way, as a
+        tall matrix times a narrow one (docs/performance.md).
     """
     flat = tf.reshape(left, [-1, left.shape[-1]]) if len(left.shape) > len(right.shape) == 2 else left
     flat, right = tf.cast(flat, dtype), tf.cast(right, dtype)

@@ -34,6 +34,7 @@ class Seq2Seq(keras.Model):
 
     Args:
         translating: lay matrices out as the products of a model that only translates want them.
+        shortlist: to translate, the output layer is asked for some of the tokens at a time, so that each is one row.
 
     Call with source int32 [batch, source_time] and target_in int32 [batch, time], padded with PAD.
     Returns logits float32 [batch, time, vocab] for the token after each of target_in's.
@@ -46,11 +47,11 @@ class Seq2Seq(keras.Model):
         target_vocabulary: int,
         *,
         translating: bool = False,
+        shortlist: bool = False,
         **options,
     ):
         super().__init__(autocast=False, **options)
-        turned = translating and self.compute_dtype == "bfloat16"
-        by_column = translating and not turned
+        by_column = translating and self.compute_dtype != "bfloat16" and not shortlist
         shape = {"size": config.embedding_size, "spread": config.embedding_range, "dtype": self.variable_dtype}
         tied = config.tied_embeddings
         source_embedding = Embedding(
@@ -63,13 +64,13 @@ class Seq2Seq(keras.Model):
                 target_vocabulary, by_column=by_column and tied == "target", name="target_embedding", **shape
             )
         policy = self.dtype_policy
-        self.encoder = Encoder(config, source_embedding, turned=turned, dtype=policy, name="encoder")
+        self.encoder = Encoder(config, source_embedding, turned=translating, dtype=policy, name="encoder")
         self.decoder = Decoder(
             config,
             target_vocabulary,
             target_embedding,
             by_column=by_column,
-            turned=turned,
+            turned=translating,
             dtype=policy,
             name="decoder",
         )
@@ -124,19 +125,20 @@ def build_model(
     target_vocabulary: int,
     precision: str = "float32",
     trainable: bool = True,
+    shortlist: bool = False,
 ) -> Seq2Seq:
     """A model with its weights, initialized as config.seed says.
 
     Args:
         precision: "float32" or "bfloat16", of the matrix products; states and softmax are float32 in any case.
-        trainable: keep the weights in float32 too; else they have the precision of the products, and the output layer
-            lies as they want it, so that no product has to cast or turn them.
+        trainable: keep the weights in float32 too; else they have the precision of the products and lie as these want
+            them, so that no product has to cast or turn them.
+        shortlist: where it is not trainable, lay it out to translate with one.
     """
     keras.utils.set_random_seed(config.seed)
     policy = keras.DTypePolicy(POLICIES[precision] if trainable else precision)
-    model = Seq2Seq(
-        config.model, source_vocabulary, target_vocabulary, translating=not trainable, dtype=policy, name="model"
-    )
+    layout = {"translating": not trainable, "shortlist": shortlist}
+    model = Seq2Seq(config.model, source_vocabulary, target_vocabulary, **layout, dtype=policy, name="model")
     tokens = tf.ones([1, 2], tf.int32)
     model(tokens, tokens)  # creates the weights
     return model

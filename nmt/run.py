@@ -227,8 +227,11 @@ class Run:
                 return Checkpoint(int(name), *load_arrays(file)).weights()
         raise ValueError(f"{self.path}: no weights {str(name)!r}; there are: {', '.join(self._names()) or 'none yet'}")
 
-    def load_model(self, name: str | int = "best", precision: str = "float32") -> Seq2Seq:
+    def load_model(self, name: str | int = "best", precision: str = "float32", *, shortlist: bool = False) -> Seq2Seq:
         """The model with the weights `name`, as in `load_weights`, to translate with in "float32" or "bfloat16".
+
+        Args:
+            shortlist: lay it out to translate with one, which is faster then.
 
         Raises:
             ValueError: as `load_weights`.
@@ -242,6 +245,7 @@ class Run:
             target_vocabulary=self.tokenizers.target.vocabulary_size,
             precision=precision,
             trainable=False,
+            shortlist=shortlist,
         )
         assign_weights(model, weights)
         return model

@@ -116,21 +116,26 @@ def test_a_bfloat16_model_to_translate_with_has_bfloat16_weights_and_float32_cel
             assert layer.turned
 
 
+@pytest.mark.parametrize("shortlist", [False, True])
 @pytest.mark.parametrize("tied", ["none", "target", "all"])
-def test_to_translate_the_output_layer_lies_by_column_and_says_the_same(tied, tmp_path):
+def test_to_translate_the_output_layer_lies_by_column_but_for_a_shortlist_and_says_the_same(tied, shortlist, tmp_path):
     config = tiny_job(tmp_path, "tokenizer.joint=true", f"model.tied_embeddings={tied}")
     sizes = {"source_vocabulary": VOCABULARY, "target_vocabulary": VOCABULARY}
-    by_row, by_column = build_model(config, **sizes), build_model(config, **sizes, trainable=False)
-    assign_weights(by_column, {weight.path: weight.numpy() for weight in by_row.weights})
-    kernel = by_column.decoder.output_weights[0]
-    chosen = tf.constant([3, 7, 8])
+    trained = build_model(config, **sizes)
+    trained.decoder.output_bias.assign(np.random.default_rng(0).normal(size=VOCABULARY))
+    translating = build_model(config, **sizes, trainable=False, shortlist=shortlist)
+    assign_weights(translating, {weight.path: weight.numpy() for weight in trained.weights})
 
-    assert kernel.shape[1] == VOCABULARY
-    np.testing.assert_array_equal(kernel, tf.transpose(by_row.decoder.output_weights[0]))
-    np.testing.assert_allclose(by_column(SOURCE, TARGET_IN), by_row(SOURCE, TARGET_IN), rtol=1e-5, atol=1e-5)
-    for ids in (None, chosen):
-        for found, expected in zip(by_column.decoder.output_layer(ids), by_row.decoder.output_layer(ids), strict=True):
-            np.testing.assert_array_equal(found, expected)
+    assert translating.decoder.output_weights[0].shape[0 if shortlist else 1] == VOCABULARY
+    expected = trained(SOURCE, TARGET_IN)
+    np.testing.assert_allclose(translating(SOURCE, TARGET_IN), expected, rtol=1e-5, atol=1e-5)
+    chosen = [3, 7, 8]
+    choices = np.float32([[0, 0, 0], [0, -np.inf, 0], [0, 0, 0]])[: len(SOURCE)]
+    memory, state = translating.encode(SOURCE)
+    layer = translating.decoder.output_layer(chosen, choices)
+    found, _, _ = translating.decoder(TARGET_IN, state, memory, layer)
+    listed = tf.gather(expected, chosen, axis=2) + choices[:, np.newaxis]
+    np.testing.assert_allclose(found, listed, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("bfloat16", 0.03)])

@@ -52,6 +52,7 @@ def contend_nmt(precision, ids, *, beam_size, rows, columns=0):
         target_vocabulary=reference.VOCABULARY,
         precision=precision,
         trainable=False,
+        shortlist=columns > 0,
     )
     # Neither shorter nor longer than the source with its EOS; ratios count from the source's pieces.
     length = ids.shape[1]
