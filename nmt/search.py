@@ -1,9 +1,9 @@
 """Beam search and sampling: pure TensorFlow functions that know no model and no text.
 
-The model enters as one function: `step(tokens int32 [rows], state, memory) -> (scores, state, weights float32 [rows,
-source_time])`. rows = batch x beam, beam-minor. `state` is what a step changes, a nest of tensors [rows, ...]: the
-search repeats it per beam at the start and reorders it as hypotheses survive. `memory` is what a step only reads, such
-as what the encoder made, a nest of tensors [batch, ...].
+The model enters as one function: `step(tokens int32 [batch, size], state, memory) -> (scores, state, weights float32
+[rows, source_time])`. rows = batch x size, size-minor, of `size` hypotheses of each source: the beam, but one at first.
+`state` is what a step changes, a nest of tensors [rows, ...]: the search repeats and reorders it as hypotheses survive.
+`memory` is what a step only reads, such as what the encoder made, a nest of tensors [batch, ...].
 
 A row's result depends on that row alone: its limits come from its own source length, and once it is done nothing can
 change it. Everything runs inside a tf.function and an exported graph, for an empty batch too.
@@ -100,17 +100,17 @@ def beam_search(
         with_weights: Whether to keep the attention weights.
     """
     rules = make_rules(source_lengths, source_time, options, prefix=prefix, required=required)
-    start = start_search(state, rules, size=options.beam_size, with_weights=with_weights)
-    first = tf.where(tf.range(options.beam_size) == 0, start.alive.rank, IMPOSSIBLE)  # more than one would be the same
+    start, weights = start_search(state, rules, size=1, with_weights=with_weights)
     absent = tf.fill([tf.size(rules.maximum), options.n_best], IMPOSSIBLE)  # [batch, n]
     progress = start._replace(
-        alive=start.alive._replace(rank=first),
         finished=_take(start.alive, tf.zeros_like(absent, tf.int32))._replace(rank=absent, log_probability=absent),
         num_finished=tf.zeros_like(rules.maximum),
     )
-    found, weights = run_loop(
-        partial(advance_beam, step), progress, memory, rules, size=options.beam_size, with_weights=with_weights
-    )
+    if options.beam_size > 1:
+        # Not in the loop, where each source has a beam of hypotheses: at first these are all the same.
+        progress, read = advance_beam(step, progress, memory, rules)
+        weights = tf.repeat(read, options.beam_size, axis=0)[:, tf.newaxis] if with_weights else ()
+    found, weights = run_loop(partial(advance_beam, step), progress, weights, memory, rules, size=options.beam_size)
     return _hypotheses(found, weights, rules)
 
 
@@ -137,17 +137,16 @@ def sample(
         time at least the largest maximum of `length_limits`.
     """
     rules = make_rules(source_lengths, source_time, options, prefix=prefix, required=required)
-    progress = start_search(state, rules, size=options.n_best, with_weights=with_weights)
-    drawn, weights = run_loop(
-        partial(advance_samples, step, noise), progress, memory, rules, size=options.n_best, with_weights=with_weights
-    )
+    progress, weights = start_search(state, rules, size=options.n_best, with_weights=with_weights)
+    advance = partial(advance_samples, step, noise)
+    drawn, weights = run_loop(advance, progress, weights, memory, rules, size=options.n_best)
     scores = score(drawn.log_probability, lengths=_lengths(drawn.tokens), coverage=drawn.coverage, rules=rules)
     best = _take(drawn, tf.math.top_k(scores, options.n_best).indices)
     return _hypotheses(best, weights, rules)
 
 
 def advance_beam(step: Step, progress: Progress, memory: Any, rules: Rules) -> tuple[Progress, tf.Tensor]:
-    """An Advance of beam_search: every alive hypothesis by one token."""
+    """An Advance of beam_search: every alive hypothesis by one token, after which there are beam_size of each row."""
     time, beam_size, n_best = progress.time, rules.options.beam_size, rules.options.n_best
     scores, state, weights = step(progress.tokens, progress.state, memory)
     candidates, parents = _extended(progress.alive, scores, weights, time=time, rules=rules)
@@ -168,12 +167,13 @@ def advance_beam(step: Step, progress: Progress, memory: Any, rules: Rules) -> t
     alive = _take(candidates, survivors)._replace(rank=tf.where(done[:, tf.newaxis], IMPOSSIBLE, ranks))
     if beam_size > 1:
         slots = tf.gather(parents, survivors, batch_dims=1)  # [batch, beam]
-        rows = tf.reshape(tf.range(tf.shape(slots)[0])[:, tf.newaxis] * beam_size + slots, [-1])
+        size = progress.tokens.shape[1]
+        rows = tf.reshape(tf.range(tf.shape(slots)[0])[:, tf.newaxis] * size + slots, [-1])
         state = take_rows(state, rows)
     advanced = progress._replace(
         time=time + 1,
-        tokens=tf.reshape(alive.tokens[:, :, time], [-1]),
-        state=_shaped_like(progress.state, state),
+        tokens=alive.tokens[:, :, time],
+        state=state,
         alive=alive,
         finished=finished,
         num_finished=num_finished,
@@ -191,12 +191,13 @@ def _extended(
     continuations = rank_continuations(
         logits, alive.rank, written=alive.tokens, missing=alive.missing, time=time, rules=rules
     )
-    rank, parents, places = best_continuations(continuations, 2 * rules.options.beam_size, size=rules.options.beam_size)
+    size = alive.rank.shape[1]
+    rank, parents, places = best_continuations(continuations, 2 * rules.options.beam_size, size=size)
     tokens = continuations.written(places)
     parent = _take(_read(alive, weights), parents)
     log_probability = rank
     if rules.options.repetition_penalty:
-        of_slots = tf.reshape(logits, [tf.shape(parents)[0], rules.options.beam_size, tf.shape(logits)[1]])
+        of_slots = tf.reshape(logits, [tf.shape(parents)[0], size, tf.shape(logits)[1]])
         own = tf.gather_nd(of_slots, tf.stack([parents, tokens], axis=-1), batch_dims=1)
         log_probability = parent.log_probability + tf.cast(own, tf.float32)
     return parent._replace(
@@ -228,8 +229,8 @@ def advance_samples(
     read = tf.where(tf.reshape(going, [-1, 1]), weights, 0.0)
     advanced = progress._replace(
         time=time + 1,
-        tokens=tf.reshape(drawn, [-1]),
-        state=_shaped_like(progress.state, state),
+        tokens=drawn,
+        state=state,
         alive=_read(alive, read)._replace(
             rank=tf.where(tokens == EOS, IMPOSSIBLE, alive.rank),
             log_probability=alive.log_probability + tf.where(going, tf.reshape(own, tf.shape(going)), 0.0),
@@ -284,6 +285,9 @@ def best_continuations(continuations: Continuations, k: int, *, size: int) -> tu
         tf.gather(first, hypothesis * firsts + tf.minimum(block, firsts - 1)),
         tf.cast(tf.gather(blocks, index), tf.float32) + tf.gather(base, hypothesis),
     )  # [batch, blocks, width]
+    if (missing := -(-k // width) - min(k, size)) > 0:  # blocks: one hypothesis may have too few for a wide beam
+        best = tf.pad(best, [[0, 0], [0, missing]])
+        ranks = tf.pad(ranks, [[0, 0], [0, missing], [0, 0]], constant_values=IMPOSSIBLE)
     rank, position = tf.math.top_k(tf.reshape(ranks, [batch, tf.shape(best)[1] * width]), k)
     chosen = tf.gather(best, position // width, batch_dims=1)
     place = chosen % count * width + position % width
@@ -307,12 +311,6 @@ def _read(alive: Beam, weights: tf.Tensor) -> Beam:
     if isinstance(alive.coverage, tuple):
         return alive
     return alive._replace(coverage=alive.coverage + tf.reshape(weights, tf.shape(alive.coverage)))
-
-
-def _shaped_like(old: Any, new: Any) -> Any:
-    """`new` with the static shapes of `old`, which a loop needs to be the same before and after its body."""
-    tf.nest.map_structure(lambda before, after: after.set_shape(before.shape), old, new)
-    return new
 
 
 def _lengths(tokens: tf.Tensor) -> tf.Tensor:

@@ -36,7 +36,7 @@ class Progress(NamedTuple):
 
     time: tf.Tensor  # int32 [], tokens written so far
     source_rows: tf.Tensor  # int32 [batch], which rows of the first batch are left; below, batch is these only
-    tokens: tf.Tensor  # int32 [rows], the last ones
+    tokens: tf.Tensor  # int32 [batch, size], the last ones
     state: Any
     alive: Beam
     finished: Any  # Beam of n_best, best first
@@ -47,43 +47,49 @@ class Progress(NamedTuple):
 Advance = Callable[[Progress, Any, Rules], tuple[Progress, tf.Tensor]]
 
 
-def start_search(state: Any, rules: Rules, *, size: int, with_weights: bool) -> Progress:
-    """`size` empty hypotheses for each row, all of them alive."""
+def start_search(state: Any, rules: Rules, *, size: int, with_weights: bool) -> tuple[Progress, Any]:
+    """`size` empty hypotheses for each row, all of them alive; the attention weights of no step yet, for run_loop."""
     batch = tf.size(rules.maximum)
     nothing = tf.zeros([batch, size])
     history = tf.fill([batch, size, rules.max_time], PAD)
     slots = tf.zeros_like(history) + tf.range(size)[:, tf.newaxis] if with_weights else ()  # each its own, at first
     coverage = tf.zeros([batch, size, tf.shape(rules.source_mask)[2]]) if rules.options.coverage_penalty else ()
     missing = () if rules.required is None else tf.repeat(rules.required[:, tf.newaxis], size, axis=1)
-    return Progress(
+    progress = Progress(
         time=tf.constant(0),
         source_rows=tf.range(batch),
-        tokens=tf.fill([batch * size], BOS),
-        state=take_rows(state, tf.repeat(tf.range(batch), size)),
+        tokens=tf.fill([batch, size], BOS),
+        state=take_rows(state, tf.repeat(tf.range(batch), size)) if size > 1 else state,
         alive=Beam(nothing, nothing, history, slots, coverage, missing),
         finished=(),
         num_finished=(),
     )
+    return progress, tf.zeros([batch * size, 0, tf.shape(rules.source_mask)[2]]) if with_weights else ()
 
 
 def run_loop(
-    advance: Advance, progress: Progress, memory: Any, rules: Rules, *, size: int, with_weights: bool
+    advance: Advance, progress: Progress, weights: Any, memory: Any, rules: Rules, *, size: int
 ) -> tuple[Beam, tf.Tensor | None]:
     """Advances until no hypothesis is alive.
 
-    Returns: what was found for each row of the batch; where asked for the attention weights of each step, float32
-        [batch, size, time, source_time], 0 where a row was done, else None.
+    Args: weights: what the steps so far have read, float32 [batch x size, time, source_time]; () = not to be kept.
+    Returns: what was found for each row of the batch; the attention weights of each step, float32 [batch, size, time,
+        source_time], 0 where a row was done, or None.
     """
     batch, source_time = tf.size(rules.maximum), tf.shape(rules.source_mask)[2]
+    with_weights = not isinstance(weights, tuple)
 
     def leave(progress: Progress, found: Beam, weights: Any) -> tuple[Progress, Beam, Any]:
-        """Advances until many rows are done, stores what was found for the rows there are, and drops those done."""
+        """Drops the rows that are done, advances until many are, and stores what was found for those there were."""
+        progress = _drop_done(progress, size)
         rows = progress.source_rows
         read, own = take_rows(memory, rows), rules_of_rows(rules, rows)
         steps = tf.TensorArray(tf.float32, rules.max_time, element_shape=[None, None]) if with_weights else ()
 
         def body(progress: Progress, steps: Any) -> tuple[Progress, Any]:
             advanced, weights = advance(progress, read, own)
+            # What a loop carries has to have the same static shapes before and after its body.
+            tf.nest.map_structure(lambda old, new: new.set_shape(old.shape), progress.state, advanced.state)
             return advanced, steps.write(progress.time, weights) if with_weights else ()
 
         before = progress.time
@@ -102,12 +108,11 @@ def run_loop(
             of_all = [batch * size, progress.time - before, source_time]
             made = tf.scatter_nd(_beam_rows(rows, size)[:, tf.newaxis], made, of_all)
             weights = tf.concat([weights, made], axis=1)
-        return _drop_done(progress, size), found, weights
+        return progress, found, weights
 
-    weights = tf.zeros([batch * size, 0, source_time]) if with_weights else ()
     variables = (progress, _found(progress))
     _, found, weights = tf.while_loop(
-        lambda progress, *_: (progress.time == 0) | (tf.size(progress.source_rows) > 0),
+        lambda progress, *_: tf.reduce_any(_goes_on(progress)),
         leave,
         (*variables, weights),
         shape_invariants=(
@@ -130,18 +135,17 @@ def _goes_on(progress: Progress) -> tf.Tensor:
 
 
 def _is_crowded(progress: Progress) -> tf.Tensor:
-    """Whether so many rows go on that none leaves. The first step is made in any case: it gives weights a shape."""
+    """Whether so many rows go on that none leaves."""
     going, rows = tf.math.count_nonzero(_goes_on(progress), dtype=tf.float32), tf.size(progress.source_rows)
-    return (progress.time == 0) | (going > _CROWDED * tf.cast(rows, tf.float32))
+    return going > _CROWDED * tf.cast(rows, tf.float32)
 
 
 def _drop_done(progress: Progress, size: int) -> Progress:
     """The rows that go on."""
     keep = tf.cast(tf.where(_goes_on(progress))[:, 0], tf.int32)
-    by_row = (progress.source_rows, progress.alive, progress.finished, progress.num_finished)
-    source_rows, alive, finished, num_finished = take_rows(by_row, keep)
-    tokens, state = take_rows((progress.tokens, progress.state), _beam_rows(keep, size))
-    return Progress(progress.time, source_rows, tokens, state, alive, finished, num_finished)
+    by_row = progress._replace(time=(), state=())
+    state = take_rows(progress.state, _beam_rows(keep, size))
+    return take_rows(by_row, keep)._replace(time=progress.time, state=state)
 
 
 def _beam_rows(rows: tf.Tensor, size: int) -> tf.Tensor:

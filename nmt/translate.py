@@ -90,17 +90,16 @@ def _search(
     # What a row may choose from is read with it, as rows leave the search.
     biases = tuple(output.bias for output in outputs) if shortlist else ()  # [batch, columns]
 
-    beam = options.n_best if options.sampling else options.beam_size
-
     def step(tokens, states, read):
         memories, biases = read
-        layers = outputs
+        layers, beam = outputs, tokens.shape[1]
+        tokens = tf.reshape(tokens, [-1, 1])
         if shortlist:
             tokens = tf.gather(shortlist.ids, tokens)
             layers = [output._replace(bias=bias) for output, bias in zip(outputs, biases, strict=True)]
         of_models, after, read_by_each = [], [], []
         for model, state, memory, layer in zip(models, states, memories, layers, strict=True):
-            logits, state, weights = model.decoder(tokens[:, tf.newaxis], state, memory, layer, beam=beam)
+            logits, state, weights = model.decoder(tokens, state, memory, layer, beam=beam)
             logits = tf.squeeze(logits, axis=1)  # [rows, vocab], or columns of the shortlist; a slice would be a copy
             of_models.append(TokenScores(logits, log_normalizers(logits, tf.nn.softmax(logits))))
             after.append(state)
