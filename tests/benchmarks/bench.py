@@ -190,16 +190,38 @@ def compare_systems(
 
 
 def answer_as_peer(training: Callable[..., Callable], translating: Callable[..., Callable]) -> None:
-    """The side of a peer: `training(path)` and `translating(path, beam_size, rows)` prepare and return a repetition."""
+    """The side of a peer: `training(path, weights)` and `translating(path, beam_size, rows, weights)` prepare, and
+    return a repetition. `weights` is a file or None: a training writes it when its repetition is over, a translation
+    reads it and returns the ids that it found, one list a sentence (see text.py).
+    """
     parser = argparse.ArgumentParser()
-    parser.add_argument("arrays", help="what train.py or translate.py has saved")
+    parser.add_argument("arrays", help="what train.py, translate.py or text.py has saved")
     parser.add_argument("--beam-size", type=int)
     parser.add_argument("--rows", type=int)
+    parser.add_argument("--weights")
+    parser.add_argument("--translations")
     options = parser.parse_args()
     if options.beam_size:
-        answer_repetitions(translating(options.arrays, options.beam_size, options.rows))
+        repetition = translating(options.arrays, options.beam_size, options.rows, options.weights)
+        if options.translations:
+            answer_translations(repetition, options.translations)
+        else:
+            answer_repetitions(repetition)
+    elif options.weights:
+        training(options.arrays, options.weights)()
     else:
-        answer_repetitions(training(options.arrays))
+        answer_repetitions(training(options.arrays, None))
+
+
+def answer_translations(translate: Callable[[], list[list[int]]], file: str) -> None:
+    """As answer_repetitions, of one that returns the ids of its translations: writes those to `file`, too."""
+
+    def repetition() -> int:
+        found = translate()
+        Path(file).write_text(json.dumps(found))
+        return len(found)
+
+    answer_repetitions(repetition)
 
 
 def contender_command(script: str, name: str, *options: object) -> list[str]:

@@ -1,4 +1,4 @@
-"""Joey NMT 2.3.0 as a contender of ../train.py and ../translate.py; runs in an environment of its own:
+"""Joey NMT 2.3.0 as a contender of ../train.py, ../translate.py and ../text.py; runs in an environment of its own:
 
     python3.11 -m venv ENVIRONMENT && ENVIRONMENT/bin/pip install torch==2.13.0 joeynmt==2.3.0 importlib_metadata
 
@@ -59,7 +59,7 @@ def batch(source, target=None):
     )
 
 
-def training(path):
+def training(path, weights):
     arrays = np.load(path)
     model = build(int(arrays["vocabulary"]))
     model.loss_function = ("crossentropy", 0.1)
@@ -83,23 +83,33 @@ def training(path):
             optimizer.step()
             optimizer.zero_grad()
             loss.item()
+        if weights:
+            torch.save(model.state_dict(), weights)
         return tokens
 
     return repetition
 
 
-def translating(path, beam_size, rows):
+def translating(path, beam_size, rows, weights):
     arrays = np.load(path)
     length = int(arrays["length"])
     model = build(int(arrays["vocabulary"]))
+    if weights:
+        model.load_state_dict(torch.load(weights))
     model.eval()
     sources = arrays["source"]
-    batches = [batch(sources[start : start + rows]) for start in range(0, len(sources), rows)]
+    batches = []
+    for start in range(0, len(sources), rows):
+        ids = sources[start : start + rows]
+        batches.append(batch(ids[:, : np.count_nonzero(ids, axis=1).max()]))
+    lengths = {"max_output_length": length, "min_output_length": length} if length else {"max_output_length": -1}
 
     def repetition():
+        found = []
         for some in batches:
-            search(model, some, max_output_length=length, beam_size=beam_size, beam_alpha=1.0, min_output_length=length)
-        return len(sources)
+            rows_found, _, _ = search(model, some, beam_size=beam_size, beam_alpha=1.0, **lengths)
+            found += list(rows_found)
+        return [[int(number) for number in row if number > EOS] for row in found] if weights else len(found)
 
     return repetition
 

@@ -1,4 +1,4 @@
-"""OpenNMT-tf 2.32 as a contender of ../train.py and ../translate.py; runs in an environment of its own:
+"""OpenNMT-tf 2.32 as a contender of ../train.py, ../translate.py and ../text.py; runs in an environment of its own:
 
     python3.11 -m venv ENVIRONMENT && ENVIRONMENT/bin/pip install 'OpenNMT-tf[tensorflow]==2.32.0'
 
@@ -35,24 +35,38 @@ def build(vocabulary, params):
     return model
 
 
-def source_features(ids):
-    return {"ids": tf.constant(ids, tf.int64), "length": tf.constant(np.count_nonzero(ids, axis=1), tf.int32)}
+def own_ids(ids, vocabulary):
+    """Ours as its vocabulary has them: it has no UNK at 1, but at the end."""
+    return np.where(ids > 1, ids - 1, np.where(ids == 1, vocabulary - 1, 0))
 
 
-def training(path):
+def our_ids(tokens):
+    """The ids of its tokens, words and </s>, up to the first </s>."""
+    words = [token.decode() for token in tokens]
+    words = words[: words.index("</s>")] if "</s>" in words else words
+    return [int(word[1:]) + 4 if word.startswith("w") else 1 for word in words]
+
+
+def source_features(ids, vocabulary):
+    lengths = tf.constant(np.count_nonzero(ids, axis=1), tf.int32)
+    return {"ids": tf.constant(own_ids(ids, vocabulary), tf.int64), "length": lengths}
+
+
+def training(path, weights):
     arrays = np.load(path)
-    model = build(int(arrays["vocabulary"]), {"label_smoothing": 0.1})
+    vocabulary = int(arrays["vocabulary"])
+    model = build(vocabulary, {"label_smoothing": 0.1})
     optimizer = tf.keras.optimizers.Adam(1e-3)
     batches = []
     for number in range(int(arrays["batches"])):
         source, target_in, target_out = (arrays[f"{part}_{number}"] for part in ("source", "target_in", "target_out"))
         lengths = tf.constant(np.count_nonzero(target_out, axis=1), tf.int32)
         labels = {
-            "ids": tf.constant(target_in, tf.int64),
-            "ids_out": tf.constant(target_out, tf.int64),
+            "ids": tf.constant(own_ids(target_in, vocabulary), tf.int64),
+            "ids_out": tf.constant(own_ids(target_out, vocabulary), tf.int64),
             "length": lengths,
         }
-        batches.append((source_features(source), labels))
+        batches.append((source_features(source, vocabulary), labels))
 
     def specification(tensor):
         return tf.TensorSpec([None] * len(tensor.shape), tensor.dtype)
@@ -74,32 +88,43 @@ def training(path):
         for batch in batches:
             loss = step(*batch)
         float(loss)
+        if weights:
+            # By place: names are not the same in each process.
+            np.savez(weights, *(variable.numpy() for variable in model.trainable_variables))
         return tokens
 
     return repetition
 
 
-def translating(path, beam_size, rows):
+def translating(path, beam_size, rows, weights):
     arrays = np.load(path)
-    length = int(arrays["length"])
-    params = {
-        "beam_width": beam_size,
-        "minimum_decoding_length": length,
-        "maximum_decoding_length": length,
-    }
-    model = build(int(arrays["vocabulary"]), params)
+    length, vocabulary = int(arrays["length"]), int(arrays["vocabulary"])
+    params = {"beam_width": beam_size, "length_penalty": 1.0}
+    if length:
+        params |= {"minimum_decoding_length": length, "maximum_decoding_length": length}
+    model = build(vocabulary, params)
     sources = arrays["source"]
-    batches = [source_features(sources[start : start + rows]) for start in range(0, len(sources), rows)]
+    batches = []
+    for start in range(0, len(sources), rows):
+        ids = sources[start : start + rows]
+        batches.append(source_features(ids[:, : np.count_nonzero(ids, axis=1).max()], vocabulary))
 
     @tf.function(reduce_retracing=True)
     def translate(features):
         _, predictions = model(features)
         return predictions["tokens"]
 
+    if weights:
+        translate(batches[0])  # makes the variables
+        values = np.load(weights)
+        for variable, name in zip(model.trainable_variables, values.files, strict=True):
+            variable.assign(values[name])
+
     def repetition():
+        found = []
         for features in batches:
-            translate(features)[0].numpy()
-        return len(sources)
+            found += list(translate(features)[:, 0].numpy())
+        return [our_ids(tokens) for tokens in found] if weights else len(found)
 
     return repetition
 

@@ -1,0 +1,192 @@
+"""Translating real text, whose sentences end at different times, by trained models: speed and BLEU beside the peers'.
+
+    python tests/benchmarks/text.py CONFIG DIR [--epochs 3] [--beam-size 5] [--opennmt-tf PYTHON] [--joey-nmt PYTHON]
+
+CONFIG is a job's YAML file, of which this takes the corpora; tokenizer and model are those of reference.py. Each system
+trains on the same batches for as many epochs, which may take hours and is kept in DIR for the next time; then all
+translate the validation set, the same batches in turns.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import reference
+from bench import (
+    PEERS,
+    Contender,
+    add_systems,
+    answer_translations,
+    arguments,
+    contender_command,
+    machine,
+    measure,
+    print_table,
+    use_cores,
+)
+
+LISTED = 20  # translations of a source piece, for a shortlist
+
+
+def job(options):
+    """The config of our run."""
+    from nmt.config_file import load_config
+
+    given = load_config(options.config)
+    training = {"max_epochs": options.epochs, "schedule": {"name": "constant", "warmup_steps": 0}}
+    return reference.config(
+        run=str(options.directory / "nmt"),
+        source_language=given.source_language,
+        target_language=given.target_language,
+        data={
+            "train": [corpus.model_dump() for corpus in given.data.train],
+            "validation": given.data.validation.model_dump(),
+            "bleu_tokenize": given.data.bleu_tokenize,
+            "case_augmentation": 0.0,
+            "planted_symbols": 0.0,
+            "batch_tokens": 1024,  # some 64 pairs
+        },
+        protect=[],
+        tokenizer={"type": "bpe", "vocabulary_size": reference.VOCABULARY},
+        training=training,
+    )
+
+
+def validation_lines(config) -> tuple[list[str], list[str]]:
+    from nmt.corpus import read_pairs
+
+    return tuple(map(list, zip(*read_pairs(config.data.validation), strict=True)))
+
+
+def work(config, tokenizers, epochs: int) -> tuple[dict, dict, np.ndarray]:
+    """What peers train on; what all translate, shortest first; where each sentence of that stands in the file."""
+    from nmt.data import Batch, batches, make_batch
+
+    made = [batch for epoch in range(epochs) for batch in batches(config, tokenizers, epoch=epoch)]
+    pairs = {f"{part}_{number}": getattr(batch, part) for number, batch in enumerate(made) for part in Batch._fields}
+    sources, _ = validation_lines(config)
+    ids = tokenizers.source.encode(sources)
+    order = np.argsort([len(row) for row in ids], kind="stable")
+    shared = {"vocabulary": tokenizers.target.vocabulary_size}
+    source = make_batch([ids[place] for place in order], [[]] * len(ids)).source
+    return {**shared, "batches": len(made), **pairs}, {**shared, "length": 0, "source": source}, order
+
+
+def contend(precision: str, options, *, shortlist: int = 0) -> None:
+    """Ours, trained."""
+    from nmt.startup import import_tensorflow
+
+    import_tensorflow()
+    import tensorflow as tf
+
+    from nmt.config import SearchConfig
+    from nmt.run import Run
+    from nmt.tokenizer import EOS
+    from nmt.translate import translate_ids
+
+    run = Run.open(str(options.directory / "nmt"))
+    model = run.load_model("last", precision)
+    source = np.load(options.directory / "translating.npz")["source"]
+    batches = []
+    for start in range(0, len(source), options.rows):
+        ids = source[start : start + options.rows]
+        batches.append(ids[:, : np.count_nonzero(ids, axis=1).max()])
+    search = tf.function(
+        partial(
+            translate_ids,
+            [model],
+            options=SearchConfig(beam_size=options.beam_size, shortlist=shortlist, guard=False),
+            lexicon=tf.constant(run.lexicon()) if shortlist else None,
+        ),
+        input_signature=[tf.TensorSpec([None, None], tf.int32)],
+        autograph=False,
+    )
+
+    def translate():
+        tokens = [row for ids in batches for row in search(ids).tokens[:, 0].numpy()]
+        return [[int(number) for number in row if number > EOS] for row in tokens]
+
+    answer_translations(translate, options.translations)
+
+
+def train_all(options) -> tuple[list[tuple[str, list]], dict, np.ndarray]:
+    """Trains whatever has not been trained yet.
+
+    Returns: name and command of each peer that translates; our run; the order of the sentences.
+    """
+    from nmt.run import Run
+
+    run_path, directory = options.directory / "nmt", options.directory
+    if not run_path.exists():
+        from nmt.startup import import_tensorflow
+
+        import_tensorflow()
+        from nmt.train import train
+
+        train(job(options))
+    run = Run.open(str(run_path))
+    to_train, to_translate, order = work(run.config, run.tokenizers, options.epochs)
+    np.savez(directory / "training.npz", **to_train)
+    np.savez(directory / "translating.npz", **to_translate)
+    peers = []
+    for name, file in PEERS.items():
+        if python := getattr(options, file):
+            script = str(Path(__file__).parent / "peers" / f"{file}.py")
+            weights = directory / f"{file}.npz"
+            if not weights.exists():
+                command = [python, script, directory / "training.npz", "--weights", weights]
+                subprocess.run(command, check=True, preexec_fn=lambda: use_cores(options.cores))
+            peers.append((name, [python, script, str(directory / "translating.npz"), "--weights", str(weights)]))
+    return peers, run, order
+
+
+def main() -> None:
+    parser = arguments(__doc__.splitlines()[0])
+    add_systems(parser)
+    parser.add_argument("config", help="a job's YAML file")
+    parser.add_argument("directory", type=Path, help="where what is trained is kept")
+    parser.add_argument("--epochs", type=int, default=3, help="of training (3)")
+    parser.add_argument("--beam-size", type=int, default=5, help="hypotheses (5)")
+    parser.add_argument("--rows", type=int, default=64, help="sentences a batch (64)")
+    parser.add_argument("--translations", help="where a contender writes them")
+    options = parser.parse_args()
+    if options.contender:
+        system, precision = options.contender.split()
+        contend(precision, options, shortlist=LISTED if system == "shortlist" else 0)
+        return
+    options.directory.mkdir(parents=True, exist_ok=True)
+    peers, run, order = train_all(options)
+    flags = ["--beam-size", options.beam_size, "--rows", options.rows]
+    ours = [f"{system} {precision}" for precision in options.precisions for system in ("nmt", "shortlist")]
+    own_work = (options.config, options.directory)
+    commands = {name: contender_command(__file__, name, *own_work, *flags) for name in ours}
+    commands |= {name: [*command, *map(str, flags)] for name, command in peers}
+    files = {name: options.directory / f"{name}.json" for name in commands}
+    contenders = [Contender(name, [*command, "--translations", str(files[name])]) for name, command in commands.items()]
+    measure(contenders, repetitions=options.repetitions, cores=options.cores)
+    title = f"Translating real text, beam {options.beam_size}, batch {options.rows}, {options.cores} core(s)"
+    print_table(f"{title}; {machine()}", "sentences/s", contenders, against=[ours[0], *(name for name, _ in peers)])
+    print_scores(run, order, {name: file for name, file in files.items() if file.exists()})
+
+
+def print_scores(run, order, files) -> None:
+    from nmt.metrics import bleu_tokenize, score
+
+    _, references = validation_lines(run.config)
+    print("\n| after the same batches | BLEU | pieces a sentence |\n|---|---|---|")
+    for name, file in files.items():
+        found = json.loads(file.read_text())
+        texts = [""] * len(found)
+        for place, text in zip(order, run.tokenizers.target.decode(found), strict=True):
+            texts[place] = text
+        bleu = score(texts, references, tokenize=bleu_tokenize(run.config)).bleu
+        print(f"| {name} | {bleu.value:.2f} | {np.mean([len(ids) for ids in found]):.1f} |")
+    print(f"\n{bleu.signature}")
+
+
+if __name__ == "__main__":
+    main()
