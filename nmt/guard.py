@@ -26,24 +26,26 @@ _NGRAM = 3
 _MANY_IDS = 1 << 21  # more than a vocabulary has; its cube fits into int64
 _SHORTER = 0.75
 
-# Source int32 [rows, source_time], options, prefix int32 [rows, prefix_time] or None -> what is found, with weights.
+# Source int32 [rows, source_time], options, prefix int32 [rows, prefix_time] or None -> what is found; where options.guard
+# is on, with weights and faults.
 Search = Callable[[tf.Tensor, SearchConfig, tf.Tensor | None], Hypotheses]
 
 
 def guarded_search(search: Search, source: tf.Tensor, options: SearchConfig, *, prefix: tf.Tensor | None) -> Hypotheses:
-    """What `search` finds, and with fewer faults where it can be had; `faults` are filled in.
+    """What `search` finds, and with fewer faults where options.guard is on and it can be had.
+
+    Outside a graph the second search is called, and so traced, only where there is something to mend.
 
     Args: source int32 [batch, source_time], padded with PAD; prefix as in search.beam_search.
     """
-    found = _judged(search(source, options, prefix), source, options, prefix)
-    if options.sampling:
+    found = search(source, options, prefix)
+    if options.sampling or not options.guard:
         return found
     rows = tf.where(tf.reduce_any(found.faults, axis=1))[:, 0]  # [faulty]
 
     def again() -> Hypotheses:
         some, start = tf.gather(source, rows), None if prefix is None else tf.gather(prefix, rows)
-        strict = stricter(options)
-        second = _judged(search(some, strict, start), some, strict, start)
+        second = search(some, stricter(options), start)
         first = tf.nest.map_structure(lambda field: tf.gather(field, rows), found)
         fewer = _num_faults(first) - _num_faults(second)
         better = (fewer > 0) | ((fewer == 0) & (second.scores[:, 0] > first.scores[:, 0]))
@@ -67,7 +69,7 @@ def stricter(options: SearchConfig) -> SearchConfig:
 def find_faults(
     source: tf.Tensor, found: Hypotheses, options: SearchConfig, *, prefix: tf.Tensor | None = None
 ) -> tf.Tensor:
-    """Which laws each row's best hypothesis breaks: bool [batch, 3], in the order of FAULTS.
+    """Which laws each row's best hypothesis breaks: bool [batch, faults], in the order of FAULTS.
 
     Args: source int32 [batch, source_time]; found by a search under `options`, with weights; prefix as it was given.
     """
@@ -102,10 +104,6 @@ def share_read(source: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
     read = piece & (tf.reduce_max(weights, axis=1) >= READ)
     pieces = tf.math.count_nonzero(piece, axis=1, dtype=tf.float32)
     return tf.math.divide_no_nan(tf.math.count_nonzero(read, axis=1, dtype=tf.float32), pieces)
-
-
-def _judged(found: Hypotheses, source: tf.Tensor, options: SearchConfig, prefix: tf.Tensor | None) -> Hypotheses:
-    return found._replace(faults=find_faults(source, found, options, prefix=prefix))
 
 
 def _num_faults(found: Hypotheses) -> tf.Tensor:

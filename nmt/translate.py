@@ -7,7 +7,7 @@ lines are cut into chunks of pieces at sentence ends (or words), translated, and
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -16,7 +16,7 @@ from nmt.confidence import Calibration
 from nmt.config import SearchConfig
 from nmt.data import make_batch, token_batches
 from nmt.features import quality_features
-from nmt.guard import FAULTS, guarded_search
+from nmt.guard import FAULTS, find_faults, guarded_search
 from nmt.losses import log_normalizers, token_log_probabilities
 from nmt.model import Seq2Seq
 from nmt.protect import Protection
@@ -58,12 +58,10 @@ def translate_ids(
             lexicon=lexicon,
             prefix=prefix,
             noise=noise,
-            with_weights=with_weights or options.guard,
+            with_weights=with_weights,
         )
 
-    if options.guard:
-        return guarded_search(search, source, options, prefix=prefix)
-    return search(source, options, prefix)
+    return guarded_search(search, source, options, prefix=prefix)
 
 
 def _search(
@@ -77,7 +75,8 @@ def _search(
     noise,
     with_weights: bool,
 ) -> Hypotheses:
-    """As translate_ids, whatever comes of it."""
+    """As translate_ids, of one search, whatever comes of it."""
+    given = prefix
     memories, states = zip(*(model.encode(source) for model in models), strict=True)
     shortlist = None
     if options.shortlist:
@@ -118,13 +117,14 @@ def _search(
         "options": options,
         "prefix": prefix,
         "required": count_symbols(source, num_symbols) if num_symbols else None,
-        "with_weights": with_weights,
+        "with_weights": with_weights or options.guard,
     }
     if options.sampling:
         found = sample(step, states, (memories, biases), noise=noise, **shared)
     else:
         found = beam_search(step, states, (memories, biases), **shared)
-    return found._replace(tokens=tf.gather(shortlist.ids, found.tokens)) if shortlist else found
+    found = found._replace(tokens=tf.gather(shortlist.ids, found.tokens)) if shortlist else found
+    return found._replace(faults=find_faults(source, found, options, prefix=given)) if options.guard else found
 
 
 class Hypothesis(NamedTuple):
@@ -198,9 +198,7 @@ class Translator:
         self._lexicon = lexicon
         self._splitter = Splitter(tokenizers.source, options.max_source_length)
         ids = tf.TensorSpec([None, None], tf.int32)
-        noise = tf.TensorSpec([None, options.n_best, None], tf.float32)
-        # Lengths vary from batch to batch: one trace serves them all.
-        self._search = tf.function(self._batch_search, input_signature=[ids, ids, noise], autograph=False)
+        self._searches: dict[SearchConfig, Any] = {}
         self._token_scores = tf.function(self._batch_scores, input_signature=[ids, ids, ids], autograph=False)
 
     def translate(self, lines: Sequence[str | bytes], prefixes: Sequence[str] | None = None) -> list[Translation]:
@@ -244,19 +242,26 @@ class Translator:
                 scores[i] = row[: lengths[i][1]]
         return scores
 
-    def _batch_search(self, source, prefix, noise):
-        with_weights = self.with_alignments or self.calibration is not None
-        found = translate_ids(
-            self.models,
-            source,
-            self.options,
-            num_symbols=self.protection.num_symbols,
-            lexicon=self._lexicon,
-            prefix=prefix,
-            noise=noise,
-            with_weights=with_weights,
-        )
-        return found, None if found.weights is None else quality_features(source, found)
+    def _search_under(self, options: SearchConfig):
+        """A batch's search, a function of (source, prefix, noise), traced once for whatever lengths they have."""
+        if options not in self._searches:
+
+            def search(source, prefix, noise):
+                return _search(
+                    self.models,
+                    source,
+                    options,
+                    num_symbols=self.protection.num_symbols,
+                    lexicon=self._lexicon,
+                    prefix=prefix,
+                    noise=noise,
+                    with_weights=self.with_alignments or self.calibration is not None,
+                )
+
+            ids = tf.TensorSpec([None, None], tf.int32)
+            noise = tf.TensorSpec([None, options.n_best, None], tf.float32)
+            self._searches[options] = tf.function(search, input_signature=[ids, ids, noise], autograph=False)
+        return self._searches[options]
 
     def _batch_scores(self, source, target_in, target_out):
         log_probabilities = [token_log_probabilities(model(source, target_in), target_out) for model in self.models]
@@ -294,10 +299,15 @@ class Translator:
         return sum(FIRST_SYMBOL <= id_ < FIRST_SYMBOL + self.protection.num_symbols for id_ in ids)
 
     def _translate_batch(self, chunks: list[list[int]], starts: list[list[int]]) -> list[_Chunk]:
-        source = _padded([[*chunk, EOS] for chunk in chunks])
-        found, features = self._search(source, _padded(starts), self._noise(chunks, source, _padded(starts)))
+        source, prefix = _padded([[*chunk, EOS] for chunk in chunks]), _padded(starts)
+        noise = self._noise(chunks, source, prefix)
+
+        def search(source, options, prefix):
+            return self._search_under(options)(source, prefix, noise)
+
+        found = guarded_search(search, source, self.options, prefix=prefix)
+        features = [None] * len(chunks) if found.weights is None else quality_features(source, found).numpy()
         found = Hypotheses(*(None if part is None else part.numpy() for part in found))
-        features = [None] * len(chunks) if features is None else features.numpy()
         return [self._chunk(found, features[row], row, len(chunk)) for row, chunk in enumerate(chunks)]
 
     def _noise(self, chunks, source, prefix):

@@ -246,7 +246,8 @@ def test_a_search_without_faults_is_not_made_again():
 
     def search(source, options, prefix):
         calls.append(options)
-        return hypotheses([[4, 5, 6]] * 2, np.ones([2, 4, 4], np.float32))
+        found = hypotheses([[4, 5, 6]] * 2, np.ones([2, 4, 4], np.float32))
+        return found._replace(faults=find_faults(source, found, options, prefix=prefix))
 
     guarded_search(search, padded([[4, 5, 6, EOS]] * 2), OPTIONS, prefix=None)
     assert calls == [OPTIONS]

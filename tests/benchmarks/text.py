@@ -30,6 +30,7 @@ from bench import (
 )
 
 LISTED = 20  # translations of a source piece, for a shortlist
+EXTRA = 10  # pieces that a translation may have more than its source, or, of the peers, than the longest source
 
 
 def job(options):
@@ -73,7 +74,8 @@ def work(config, tokenizers, epochs: int) -> tuple[dict, dict, np.ndarray]:
     order = np.argsort([len(row) for row in ids], kind="stable")
     shared = {"vocabulary": tokenizers.target.vocabulary_size}
     source = make_batch([ids[place] for place in order], [[]] * len(ids)).source
-    return {**shared, "batches": len(made), **pairs}, {**shared, "length": 0, "source": source}, order
+    translating = {**shared, "fewest": 1, "most": source.shape[1] + EXTRA, "source": source}
+    return {**shared, "batches": len(made), **pairs}, translating, order
 
 
 def contend(precision: str, options, *, shortlist: int = 0) -> None:
@@ -89,7 +91,7 @@ def contend(precision: str, options, *, shortlist: int = 0) -> None:
     from nmt.translate import translate_ids
 
     run = Run.open(str(options.directory / "nmt"))
-    model = run.load_model("last", precision)
+    model = run.load_model("last", precision, shortlist=shortlist > 0)
     source = np.load(options.directory / "translating.npz")["source"]
     batches = []
     for start in range(0, len(source), options.rows):
@@ -99,7 +101,13 @@ def contend(precision: str, options, *, shortlist: int = 0) -> None:
         partial(
             translate_ids,
             [model],
-            options=SearchConfig(beam_size=options.beam_size, shortlist=shortlist, guard=False),
+            options=SearchConfig(
+                beam_size=options.beam_size,
+                shortlist=shortlist,
+                guard=False,
+                max_length_ratio=1.0,
+                max_length_extra=EXTRA,
+            ),
             lexicon=tf.constant(run.lexicon()) if shortlist else None,
         ),
         input_signature=[tf.TensorSpec([None, None], tf.int32)],

@@ -182,7 +182,12 @@ def main() -> None:
         __file__,
         title=f"Translating, beam {options.beam_size}, batch {options.rows}, {options.length} pieces",
         unit="sentences/s",
-        arrays={"source": ids, "vocabulary": reference.VOCABULARY, "length": options.length},
+        arrays={
+            "source": ids,
+            "vocabulary": reference.VOCABULARY,
+            "fewest": options.length,
+            "most": options.length,
+        },
         flags=[*flags, "--length", options.length, "--columns", options.columns],
         peer_flags=flags,
         others=(*shortlists, "CTranslate2 float32", "CTranslate2 int8"),

@@ -92,7 +92,7 @@ def training(path, weights):
 
 def translating(path, beam_size, rows, weights):
     arrays = np.load(path)
-    length = int(arrays["length"])
+    lengths = {"min_output_length": int(arrays["fewest"]), "max_output_length": int(arrays["most"])}
     model = build(int(arrays["vocabulary"]))
     if weights:
         model.load_state_dict(torch.load(weights))
@@ -102,7 +102,6 @@ def translating(path, beam_size, rows, weights):
     for start in range(0, len(sources), rows):
         ids = sources[start : start + rows]
         batches.append(batch(ids[:, : np.count_nonzero(ids, axis=1).max()]))
-    lengths = {"max_output_length": length, "min_output_length": length} if length else {"max_output_length": -1}
 
     def repetition():
         found = []

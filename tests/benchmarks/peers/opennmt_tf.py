@@ -98,11 +98,9 @@ def training(path, weights):
 
 def translating(path, beam_size, rows, weights):
     arrays = np.load(path)
-    length, vocabulary = int(arrays["length"]), int(arrays["vocabulary"])
-    params = {"beam_width": beam_size, "length_penalty": 1.0}
-    if length:
-        params |= {"minimum_decoding_length": length, "maximum_decoding_length": length}
-    model = build(vocabulary, params)
+    vocabulary = int(arrays["vocabulary"])
+    limits = {"minimum_decoding_length": int(arrays["fewest"]), "maximum_decoding_length": int(arrays["most"])}
+    model = build(vocabulary, {"beam_width": beam_size, "length_penalty": 1.0, **limits})
     sources = arrays["source"]
     batches = []
     for start in range(0, len(sources), rows):
