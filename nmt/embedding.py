@@ -26,7 +26,7 @@ class Embedding(keras.layers.Layer):
         self.by_column = by_column
         self.initializer = keras.initializers.RandomUniform(-spread, spread)
 
-    def build(self, tokens_shape):
+    def build(self, tokens_shape=None):
         shape = (self.size, self.vocabulary) if self.by_column else (self.vocabulary, self.size)
         self.embeddings = self.add_weight(shape, initializer=self.initializer, name="embeddings", autocast=False)
 

@@ -40,6 +40,10 @@ class Encoder(keras.layers.Layer):
             name="stack",
         )
 
+    def build(self, source_shape=None):
+        self.embedding.build(source_shape)
+        self.stack.build((None, None, self.embedding.size))
+
     def call(self, source, training=False):
         mask = tf.not_equal(source, PAD)
         embedded = self.dropout(self.embedding(source), training=training)  # [batch, source_time, embedding_size]

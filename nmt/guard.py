@@ -26,8 +26,8 @@ _NGRAM = 3
 _MANY_IDS = 1 << 21  # more than a vocabulary has; its cube fits into int64
 _SHORTER = 0.75
 
-# Source int32 [rows, source_time], options, prefix int32 [rows, prefix_time] or None -> what is found; where options.guard
-# is on, with weights and faults.
+# Source int32 [rows, source_time], options, prefix int32 [rows, prefix_time] or None -> what is found;
+# where options.guard is on, weights and faults too.
 Search = Callable[[tf.Tensor, SearchConfig, tf.Tensor | None], Hypotheses]
 
 

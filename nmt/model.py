@@ -76,6 +76,13 @@ class Seq2Seq(keras.Model):
         )
         self.decoder.build(config.units)
 
+    def build(self, source_shape=None, target_in_shape=None):
+        """Creates the weights, none of which hangs on shapes; to call the model for that takes three times as long."""
+        self.encoder.build()
+        if not self.decoder.embedding.built:
+            with keras.name_scope(self.decoder.name, override_parent=""):
+                self.decoder.embedding.build()
+
     def arranged(self, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """A trained model's weights by their paths, laid out as this model has them."""
         arranged = dict(weights)
@@ -139,6 +146,5 @@ def build_model(
     policy = keras.DTypePolicy(POLICIES[precision] if trainable else precision)
     layout = {"translating": not trainable, "shortlist": shortlist}
     model = Seq2Seq(config.model, source_vocabulary, target_vocabulary, **layout, dtype=policy, name="model")
-    tokens = tf.ones([1, 2], tf.int32)
-    model(tokens, tokens)  # creates the weights
+    model.build()
     return model
