@@ -101,13 +101,14 @@ def translating(path, beam_size, rows, weights):
     batches = []
     for start in range(0, len(sources), rows):
         ids = sources[start : start + rows]
-        batches.append(batch(ids[:, : np.count_nonzero(ids, axis=1).max()]))
+        some = batch(ids[:, : np.count_nonzero(ids, axis=1).max()])
+        batches.append((some, some.sort_by_src_length()))
 
     def repetition():
         found = []
-        for some in batches:
+        for some, order in batches:
             rows_found, _, _ = search(model, some, beam_size=beam_size, beam_alpha=1.0, **lengths)
-            found += list(rows_found)
+            found += list(rows_found[order])
         return [[int(number) for number in row if number > EOS] for row in found] if weights else len(found)
 
     return repetition
