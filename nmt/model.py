@@ -77,7 +77,7 @@ class Seq2Seq(keras.Model):
         self.decoder.build(config.units)
 
     def build(self, source_shape=None, target_in_shape=None):
-        """Creates the weights, none of which hangs on shapes; to call the model for that takes three times as long."""
+        """Creates the weights, none of which depends on shapes: to call the model for that takes thrice as long."""
         self.encoder.build()
         if not self.decoder.embedding.built:
             with keras.name_scope(self.decoder.name, override_parent=""):

@@ -143,7 +143,7 @@ def _is_crowded(progress: Progress) -> tf.Tensor:
 def _drop_done(progress: Progress, size: int) -> Progress:
     """The rows that go on."""
     keep = tf.cast(tf.where(_goes_on(progress))[:, 0], tf.int32)
-    by_row = progress._replace(time=(), state=())
+    by_row = progress._replace(time=(), state=())  # all else has a row a source
     state = take_rows(progress.state, _beam_rows(keep, size))
     return take_rows(by_row, keep)._replace(time=progress.time, state=state)
 

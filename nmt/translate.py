@@ -76,7 +76,7 @@ def _search(
     with_weights: bool,
 ) -> Hypotheses:
     """As translate_ids, of one search, whatever comes of it."""
-    given = prefix
+    given = prefix  # a shortlist's is of its columns
     memories, states = zip(*(model.encode(source) for model in models), strict=True)
     shortlist = None
     if options.shortlist:
