@@ -80,7 +80,7 @@ class Seq2Seq(keras.Model):
         """Creates the weights, none of which depends on shapes: to call the model for that takes thrice as long."""
         self.encoder.build()
         if not self.decoder.embedding.built:
-            with keras.name_scope(self.decoder.name, override_parent=""):
+            with keras.name_scope(self.decoder.name, override_parent=""):  # the path that runs know it by
                 self.decoder.embedding.build()
 
     def arranged(self, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -1,12 +1,14 @@
 """Translating: the one place where model meets search, and lines of text go in and come out.
 
-`translate_ids` is what validation, the command line, evaluation and the SavedModel all call, as is `Splitter`: long
-lines are cut into chunks of pieces at sentence ends (or words), translated, and their translations joined again.
+Validation, the command line and evaluation translate by a `Translator`, the SavedModel by `translate_ids`: both guard
+the same search, of which a Translator traces the first and the second apart. Both cut long lines with `Splitter`,
+into chunks of pieces at sentence ends (or words), translated, and their translations joined again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +26,8 @@ from nmt.search import Hypotheses, TokenScores, beam_search, count_symbols, leng
 from nmt.shortlist import make_shortlist
 from nmt.splitter import Splitter
 from nmt.tokenizer import EOS, FIRST_SYMBOL, PAD, Tokenizers
+
+_IDS = tf.TensorSpec([None, None], tf.int32)
 
 
 def translate_ids(
@@ -49,34 +53,22 @@ def translate_ids(
         noise: float32 [batch, n_best, time] in [0, 1), one draw a token, for sampling only.
     """
 
-    def search(source, options, prefix):
-        return _search(
-            models,
-            source,
-            options,
-            num_symbols=num_symbols,
-            lexicon=lexicon,
-            prefix=prefix,
-            noise=noise,
-            with_weights=with_weights,
-        )
-
-    return guarded_search(search, source, options, prefix=prefix)
+    settings = {"num_symbols": num_symbols, "lexicon": lexicon, "noise": noise, "with_weights": with_weights}
+    return guarded_search(partial(_search, models, **settings), source, options, prefix=prefix)
 
 
 def _search(
     models: Sequence[Seq2Seq],
     source,
     options: SearchConfig,
+    prefix,
     *,
     num_symbols: int,
     lexicon,
-    prefix,
     noise,
     with_weights: bool,
 ) -> Hypotheses:
     """As translate_ids, of one search, whatever comes of it."""
-    given = prefix  # a shortlist's is of its columns
     memories, states = zip(*(model.encode(source) for model in models), strict=True)
     shortlist = None
     if options.shortlist:
@@ -124,7 +116,7 @@ def _search(
     else:
         found = beam_search(step, states, (memories, biases), **shared)
     found = found._replace(tokens=tf.gather(shortlist.ids, found.tokens)) if shortlist else found
-    return found._replace(faults=find_faults(source, found, options, prefix=given)) if options.guard else found
+    return found._replace(faults=find_faults(source, found, options, prefix=prefix)) if options.guard else found
 
 
 class Hypothesis(NamedTuple):
@@ -197,9 +189,8 @@ class Translator:
         self.calibration = calibration
         self._lexicon = lexicon
         self._splitter = Splitter(tokenizers.source, options.max_source_length)
-        ids = tf.TensorSpec([None, None], tf.int32)
         self._searches: dict[SearchConfig, Any] = {}
-        self._token_scores = tf.function(self._batch_scores, input_signature=[ids, ids, ids], autograph=False)
+        self._token_scores = tf.function(self._batch_scores, input_signature=[_IDS, _IDS, _IDS], autograph=False)
 
     def translate(self, lines: Sequence[str | bytes], prefixes: Sequence[str] | None = None) -> list[Translation]:
         """Translates each line; one without pieces (empty, blank) becomes the empty translation.
@@ -251,16 +242,15 @@ class Translator:
                     self.models,
                     source,
                     options,
+                    prefix,
                     num_symbols=self.protection.num_symbols,
                     lexicon=self._lexicon,
-                    prefix=prefix,
                     noise=noise,
                     with_weights=self.with_alignments or self.calibration is not None,
                 )
 
-            ids = tf.TensorSpec([None, None], tf.int32)
             noise = tf.TensorSpec([None, options.n_best, None], tf.float32)
-            self._searches[options] = tf.function(search, input_signature=[ids, ids, noise], autograph=False)
+            self._searches[options] = tf.function(search, input_signature=[_IDS, _IDS, noise], autograph=False)
         return self._searches[options]
 
     def _batch_scores(self, source, target_in, target_out):

@@ -99,9 +99,10 @@ def plain_loop(
     gate_inputs, kernel, hidden, cell, hidden_mask=1.0, gate_gain=None, cell_gain=None, cell_bias=None, dtype=None
 ):
     """The kernel as a textbook writes it; `dtype`: of its products, that of its arguments where none is given."""
+    dtype = dtype or kernel.dtype
     hiddens, cells = [], []
     for gate_input in tf.unstack(gate_inputs):
-        product = tf.cast(hidden * hidden_mask, dtype or kernel.dtype) @ tf.cast(kernel, dtype or kernel.dtype)
+        product = tf.cast(hidden * hidden_mask, dtype) @ tf.cast(kernel, dtype)
         parts = tf.split(tf.cast(product, kernel.dtype), 4, axis=-1)
         if gate_gain is not None:
             parts = [layer_normalized(part) * gain for part, gain in zip(parts, tf.split(gate_gain, 4), strict=True)]

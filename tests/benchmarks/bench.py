@@ -182,8 +182,7 @@ def compare_systems(
                 work = files.enter_context(tempfile.NamedTemporaryFile(suffix=".npz"))
                 np.savez(work, **its_arrays)
                 work.flush()
-                peer = str(Path(__file__).parent / "peers" / f"{file}.py")
-                contenders.append(Contender(name, [python, peer, work.name, *map(str, peer_flags)]))
+                contenders.append(Contender(name, peer_command(python, file, work.name, *peer_flags)))
         measure(contenders, repetitions=options.repetitions, cores=options.cores)
     title = f"{title}, {options.cores} core(s); {machine()}"
     print_table(title, unit, contenders, against=[ours[0], *(name for name, *_ in peers), *others[-1:], *limits])
@@ -211,6 +210,17 @@ def answer_as_peer(training: Callable[..., Callable], translating: Callable[...,
         training(options.arrays, options.weights)()
     else:
         answer_repetitions(training(options.arrays, None))
+
+
+def peer_command(python: str, file: str, *options: object) -> list[str]:
+    """The command that makes `python`, of a peer's environment, run one of peers/."""
+    return [python, str(Path(__file__).parent / "peers" / f"{file}.py"), *map(str, options)]
+
+
+def source_batches(ids: np.ndarray, rows: int) -> list[np.ndarray]:
+    """Sentences int32 [sentences, time], padded with 0, in batches of `rows`, each as wide as its longest one."""
+    parts = [ids[start : start + rows] for start in range(0, len(ids), rows)]
+    return [part[:, : np.count_nonzero(part, axis=1).max()] for part in parts]
 
 
 def answer_translations(translate: Callable[[], list[list[int]]], file: str) -> None:

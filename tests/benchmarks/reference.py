@@ -6,7 +6,7 @@ Weights are random: speed does not depend on them. Lengths are like those of ima
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -50,6 +50,14 @@ def batches(
         targets = np.maximum(group + random.integers(-1, 2, size=rows), 1)
         made.append(make_batch([ids(length) for length in group], [ids(length) for length in targets]))
     return [made[number] for number in random.permutation(count)]
+
+
+def training_arrays(made: Sequence[Batch], vocabulary: int) -> dict[str, object]:
+    """Batches to train on, as the peers get them."""
+    arrays: dict[str, object] = {"vocabulary": vocabulary, "batches": len(made)}
+    for number, batch in enumerate(made):
+        arrays |= {f"{part}_{number}": ids for part, ids in batch._asdict().items()}
+    return arrays
 
 
 def products(

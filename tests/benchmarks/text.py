@@ -13,6 +13,7 @@ import json
 import subprocess
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import reference
@@ -25,9 +26,14 @@ from bench import (
     contender_command,
     machine,
     measure,
+    peer_command,
     print_table,
+    source_batches,
     use_cores,
 )
+
+if TYPE_CHECKING:
+    from nmt.run import Run
 
 LISTED = 20  # translations of a source piece, for a shortlist
 EXTRA = 10  # pieces that a translation may have more than its source, or, of the peers, than the longest source
@@ -63,19 +69,12 @@ def validation_lines(config) -> tuple[list[str], list[str]]:
     return tuple(map(list, zip(*read_pairs(config.data.validation), strict=True)))
 
 
-def work(config, tokenizers, epochs: int) -> tuple[dict, dict, np.ndarray]:
-    """What peers train on; what all translate, shortest first; where each sentence of that stands in the file."""
-    from nmt.data import Batch, batches, make_batch
-
-    made = [batch for epoch in range(epochs) for batch in batches(config, tokenizers, epoch=epoch)]
-    pairs = {f"{part}_{number}": getattr(batch, part) for number, batch in enumerate(made) for part in Batch._fields}
+def in_order(config, tokenizers) -> tuple[list[list[int]], np.ndarray]:
+    """The ids of the sentences that all translate, shortest first, and where each stands in the file."""
     sources, _ = validation_lines(config)
     ids = tokenizers.source.encode(sources)
     order = np.argsort([len(row) for row in ids], kind="stable")
-    shared = {"vocabulary": tokenizers.target.vocabulary_size}
-    source = make_batch([ids[place] for place in order], [[]] * len(ids)).source
-    translating = {**shared, "fewest": 1, "most": source.shape[1] + EXTRA, "source": source}
-    return {**shared, "batches": len(made), **pairs}, translating, order
+    return [ids[place] for place in order], order
 
 
 def contend(precision: str, options, *, shortlist: int = 0) -> None:
@@ -93,10 +92,7 @@ def contend(precision: str, options, *, shortlist: int = 0) -> None:
     run = Run.open(str(options.directory / "nmt"))
     model = run.load_model("last", precision, shortlist=shortlist > 0)
     source = np.load(options.directory / "translating.npz")["source"]
-    batches = []
-    for start in range(0, len(source), options.rows):
-        ids = source[start : start + options.rows]
-        batches.append(ids[:, : np.count_nonzero(ids, axis=1).max()])
+    batches = source_batches(source, options.rows)
     search = tf.function(
         partial(
             translate_ids,
@@ -121,14 +117,16 @@ def contend(precision: str, options, *, shortlist: int = 0) -> None:
     answer_translations(translate, options.translations)
 
 
-def train_all(options) -> tuple[list[tuple[str, list]], dict, np.ndarray]:
+def train_all(options) -> tuple[list[tuple[str, list[str]]], Run, np.ndarray]:
     """Trains whatever has not been trained yet.
 
     Returns: name and command of each peer that translates; our run; the order of the sentences.
     """
+    from nmt.data import batches, make_batch
     from nmt.run import Run
 
-    run_path, directory = options.directory / "nmt", options.directory
+    directory = options.directory
+    run_path = directory / "nmt"
     if not run_path.exists():
         from nmt.startup import import_tensorflow
 
@@ -137,18 +135,22 @@ def train_all(options) -> tuple[list[tuple[str, list]], dict, np.ndarray]:
 
         train(job(options))
     run = Run.open(str(run_path))
-    to_train, to_translate, order = work(run.config, run.tokenizers, options.epochs)
-    np.savez(directory / "training.npz", **to_train)
-    np.savez(directory / "translating.npz", **to_translate)
+    config, tokenizers = run.config, run.tokenizers
+    vocabulary = tokenizers.target.vocabulary_size
+    sentences, order = in_order(config, tokenizers)
+    source = make_batch(sentences, [[]] * len(sentences)).source
+    translating, training = directory / "translating.npz", directory / "training.npz"
+    np.savez(translating, vocabulary=vocabulary, fewest=1, most=source.shape[1] + EXTRA, source=source)
     peers = []
     for name, file in PEERS.items():
         if python := getattr(options, file):
-            script = str(Path(__file__).parent / "peers" / f"{file}.py")
             weights = directory / f"{file}.npz"
             if not weights.exists():
-                command = [python, script, directory / "training.npz", "--weights", weights]
+                made = [batch for epoch in range(options.epochs) for batch in batches(config, tokenizers, epoch=epoch)]
+                np.savez(training, **reference.training_arrays(made, vocabulary))
+                command = peer_command(python, file, training, "--weights", weights)
                 subprocess.run(command, check=True, preexec_fn=lambda: use_cores(options.cores))
-            peers.append((name, [python, script, str(directory / "translating.npz"), "--weights", str(weights)]))
+            peers.append((name, peer_command(python, file, translating, "--weights", weights)))
     return peers, run, order
 
 

@@ -73,11 +73,7 @@ def make_batches(options, *, grouped=True):
 
 
 def arrays(options, *, grouped=True):
-    """The work as the peers get it."""
-    made = {"vocabulary": options.vocabulary, "batches": BATCHES}
-    for number, batch in enumerate(make_batches(options, grouped=grouped)):
-        made |= {f"{part}_{number}": ids for part, ids in batch._asdict().items()}
-    return made
+    return reference.training_arrays(make_batches(options, grouped=grouped), options.vocabulary)
 
 
 def main() -> None:

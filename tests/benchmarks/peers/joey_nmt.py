@@ -15,7 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
 import numpy as np
 import torch
-from bench import answer_as_peer
+from bench import answer_as_peer, source_batches
 from joeynmt.batch import Batch
 from joeynmt.builders import build_gradient_clipper, build_optimizer
 from joeynmt.model import build_model
@@ -97,12 +97,7 @@ def translating(path, beam_size, rows, weights):
     if weights:
         model.load_state_dict(torch.load(weights))
     model.eval()
-    sources = arrays["source"]
-    batches = []
-    for start in range(0, len(sources), rows):
-        ids = sources[start : start + rows]
-        some = batch(ids[:, : np.count_nonzero(ids, axis=1).max()])
-        batches.append((some, some.sort_by_src_length()))
+    batches = [(some, some.sort_by_src_length()) for some in map(batch, source_batches(arrays["source"], rows))]
 
     def repetition():
         found = []

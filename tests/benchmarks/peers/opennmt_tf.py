@@ -14,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 import numpy as np
 import opennmt
 import tensorflow as tf
-from bench import answer_as_peer
+from bench import answer_as_peer, source_batches
 
 
 def build(vocabulary, params):
@@ -101,11 +101,7 @@ def translating(path, beam_size, rows, weights):
     vocabulary = int(arrays["vocabulary"])
     limits = {"minimum_decoding_length": int(arrays["fewest"]), "maximum_decoding_length": int(arrays["most"])}
     model = build(vocabulary, {"beam_width": beam_size, "length_penalty": 1.0, **limits})
-    sources = arrays["source"]
-    batches = []
-    for start in range(0, len(sources), rows):
-        ids = sources[start : start + rows]
-        batches.append(source_features(ids[:, : np.count_nonzero(ids, axis=1).max()], vocabulary))
+    batches = [source_features(ids, vocabulary) for ids in source_batches(arrays["source"], rows)]
 
     @tf.function(reduce_retracing=True)
     def translate(features):
