@@ -7,6 +7,7 @@ the attention of t-1, and one function serves whole sequences (training) and sin
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import keras
@@ -19,7 +20,10 @@ from nmt.embedding import Embedding
 from nmt.linear import Linear, with_bias, with_ones
 from nmt.lstm import LSTM, StackedLSTM
 from nmt.lstm_kernel import LSTMState, rounded_product, side_by_side, turn
+from nmt.precomputed import Precomputed
 from nmt.shapes import group_rows, ungroup_rows
+
+TOKEN_GATES_BYTES = 2**27  # that are kept at most: see Decoder
 
 
 class DecoderState(NamedTuple):
@@ -54,6 +58,11 @@ class Decoder(keras.layers.Layer):
         by_column: the output layer's matrix, the embedding's where they are tied, is [size, vocab].
         turned: as for LSTM, and so for the other matrices of a step.
 
+    What a token's embedding adds to the first layer's gates is the same wherever it is written. So a decoder that is
+    turned and of float32, unless it is layer-normalized or its vocabulary too large, keeps it of each token:
+    `token_gates` [vocab, 4 * units]. To look them up is faster than that third of the layer's product. (bfloat16's
+    products are so fast that for many rows it is slower.)
+
     `start(outputs, mask, final_state)` turns what the encoder returns into a Memory and the first DecoderState; then
     call with tokens int32 [rows, time], that state and that memory, each row of which `beam` rows of tokens read.
     Returns logits [rows, time, vocab], of the products' dtype, the next DecoderState, and attention weights float32
@@ -77,13 +86,19 @@ class Decoder(keras.layers.Layer):
         self.input_feeding = config.decoder.input_feeding
         self.embedding = embedding
         policy = self.dtype_policy
+        joined = turned and not config.layer_normalization
         recurrent = {
             "layer_normalization": config.layer_normalization,
             "recurrent_dropout": config.dropout.recurrent,
             "turned": turned,
-            "joined": turned and not config.layer_normalization,
+            "joined": joined,
             "dtype": policy,
         }
+        self.token_gates = None
+        shape = (vocabulary, 4 * config.units)
+        fits = math.prod(shape) * tf.as_dtype(self.compute_dtype).size <= TOKEN_GATES_BYTES
+        if joined and self.compute_dtype != "bfloat16" and fits:
+            self.token_gates = Precomputed(self._gates_of_tokens, shape, self.compute_dtype)
         self.first = LSTM(config.units, name="first", **recurrent)
         self.upper = StackedLSTM(
             config.units, layers=config.decoder.layers - 1, dropout=config.dropout.layers, name="upper", **recurrent
@@ -110,7 +125,12 @@ class Decoder(keras.layers.Layer):
         """`encoder_size`: of the encoder's state; with a lexical path its outputs have the embeddings behind that."""
         units, readout_size = self.first.units, self.readout.units
         feed_size = readout_size if self.input_feeding else 0
-        self.first.build((None, None, self.embedding.size + feed_size))
+        entering_size = self.embedding.size + feed_size
+        if self.token_gates:
+            shape = (4 * units, self.embedding.size)
+            self.token_kernel = self.add_weight(shape, name="token_kernel", autocast=False)
+            entering_size = feed_size
+        self.first.build((None, None, entering_size))
         self.attention.build(encoder_size + (self.embedding.size if self.lexical else 0))
         context_size = self.attention.context_size
         self.upper.build((None, None, units), (None, None, context_size))
@@ -164,7 +184,10 @@ class Decoder(keras.layers.Layer):
 
     def read(self, tokens, state, memory, *, beam=1, training=False):
         """As `call`, with what the output layer reads, the attentional vectors [rows, time, size], for the logits."""
-        embedded = self.embedding_dropout(self.embedding(tokens), training=training)  # [rows, time, embedding_size]
+        if self.token_gates:
+            embedded = tf.gather(self.token_gates.read(), tokens)  # [rows, time, 4 * units]
+        else:
+            embedded = self.embedding_dropout(self.embedding(tokens), training=training)  # [rows, time, embedding_size]
         steps = self._fed_steps if self.input_feeding and tokens.shape[1] != 1 else self._steps
         readouts, state, weights = steps(embedded, DecoderState(*state), Memory(*memory), beam, training)
         return self.output_dropout(readouts, training=training), state, weights
@@ -176,6 +199,10 @@ class Decoder(keras.layers.Layer):
 
     def arrange(self, weights: dict[str, np.ndarray]) -> None:
         """As LSTM's."""
+        kernel = self.first.bias.path.removesuffix("bias") + "kernel"
+        if self.token_gates and kernel in weights:
+            weights[self.token_kernel.path] = weights[kernel][: self.embedding.size].T
+            weights[kernel] = weights[kernel][self.embedding.size :]
         if self.by_column:
             turn(weights, self.output_weights[0])
         if self.merges_kernels:
@@ -183,6 +210,12 @@ class Decoder(keras.layers.Layer):
             queries = keys.removesuffix("key_kernel") + "query_kernel"
             if weights.keys() >= {queries, keys}:
                 weights[keys] = self.attention.units**-0.5 * weights[keys] @ weights.pop(queries).T
+
+    def _gates_of_tokens(self):
+        """What token_gates holds, with the bias: [vocab, 4 * units]."""
+        embeddings = self.embedding(tf.range(self.vocabulary)[tf.newaxis])[0]  # [vocab, embedding_size]
+        gates = rounded_product(embeddings, self.token_kernel.value, self.compute_dtype, turned=True)
+        return gates + self.first.bias.value
 
     def _layers_of_state(self):
         return [self.first, *self.upper.layers]
@@ -192,9 +225,15 @@ class Decoder(keras.layers.Layer):
 
         The state's feed enters at each step, so with input feeding there may be one only.
         """
+        entering = embedded[..., :0] if self.token_gates else embedded
         if self.input_feeding:
-            embedded = side_by_side([embedded, state.feed[:, tf.newaxis]], self.compute_dtype)
-        hidden, first_state = self.first(embedded, initial_state=state.layers[0], training=training)
+            entering = side_by_side([entering, state.feed[:, tf.newaxis]], self.compute_dtype)
+        hidden, first_state = self.first(
+            entering,
+            initial_state=state.layers[0],
+            gate_inputs=embedded if self.token_gates else None,
+            training=training,
+        )
         context, weights = self.attention(hidden, memory, beam=beam)
         hidden, upper_states = self.upper(
             self.layer_dropout(hidden, training=training),

@@ -29,6 +29,7 @@ from nmt.export_files import CONFIG_FILES, MISSING
 from nmt.features import quality_features
 from nmt.model import Seq2Seq
 from nmt.precision import choose_precision
+from nmt.precomputed import Precomputed
 from nmt.protect import Protection
 from nmt.run import Run
 from nmt.search import Hypotheses
@@ -228,9 +229,9 @@ class TextEndpoint:
         return self.protection.reveal_in_graph(self.target.detokenize(ids), spans)
 
 
-def _weights(model: Seq2Seq, lexicon: tf.Variable | None) -> list[tf.Variable]:
+def _weights(model: Seq2Seq, lexicon: tf.Variable | None) -> list[tf.Variable | Precomputed]:
     """All that a graph reads and a SavedModel must hold."""
-    weights = [variable.value for variable in model.trainable_variables]
+    weights = [*(variable.value for variable in model.trainable_variables), *model.precomputed]
     return weights if lexicon is None else [*weights, lexicon]
 
 

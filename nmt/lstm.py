@@ -24,6 +24,7 @@ from nmt.lstm_kernel import (
     side_by_side,
     turn,
 )
+from nmt.shapes import sizes
 
 
 def reading_order(mask, reverse):
@@ -64,8 +65,9 @@ class LSTM(keras.layers.Layer):
         joined: keep turned kernels as one, `kernels` [4 * units, size + units], of which a single step makes one
             product; not with layer_normalization, for which each half of the gates is for itself.
 
-    Call with inputs float [batch, time, size], optionally `initial_state` LSTMState and `mask` bool [batch, time]
-    (True = real, anywhere). A padded step keeps the state and outputs zero.
+    Call with inputs float [batch, time, size], optionally `initial_state` LSTMState, `mask` bool [batch, time]
+    (True = real, anywhere) and, where nothing is normalized, `gate_inputs` float [batch, time, 4 * units], which enter
+    the gates (i, f, o, g) as they are, in place of the bias. A padded step keeps the state and outputs zero.
     Returns outputs float32 [batch, time, units] and the final LSTMState; of a single step by joined kernels outputs and
     hidden state have `hidden_dtype`.
     """
@@ -115,20 +117,21 @@ class LSTM(keras.layers.Layer):
         # Keras would round it to the compute dtype; the kernel itself casts what it multiplies, once.
         return self.add_weight(shape, initializer=initializer, name=name, autocast=False)
 
-    def call(self, inputs, initial_state=None, mask=None, training=False):
+    def call(self, inputs, initial_state=None, mask=None, gate_inputs=None, training=False):
         dtype = tf.as_dtype(self.compute_dtype)
         if self._is_step(inputs, mask):
-            return self._step(tf.squeeze(inputs, axis=1), initial_state, training)
+            return self._step(inputs, initial_state, gate_inputs, training)
         kernel, recurrent_kernel = self._kernels(inputs.shape[-1])
         if mask is None and self.reverse:
             mask = tf.ones(tf.shape(inputs)[:2], tf.bool)
+        entering = [inputs] if gate_inputs is None else [inputs, gate_inputs]
         if mask is not None:
             order, inverse = reading_order(mask, self.reverse)
-            inputs = permute_time(inputs, order, inverse)
-        inputs = tf.transpose(inputs, [1, 0, 2])  # [time, batch, size]
-        state = self._state(initial_state, tf.shape(inputs)[1], self._state_dtype)
+            entering = [permute_time(values, order, inverse) for values in entering]
+        entering = [tf.transpose(values, [1, 0, 2]) for values in entering]  # [time, batch, size]
+        state = self._state(initial_state, tf.shape(inputs)[0], self._state_dtype)
         hiddens, cells = lstm_sequence(
-            self._gate_inputs(inputs, kernel, dtype),
+            self._gate_inputs(kernel, dtype, *entering),
             recurrent_kernel,
             state,
             hidden_mask=self._hidden_mask(state.hidden, training),
@@ -146,15 +149,19 @@ class LSTM(keras.layers.Layer):
         """Whether it is one step for each row, of joined kernels."""
         return self.joined and inputs.shape[1] == 1 and mask is None
 
-    def _step(self, inputs, initial_state, training):
-        """As `call`, for inputs [batch, size] of one step, all of them real."""
+    def _step(self, inputs, initial_state, gate_inputs, training):
+        """As `call`, for one step of each row, all of them real."""
         state = self._state(initial_state, tf.shape(inputs)[0], self.hidden_dtype)
         mask = self._hidden_mask(state.hidden, training)
+        if gate_inputs is None:
+            gate_inputs = self._value(self.bias)[:, tf.newaxis]
+        else:
+            gate_inputs = tf.cast(tf.transpose(tf.squeeze(gate_inputs, axis=1)), self._state_dtype)
         state = lstm_step(
-            inputs,
+            tf.squeeze(inputs, axis=1),
             state if mask is None else state._replace(hidden=state.hidden * mask),
             self.kernels.value,
-            self._value(self.bias),
+            gate_inputs,
             dtype=tf.as_dtype(self.compute_dtype),
         )
         return state.hidden[:, tf.newaxis], state
@@ -191,7 +198,7 @@ class LSTM(keras.layers.Layer):
         elif self.turned:
             turn(weights, self.kernel, self.recurrent_kernel)
 
-    def compute_output_spec(self, inputs, initial_state=None, mask=None, training=False):
+    def compute_output_spec(self, inputs, initial_state=None, mask=None, gate_inputs=None, training=False):
         dtype = self._state_dtype.name
         hidden_dtype = self.compute_dtype if self._is_step(inputs, mask) else dtype
         size = (inputs.shape[0], self.units)
@@ -209,14 +216,18 @@ class LSTM(keras.layers.Layer):
         """A weight in the dtype of sums and states."""
         return tf.cast(variable.value, self._state_dtype)
 
-    def _gate_inputs(self, inputs, kernel, dtype):
-        flat = tf.reshape(inputs, [-1, inputs.shape[-1]])
+    def _gate_inputs(self, kernel, dtype, inputs, given=None):
+        """What enters the gates' sums beside the hidden state: float32 [time, batch, 4 * units]."""
+        time, batch, size = sizes(inputs)
+        flat = tf.reshape(inputs, [time * batch, size])
         gates = product(flat, kernel, dtype, turned=self.turned)  # [time * batch, 4 * units]
         if self.layer_normalization:
             normalized, _ = normalize(tf.reshape(gates, [-1, 4, self.units]))
             gates = tf.reshape(normalized, tf.shape(gates)) * self._value(self.input_gain)
-        gates = add_bias(gates, self._value(self.bias))
-        return tf.reshape(gates, [tf.shape(inputs)[0], tf.shape(inputs)[1], 4 * self.units])
+        if given is None:
+            gates = add_bias(gates, self._value(self.bias))
+        gates = tf.reshape(gates, [time, batch, 4 * self.units])
+        return gates if given is None else gates + tf.cast(given, gates.dtype)
 
     def _hidden_mask(self, hidden, training):
         if not (training and self.recurrent_dropout):

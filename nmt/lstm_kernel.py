@@ -72,7 +72,7 @@ def add_bias(values, bias):
 
 def side_by_side(parts, dtype):
     """Along the last axis, in the dtype of the product that reads them: cast first, half as much is copied."""
-    return tf.concat([tf.cast(part, dtype) for part in parts], axis=-1)
+    return tf.concat([tf.cast(part, dtype) for part in parts if part.shape[-1] != 0], axis=-1)
 
 
 def accumulator(dtype):
@@ -116,15 +116,16 @@ def lstm_sequence(
     return run(*[tf.convert_to_tensor(argument) for argument in arguments])
 
 
-def lstm_step(inputs, state: LSTMState, kernels, bias, *, dtype) -> LSTMState:
+def lstm_step(inputs, state: LSTMState, kernels, gate_inputs, *, dtype) -> LSTMState:
     """One step by one product, as decoding makes it: two, each turned back, take 10 to 40% longer.
 
     Args: inputs float [batch, size]; kernels [4 * units, size + units], of the inputs and of the hidden state, turned
-        (see product); bias float32 [4 * units]; dtype of the product, and of the hidden state that comes of it.
+        (see product); gate_inputs float32 [4 * units, batch], or [4 * units, 1] for all rows, that are added to the
+        product; dtype of the product, and of the hidden state that comes of it.
     """
     entering = side_by_side([inputs, state.hidden], dtype)
     sums = tf.matmul(tf.cast(kernels, dtype), entering, transpose_b=True)  # [4 * units, batch]
-    sums = tf.cast(sums, accumulator(dtype)) + bias[:, tf.newaxis]
+    sums = tf.cast(sums, accumulator(dtype)) + gate_inputs
     # Features stay in front: so a gate is one piece of memory (see _Sequence).
     gates, candidate = _activate(sums, axis=0)
     input_gate, forget_gate, output_gate = tf.split(gates, 3, axis=0)

@@ -23,6 +23,7 @@ from nmt.embedding import Embedding
 from nmt.encoder import Encoder
 from nmt.losses import summed_loss
 from nmt.lstm_kernel import accumulator
+from nmt.precomputed import Precomputed
 from nmt.tokenizer import PAD
 
 # While training, bfloat16 weights are kept in float32 beside: small updates would be lost in rounding.
@@ -90,6 +91,11 @@ class Seq2Seq(keras.Model):
             if hasattr(layer, "arrange"):
                 layer.arrange(arranged)
         return arranged
+
+    @property
+    def precomputed(self) -> list[Precomputed]:
+        """What a graph reads beside the weights, and makes of them when they are loaded."""
+        return [self.decoder.token_gates] if self.decoder.token_gates else []
 
     def encode(self, source, training=False) -> tuple[Memory, DecoderState]:
         """What decoding starts from."""

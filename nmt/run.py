@@ -319,6 +319,8 @@ def assign_weights(model: Seq2Seq, weights: Arrays) -> None:
         raise ValueError(f"these weights are of another model: {sorted(missing)[0]} is only in one of the two")
     for variable in model.weights:
         variable.assign(arranged[variable.path])
+    for made in model.precomputed:
+        made.fill()
 
 
 def save_arrays(path: Path, arrays: Arrays, metadata: Mapping[str, Any]) -> None:

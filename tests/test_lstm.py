@@ -304,6 +304,27 @@ def test_a_step_of_joined_kernels_hands_its_hidden_state_on_as_products_read_it(
     assert layer.hidden_dtype == layer.compute_dtype
 
 
+@pytest.mark.parametrize(("time", "masked"), [(1, False), (TIME, False), (TIME, True)])
+@pytest.mark.parametrize("turned", [False, True], ids=["apart", "joined"])
+@pytest.mark.parametrize("kept", [0, 2, SIZE], ids=["nothing", "some", "all"])
+def test_what_inputs_and_bias_add_to_the_gates_can_be_handed_to_them(normal, kept, turned, time, masked):
+    inputs, first = normal(BATCH, time, SIZE), LSTMState(normal(BATCH, UNITS), normal(BATCH, UNITS))
+    mask = normal(BATCH, time) > 0 if masked else None
+    options = {"dtype": "float64", "reverse": masked}
+    layer = randomized(LSTM(UNITS, **options), inputs)
+    kernel, recurrent_kernel, bias = layer.get_weights()
+    handed = LSTM(UNITS, turned=turned, joined=turned, **options)
+    handed.build((None, None, kept))
+    kernels = [kernel[:kept], recurrent_kernel]
+    handed.set_weights([*([np.concatenate(kernels).T] if turned else kernels), np.full_like(bias, np.nan)])
+    gates = inputs[..., kept:] @ kernel[kept:] + bias
+
+    expected = layer(inputs, initial_state=first, mask=mask)
+    found = handed(inputs[..., :kept], initial_state=first, mask=mask, gate_inputs=gates)
+    for part, other in zip(tf.nest.flatten(found), tf.nest.flatten(expected), strict=True):
+        np.testing.assert_allclose(part, other, rtol=1e-12, atol=1e-12)
+
+
 def test_kernels_are_joined_only_where_one_product_of_both_is_what_a_step_needs():
     for options in ({}, {"turned": True, "layer_normalization": True}):
         with pytest.raises(ValueError, match="can be joined"):

@@ -138,6 +138,34 @@ def test_to_translate_the_output_layer_lies_by_column_but_for_a_shortlist_and_sa
     np.testing.assert_allclose(found, listed, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("kept", [True, False], ids=["gates of tokens kept", "a vocabulary too large for that"])
+@each_variant
+def test_a_model_that_translates_says_what_the_trained_one_says_and_again_with_other_weights(
+    settings, kept, tmp_path, monkeypatch
+):
+    if not kept:
+        monkeypatch.setattr("nmt.decoder.TOKEN_GATES_BYTES", 0)
+    config = tiny_job(tmp_path, "tokenizer.joint=true")
+    config = config.model_copy(update={"model": ModelConfig(**{"embedding_size": 6, "units": 8, **settings})})
+    sizes = {"source_vocabulary": VOCABULARY, "target_vocabulary": VOCABULARY}
+    trained = build_model(config, **sizes)
+    translating = build_model(config, **sizes, trainable=False)
+    assert bool(translating.decoder.token_gates) == (kept and not config.model.layer_normalization)
+    assert not trained.decoder.token_gates
+    random = np.random.default_rng(0)
+    whole = tf.function(translating)  # a graph keeps what it read when it was traced
+    for _ in range(2):
+        for weight in trained.weights:
+            weight.assign(random.normal(scale=0.4, size=weight.shape))
+        assign_weights(translating, {weight.path: weight.numpy() for weight in trained.weights})
+        expected = trained(SOURCE, TARGET_IN)
+        np.testing.assert_allclose(whole(SOURCE, TARGET_IN), expected, rtol=1e-4, atol=1e-5)
+        memory, state = translating.encode(SOURCE)
+        np.testing.assert_allclose(
+            step_by_step(translating, TARGET_IN, state, memory)[0], expected, rtol=1e-4, atol=1e-5
+        )
+
+
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("bfloat16", 0.03)])
 def test_to_translate_merged_kernels_say_what_those_of_queries_and_keys_say(precision, tolerance, tmp_path):
     def models(**attention):

@@ -54,6 +54,8 @@ def contend_nmt(precision, ids, *, beam_size, rows, columns=0):
         trainable=False,
         shortlist=columns > 0,
     )
+    for made in model.precomputed:
+        made.fill()
     # Neither shorter nor longer than the source with its EOS; ratios count from the source's pieces.
     length = ids.shape[1]
     ratio = (length - 1) / length
