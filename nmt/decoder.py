@@ -214,7 +214,7 @@ class Decoder(keras.layers.Layer):
     def _gates_of_tokens(self):
         """What token_gates holds, with the bias: [vocab, 4 * units]."""
         embeddings = self.embedding(tf.range(self.vocabulary)[tf.newaxis])[0]  # [vocab, embedding_size]
-        gates = rounded_product(embeddings, self.token_kernel.value, self.compute_dtype, turned=True)
+        gates = rounded_product(embeddings, self.token_kernel.value, self.compute_dtype, transpose_b=True)
         return gates + self.first.bias.value
 
     def _layers_of_state(self):
