@@ -71,7 +71,10 @@ def add_bias(values, bias):
 
 
 def side_by_side(parts, dtype):
-    """Along the last axis, in the dtype of the product that reads them: cast first, half as much is copied."""
+    """Along the last axis, in the dtype of the product that reads them: cast first, half as much is copied.
+
+    A part without any elements is left out, so that a single other one is not copied for it.
+    """
     return tf.concat([tf.cast(part, dtype) for part in parts if part.shape[-1] != 0], axis=-1)
 
 

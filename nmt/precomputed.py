@@ -23,7 +23,7 @@ class Precomputed(tf.saved_model.experimental.TrackableResource):
         self._make = make
         self._shape = shape
         self._dtype = tf.as_dtype(dtype)
-        self._name = f"precomputed_{uuid.uuid4().hex}"  # two of one name would be the same to a server
+        self._name = f"precomputed_{uuid.uuid4().hex}"  # two of one name would be one in a graph
         self._filled: tf.Variable | None = None
 
     def fill(self) -> None:
