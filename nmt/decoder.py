@@ -223,7 +223,8 @@ class Decoder(keras.layers.Layer):
     def _steps(self, embedded, state: DecoderState, memory: Memory, beam, training):
         """All given steps at once: attentional vectors [rows, time, size], state, weights [rows, time, source_time].
 
-        The state's feed enters at each step, so with input feeding there may be one only.
+        The state's feed enters at each step, so with input feeding there may be one only. `embedded` is what was looked
+        up of the tokens: where token_gates are kept it enters the gates as it is, and no product.
         """
         entering = embedded[..., :0] if self.token_gates else embedded
         if self.input_feeding:

@@ -224,10 +224,8 @@ class LSTM(keras.layers.Layer):
         if self.layer_normalization:
             normalized, _ = normalize(tf.reshape(gates, [-1, 4, self.units]))
             gates = tf.reshape(normalized, tf.shape(gates)) * self._value(self.input_gain)
-        if given is None:
-            gates = add_bias(gates, self._value(self.bias))
         gates = tf.reshape(gates, [time, batch, 4 * self.units])
-        return gates if given is None else gates + tf.cast(given, gates.dtype)
+        return add_bias(gates, self._value(self.bias)) if given is None else gates + tf.cast(given, gates.dtype)
 
     def _hidden_mask(self, hidden, training):
         if not (training and self.recurrent_dropout):

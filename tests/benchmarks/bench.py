@@ -58,6 +58,7 @@ def measure(contenders: Sequence[Contender], *, repetitions: int, cores: int) ->
 
     One that cannot start, such as a peer that is not installed, or that dies, is reported and has no speeds.
     """
+    use_cores(cores)
     with ExitStack() as files:
         running = []
         for contender in contenders:
@@ -70,7 +71,6 @@ def measure(contenders: Sequence[Contender], *, repetitions: int, cores: int) ->
                 stderr=errors,
                 text=True,
                 env={**os.environ, "OMP_NUM_THREADS": str(cores), "TF_CPP_MIN_LOG_LEVEL": "3"},
-                preexec_fn=lambda: use_cores(cores),
             )
             if _answer(process) == "ready":
                 running.append((contender, process, errors))

@@ -149,7 +149,8 @@ def train_all(options) -> tuple[list[tuple[str, list[str]]], Run, np.ndarray]:
                 made = [batch for epoch in range(options.epochs) for batch in batches(config, tokenizers, epoch=epoch)]
                 np.savez(training, **reference.training_arrays(made, vocabulary))
                 command = peer_command(python, file, training, "--weights", weights)
-                subprocess.run(command, check=True, preexec_fn=lambda: use_cores(options.cores))
+                use_cores(options.cores)
+                subprocess.run(command, check=True)
             peers.append((name, peer_command(python, file, translating, "--weights", weights)))
     return peers, run, order
 
