@@ -1,4 +1,4 @@
-"""The shape of the package, on the syntax trees: what docs/architecture.md says of the files is so."""
+"""The shape of the package, on the syntax trees: what docs/architecture.md says of rooms and files is so."""
 
 import ast
 import re
@@ -9,14 +9,21 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "nmt"
-MAX_LINES = 400
-TREES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.glob("*.py"))}
+FILES = {path: ".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in sorted(PACKAGE.rglob("*.py"))}
+TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for path, name in FILES.items()}
+MODULES = [name for name in TREES if name.rpartition(".")[2] not in ("__init__", "__main__")]
 
 
 def table() -> dict[str, str]:
     """The rows of the table in docs/architecture.md, in its order: module name -> what it holds."""
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    return dict(re.findall(r"^\| `(\w+)\.py` \| (.*) \|$", text, flags=re.MULTILINE))
+    rows = re.findall(r"^\| `([\w/]+)\.py` \| (.*) \|$", text, flags=re.MULTILINE)
+    return {path.replace("/", "."): holds for path, holds in rows}
+
+
+def rooms() -> list[str]:
+    """In the order of the table."""
+    return list(dict.fromkeys(name.partition(".")[0] for name in table() if "." in name))
 
 
 def imports(tree: ast.AST, *, at_start_only: bool = False) -> Iterator[str]:
@@ -29,11 +36,11 @@ def imports(tree: ast.AST, *, at_start_only: bool = False) -> Iterator[str]:
             continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module == "nmt":
-            yield from (f"nmt.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
-            yield node.module or ""
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            known = [name for name in inner if name.removeprefix("nmt.") in TREES]
+            yield from known or [node.module or ""]
         else:
             yield from imports(node, at_start_only=at_start_only)
 
@@ -44,10 +51,15 @@ def package_imports(tree: ast.AST, *, at_start_only: bool = False) -> set[str]:
 
 
 def test_the_table_lists_every_file_and_no_other():
-    assert set(table()) == set(TREES) - {"__init__"}
+    assert sorted(table()) == sorted(MODULES)
 
 
-@pytest.mark.parametrize("module", [name for name in TREES if name != "__init__"])
+def test_the_files_of_a_room_stand_together_in_the_table():
+    order = [name.partition(".")[0] for name in table() if "." in name]
+    assert order == sorted(order, key=rooms().index)
+
+
+@pytest.mark.parametrize("module", MODULES)
 def test_a_file_imports_only_files_above_it(module):
     order = list(table())
     above = set(order[: order.index(module)])
@@ -65,10 +77,16 @@ def test_a_file_said_to_need_no_tensorflow_imports_none_not_even_through_others(
         outside = {name.split(".")[0] for name in imports(TREES[current], at_start_only=True)}
         # tensorflow_serving's messages import TensorFlow's.
         assert not outside & {"tensorflow", "keras", "tensorflow_text", "tensorflow_serving"}, current
+        room = current.rpartition(".")[0]
         waiting += package_imports(TREES[current], at_start_only=True)
+        waiting += [f"{room}.__init__"] if room and f"{room}.__init__" in TREES else []
 
 
 @pytest.mark.parametrize("module", TREES)
-def test_a_file_says_what_it_is_for_and_stays_short(module):
+def test_a_file_says_what_it_is_for(module):
     assert ast.get_docstring(TREES[module])
-    assert len((PACKAGE / f"{module}.py").read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+
+
+@pytest.mark.parametrize("room", rooms())
+def test_the_tests_of_a_room_stand_in_a_room_of_the_same_name(room):
+    assert list((ROOT / "tests" / room).glob("test_*.py"))
