@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from nmt.config import DataConfig
+from nmt.config.settings import DataConfig
 from nmt.protect import Protection
 from nmt.tokenizer import SYMBOLS
 

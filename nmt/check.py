@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from nmt.config import Config, Section, TextPair
-from nmt.config_file import load_config
+from nmt.config.file import load_config
+from nmt.config.resuming import best_path, check_changes, check_place, config_path, is_begun
+from nmt.config.settings import Config, Section, TextPair
 from nmt.corpus import count_pairs, read_pairs
 from nmt.corpus_statistics import PAIR_CHECKS, length_outliers, profile, script, similarity, suspicious_blocks
 from nmt.protect import Protection
-from nmt.run_config import best_path, check_changes, check_place, config_path, is_begun
 from nmt.tokenizer import UNK, Tokenizers, train_tokenizers
 
 _EXAMPLES = 5

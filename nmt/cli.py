@@ -114,8 +114,8 @@ def _add_config_arguments(parser: argparse.ArgumentParser) -> None:
 def _config(options: argparse.Namespace) -> int:
     import json
 
-    from nmt.config_file import dump_config, load_config
-    from nmt.config_schema import describe_settings, json_schema
+    from nmt.config.file import dump_config, load_config
+    from nmt.config.schema import describe_settings, json_schema
 
     if options.schema:
         print(json.dumps(json_schema(), indent=2))
@@ -169,7 +169,7 @@ def _steps_per_minute(config) -> float:
 
 def _check(options: argparse.Namespace) -> int:
     from nmt.check import check
-    from nmt.config_file import load_config
+    from nmt.config.file import load_config
 
     report = check(load_config(options.config, options.overrides))
     print(report)
@@ -177,7 +177,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from nmt.config_file import load_config
+    from nmt.config.file import load_config
 
     config = load_config(options.config, options.overrides)
     _import_tensorflow()
@@ -255,7 +255,7 @@ def _add_score_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _score(options: argparse.Namespace) -> int:
-    from nmt.config import TextPair
+    from nmt.config.settings import TextPair
     from nmt.run import Run
     from nmt.score_files import score_files
 
@@ -280,8 +280,8 @@ def _add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
+    from nmt.config.resuming import override_run
     from nmt.run import Run
-    from nmt.run_config import override_run
 
     run = Run.open(options.run)
     search = override_run(run.config, options.overrides).search
@@ -346,8 +346,8 @@ def _add_export_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _export(options: argparse.Namespace) -> int:
+    from nmt.config.resuming import override_run
     from nmt.run import Run
-    from nmt.run_config import override_run
 
     run = Run.open(options.run)
     config = override_run(run.config, options.overrides, sections=("search", "export"))

@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from nmt.config import TextPair
+from nmt.config.settings import TextPair
 
 _BLOCK_BYTES = 1 << 20
 Item = TypeVar("Item")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nmt.config import TextPair
+from nmt.config.settings import TextPair
 from nmt.corpus import count_pairs, evenly, read_pairs
 from nmt.corpus_statistics import script
 from nmt.protect import KINDS, Protection

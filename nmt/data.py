@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from nmt.augmentation import augmented
-from nmt.config import Config, Corpus
+from nmt.config.settings import Config, Corpus
 from nmt.corpus import count_pairs, read_pairs
 from nmt.protect import Protection
 from nmt.tokenizer import BOS, EOS, PAD, Tokenizer, Tokenizers

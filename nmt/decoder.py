@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from nmt.attention import Attention, Memory
-from nmt.config import ModelConfig
+from nmt.config.settings import ModelConfig
 from nmt.embedding import Embedding
 from nmt.linear import Linear, with_bias, with_ones
 from nmt.lstm import LSTM, StackedLSTM

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from nmt.config import Config
+from nmt.config.settings import Config
 from nmt.data import Batch, DataReport, dataset
 from nmt.tokenizer import Tokenizers
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from nmt.config import ModelConfig
+from nmt.config.settings import ModelConfig
 from nmt.embedding import Embedding
 from nmt.lstm import StackedLSTM
 from nmt.tokenizer import PAD

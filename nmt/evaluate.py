@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from nmt.config import SearchConfig, TextPair
+from nmt.config.settings import SearchConfig, TextPair
 from nmt.corpus import count_pairs, read_lines, read_pairs
 from nmt.ensemble import load_translator
 from nmt.metrics import Scores, SystemScore, bleu_tokenize, check_line_counts, paired_bootstrap, score

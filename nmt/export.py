@@ -24,7 +24,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from nmt.blocks import in_blocks
 from nmt.confidence import Calibration
-from nmt.config import Config, ExportConfig, SearchConfig
+from nmt.config.settings import Config, ExportConfig, SearchConfig
 from nmt.export_files import CONFIG_FILES, MISSING
 from nmt.features import quality_features
 from nmt.model import Seq2Seq

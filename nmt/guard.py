@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from nmt.config import SearchConfig
+from nmt.config.settings import SearchConfig
 from nmt.search import Hypotheses
 from nmt.search_rules import length_limits
 from nmt.tokenizer import EOS, PAD

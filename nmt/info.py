@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from nmt.config import ModelConfig
+from nmt.config.settings import ModelConfig
 from nmt.run import Run
 
 

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nmt.check import quick_check
-from nmt.config import Config, TextPair
-from nmt.config_file import load_config, parse_config
-from nmt.config_text import Choice, config_text
+from nmt.config.file import load_config, parse_config
+from nmt.config.resuming import is_begun
+from nmt.config.settings import Config, TextPair
+from nmt.config.writer import Choice, config_text
 from nmt.corpus import count_pairs
 from nmt.corpus_profile import CorpusProfile, SideProfile, profile_corpus, script_name
 from nmt.held_out import hold_out, write_parts
 from nmt.metrics import CHARACTER_TOKENIZERS, bleu_tokenize
 from nmt.recipe import SHOWN, budget, choose, choose_budget, choose_lengths, halved, less_dropout, replaced, rounded
-from nmt.run_config import is_begun
 from nmt.tokenizer import train_tokenizers
 
 # Below this nothing is learnt, and nothing can be spared.

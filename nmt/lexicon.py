@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from nmt.config import Config
+from nmt.config.settings import Config
 from nmt.corpus import count_pairs, evenly, read_pairs
 from nmt.data import make_batch, token_batches
 from nmt.protect import Protection

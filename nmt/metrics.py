@@ -13,7 +13,7 @@ import numpy as np
 from sacrebleu.metrics import BLEU, CHRF, TER
 from sacrebleu.significance import PairedTest, Result
 
-from nmt.config import Config
+from nmt.config.settings import Config
 
 # By the codes of ISO 639-1 and 639-3.
 CHARACTER_LANGUAGES = ("ja", "jpn", "ko", "kor", "th", "tha", "lo", "lao", "km", "khm", "my", "mya")

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from nmt.attention import Memory
-from nmt.config import Config, ModelConfig
+from nmt.config.settings import Config, ModelConfig
 from nmt.data import Batch
 from nmt.decoder import Decoder, DecoderState
 from nmt.embedding import Embedding

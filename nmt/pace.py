@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 
-from nmt.config import Config
+from nmt.config.settings import Config
 from nmt.data import DataReport
 from nmt.distribution import Workers, distributed_dataset, make_strategy
 from nmt.precision import choose_precision

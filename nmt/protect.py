@@ -16,7 +16,7 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from nmt.config import Config
+from nmt.config.settings import Config
 from nmt.tokenizer import JOINER, SYMBOLS, Tokenizers
 
 if TYPE_CHECKING:

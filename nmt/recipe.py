@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nmt.config import DataConfig
-from nmt.config_text import Choice
+from nmt.config.settings import DataConfig
+from nmt.config.writer import Choice
 from nmt.corpus_profile import CorpusProfile, script_name
 from nmt.data import token_batches
 

@@ -30,11 +30,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from nmt.confidence import Calibration
-from nmt.config import Config
-from nmt.config_file import dump_config, load_config
+from nmt.config.file import dump_config, load_config
+from nmt.config.resuming import best_path, check_changes, check_place, config_path, is_begun, is_run
+from nmt.config.settings import Config
 from nmt.lexicon import learn_lexicon
 from nmt.protect import Protection
-from nmt.run_config import best_path, check_changes, check_place, config_path, is_begun, is_run
 from nmt.tokenizer import Tokenizers
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from nmt.config import TrainingConfig
+from nmt.config.settings import TrainingConfig
 
 
 def learning_rate(training: TrainingConfig, step: int, *, factor: float = 1.0) -> float:

@@ -9,7 +9,7 @@ import math
 import sys
 from itertools import islice
 
-from nmt.config import TextPair
+from nmt.config.settings import TextPair
 from nmt.corpus import count_pairs, read_pairs
 from nmt.input import WINDOW_LINES
 from nmt.run import Run

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from nmt.config import SearchConfig
+from nmt.config.settings import SearchConfig
 from nmt.maxima import block_maxima, in_blocks
 from nmt.search_loop import Beam, Progress, run_loop, start_search, take_rows
 from nmt.search_rules import (

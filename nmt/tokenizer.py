@@ -19,7 +19,7 @@ import numpy as np
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
 
-from nmt.config import Config
+from nmt.config.settings import Config
 from nmt.corpus import count_lines, evenly, read_lines
 
 PAD, UNK, BOS, EOS = 0, 1, 2, 3

@@ -27,14 +27,14 @@ from nmt.calibrate import calibrate_run
 from nmt.callbacks import default_callbacks, say
 from nmt.check import quick_check, tokenizers_from
 from nmt.confidence import TooFewLinesError
-from nmt.config import Config
+from nmt.config.resuming import is_begun
+from nmt.config.settings import Config
 from nmt.data import Batch, DataReport
 from nmt.distribution import Workers, distributed_dataset, make_strategy
 from nmt.optimizer import make_optimizer
 from nmt.precision import choose_precision
 from nmt.progress import Progress
 from nmt.run import Run, trained_alone
-from nmt.run_config import is_begun
 from nmt.schedule import learning_rate
 from nmt.tokenizer import Tokenizers, train_tokenizers
 from nmt.train_step import StepResult, TrainState, TrainStep, separate_seeds

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nmt.config import Config
+from nmt.config.settings import Config
 from nmt.data import Batch
 from nmt.model import build_model
 from nmt.optimizer import make_optimizer, move_average

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from nmt.confidence import Calibration
-from nmt.config import SearchConfig
+from nmt.config.settings import SearchConfig
 from nmt.data import make_batch, token_batches
 from nmt.features import quality_features
 from nmt.guard import FAULTS, find_faults, guarded_search

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from nmt.config import Config
+from nmt.config.settings import Config
 from nmt.corpus import read_pairs
 from nmt.metrics import bleu_tokenize, score
 from nmt.model import build_model

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nmt.augmentation import augmented
-from nmt.config import Corpus, DataConfig, TextPair
+from nmt.config.settings import Corpus, DataConfig, TextPair
 from nmt.protect import KINDS, Protection
 from nmt.tokenizer import JOINER, SYMBOLS
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from nmt.check import Finding, check, quick_check
-from nmt.config import Config
-from nmt.config_file import dump_config, override_config
+from nmt.config.file import dump_config, override_config
+from nmt.config.settings import Config
 from nmt.tokenizer import train_tokenizers
 
 WORDS = {

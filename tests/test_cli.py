@@ -17,7 +17,7 @@ import yaml
 from tiny_job import tiny_job, write_corpus
 
 from nmt.cli import COMMANDS, main
-from nmt.config_file import dump_config, parse_config
+from nmt.config.file import dump_config, parse_config
 from nmt.model import build_model
 from nmt.run import Run
 

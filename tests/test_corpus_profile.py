@@ -1,7 +1,7 @@
 import pytest
 from parallel_corpus import sentences, write
 
-from nmt.config import TextPair
+from nmt.config.settings import TextPair
 from nmt.corpus_profile import profile_corpus
 
 

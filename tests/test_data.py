@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import nmt.data
-from nmt.config import Config
+from nmt.config.settings import Config
 from nmt.data import BOS, EOS, PAD, Batch, DataReport, batches, dataset, make_batch, token_batches
 from nmt.tokenizer import FIRST_SYMBOL, SYMBOLS, Tokenizers, train_tokenizers
 

@@ -6,7 +6,7 @@ import pytest
 import sacrebleu
 from tiny_job import tiny_job, write_corpus
 
-from nmt.config import TextPair
+from nmt.config.settings import TextPair
 from nmt.evaluate import evaluate
 from nmt.run import Run
 from nmt.train import train

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tiny_job import tiny_job, write_corpus
 
 from nmt.confidence import Calibration
-from nmt.config_file import override_config
+from nmt.config.file import override_config
 from nmt.ensemble import load_translator
 from nmt.export import export
 from nmt.export_files import MISSING

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from parallel_corpus import sentences, write
 
-from nmt.config import TextPair
+from nmt.config.settings import TextPair
 from nmt.corpus import read_lines
 from nmt.held_out import hold_out, write_parts
 

@@ -9,8 +9,8 @@ import pytest
 from parallel_corpus import sentences, write
 
 from nmt.check import check
-from nmt.config import Corpus, TextPair
-from nmt.config_file import load_config
+from nmt.config.file import load_config
+from nmt.config.settings import Corpus, TextPair
 from nmt.corpus import count_pairs, read_pairs
 from nmt.initialize import Request, initialize
 from nmt.tokenizer import train_tokenizers

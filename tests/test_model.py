@@ -9,12 +9,12 @@ from pydantic import ValidationError
 from tiny_job import tiny_job
 from tiny_model import SOURCE, TARGET_IN, VARIANTS, VOCABULARY, step_by_step, tiny_model
 
-from nmt.config import ModelConfig, Section
+from nmt.config.presets import PRESETS
+from nmt.config.settings import ModelConfig, Section
 from nmt.data import Batch
 from nmt.losses import token_log_probabilities
 from nmt.lstm import LSTM, BidirectionalLSTM
 from nmt.model import Seq2Seq, build_model
-from nmt.presets import PRESETS
 from nmt.run import assign_weights
 from nmt.tokenizer import PAD
 

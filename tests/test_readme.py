@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nmt.cli import COMMANDS
-from nmt.config_file import load_config
+from nmt.config.file import load_config
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from nmt.config import DataConfig
+from nmt.config.settings import DataConfig
 from nmt.corpus_profile import CorpusProfile, SideProfile, Spans
 from nmt.protect import KINDS
 from nmt.recipe import AMOUNTS, TABLE, choose, choose_budget, choose_lengths, epochs, halved, rounded

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from nmt.config import ScheduleConfig, TrainingConfig
+from nmt.config.settings import ScheduleConfig, TrainingConfig
 from nmt.schedule import learning_rate
 
 PEAK = 0.002

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nmt.config import SearchConfig
+from nmt.config.settings import SearchConfig
 from nmt.saved_model import SavedModel
 from nmt.search import TokenScores, beam_search, best_continuations, length_limits, sample
 from nmt.search_rules import IMPOSSIBLE, Continuations

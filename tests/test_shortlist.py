@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from tiny_model import SOURCE, VOCABULARY, tiny_model
 
-from nmt.config import SearchConfig
+from nmt.config.settings import SearchConfig
 from nmt.lexicon import LISTED
 from nmt.maxima import BLOCK
 from nmt.search_rules import IMPOSSIBLE

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import sentencepiece
 
-from nmt.config import Config
+from nmt.config.settings import Config
 from nmt.tokenizer import (
     BOS,
     EOS,
@@ -151,7 +151,7 @@ def test_any_bytes_give_the_ids_and_text_that_tensorflow_text_gives(job, setting
 
 def test_the_same_text_and_settings_train_the_same_bytes_in_another_process(job, joint, folder):
     code = (
-        "import sys; from nmt.config import Config; from nmt.tokenizer import train_tokenizers;"
+        "import sys; from nmt.config.settings import Config; from nmt.tokenizer import train_tokenizers;"
         "sys.stdout.buffer.write(train_tokenizers(Config.model_validate_json(sys.argv[1])).source.model)"
     )
     done = subprocess.run([sys.executable, "-c", code, job().model_dump_json()], capture_output=True, check=True)

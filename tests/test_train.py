@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 from tiny_job import tiny_job, write_corpus
 
-from nmt.config import OptimizerConfig, TrainingConfig
+from nmt.config.settings import OptimizerConfig, TrainingConfig
 from nmt.corpus import read_pairs
 from nmt.data import Batch, make_batch
 from nmt.losses import token_log_probabilities

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nmt.config import Config
+from nmt.config.settings import Config
 from nmt.losses import token_log_probabilities
 from nmt.model import build_model
 from nmt.splitter import Splitter

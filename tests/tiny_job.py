@@ -3,8 +3,8 @@
 import random
 from pathlib import Path
 
-from nmt.config import Config
-from nmt.config_file import parse_config
+from nmt.config.file import parse_config
+from nmt.config.settings import Config
 
 WORDS = ("red", "blue", "green", "big", "small", "cat", "dog", "house", "tree", "car", "runs", "sees", "old", "new")
 

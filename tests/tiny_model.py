@@ -6,7 +6,7 @@ import json
 import numpy as np
 import tensorflow as tf
 
-from nmt.config import ModelConfig
+from nmt.config.settings import ModelConfig
 from nmt.decoder import DecoderState
 from nmt.model import POLICIES, Seq2Seq
 from nmt.tokenizer import BOS, EOS, PAD

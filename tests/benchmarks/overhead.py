@@ -24,7 +24,7 @@ def main() -> None:
     options = parser.parse_args()
     use_cores(options.cores)
 
-    from nmt.config_file import load_config
+    from nmt.config.file import load_config
     from nmt.startup import import_tensorflow
     from nmt.tokenizer import train_tokenizers
 

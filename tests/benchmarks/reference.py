@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from nmt.config import Config
+from nmt.config.settings import Config
 from nmt.data import Batch, make_batch
 
 VOCABULARY = 8000

@@ -41,7 +41,7 @@ EXTRA = 10  # pieces that a translation may have more than its source, or, of th
 
 def job(options):
     """The config of our run."""
-    from nmt.config_file import load_config
+    from nmt.config.file import load_config
 
     given = load_config(options.config)
     training = {"max_epochs": options.epochs, "schedule": {"name": "constant", "warmup_steps": 0}}
@@ -84,7 +84,7 @@ def contend(precision: str, options, *, shortlist: int = 0) -> None:
     import_tensorflow()
     import tensorflow as tf
 
-    from nmt.config import SearchConfig
+    from nmt.config.settings import SearchConfig
     from nmt.run import Run
     from nmt.tokenizer import EOS
     from nmt.translate import translate_ids

@@ -42,7 +42,7 @@ def contend_nmt(precision, ids, *, beam_size, rows, columns=0):
     import_tensorflow()
     import tensorflow as tf
 
-    from nmt.config import SearchConfig
+    from nmt.config.settings import SearchConfig
     from nmt.model import build_model
     from nmt.translate import translate_ids
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from nmt.config import Config, TextPair
+from nmt.config.settings import Config, TextPair
 
 _COMMENT_COLUMN = 38
 _WIDTH = 120

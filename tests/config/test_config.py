@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from nmt.config import Config, Corpus, DataConfig, ModelConfig, TextPair
-from nmt.config_file import ConfigError, dump_config, load_config, override_config, parse_config
-from nmt.config_schema import describe_settings, json_schema
-from nmt.presets import PRESETS
+from nmt.config.file import ConfigError, dump_config, load_config, override_config, parse_config
+from nmt.config.presets import PRESETS
+from nmt.config.schema import describe_settings, json_schema
+from nmt.config.settings import Config, Corpus, DataConfig, ModelConfig, TextPair
 
 JOB = """\
 run: runs/demo

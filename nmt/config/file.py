@@ -19,8 +19,8 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from nmt.config import Config
-from nmt.config_schema import Keys, Schema, expected, resolve, schema_at, setting_paths
+from nmt.config.schema import Keys, Schema, expected, resolve, schema_at, setting_paths
+from nmt.config.settings import Config
 
 MAP, SEQUENCE = "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"
 STRING, NULL = "tag:yaml.org,2002:str", "tag:yaml.org,2002:null"

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nmt.config import Config
-from nmt.config_file import override_config
+from nmt.config.file import override_config
+from nmt.config.settings import Config
 
 # What may change when a run is taken up again, because it bends nothing that was trained before.
 CHANGEABLE = (

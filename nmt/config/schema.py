@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from nmt.config import Config
-from nmt.presets import PRESETS
+from nmt.config.presets import PRESETS
+from nmt.config.settings import Config
 
 Keys = tuple[str | int, ...]  # ("data", "train", 0, "weight")
 Schema = dict[str, Any]

@@ -1,6 +1,6 @@
-from nmt.config import TextPair
-from nmt.config_file import parse_config
-from nmt.config_text import Choice, config_text
+from nmt.config.file import parse_config
+from nmt.config.settings import TextPair
+from nmt.config.writer import Choice, config_text
 
 PAIR = TextPair(source='a "quoted": name #1.en', target="no")
 NEEDED = [
