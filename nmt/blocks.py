@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from nmt.tokenizer import PAD
+from nmt.text.tokenizer import PAD
 
 
 def in_blocks(search: Callable[[tf.Tensor], Any], source: tf.Tensor, *, budget: int) -> Any:

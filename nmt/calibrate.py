@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from nmt.confidence import Calibration, calibrate, check_enough
-from nmt.corpus import evenly, read_pairs
 from nmt.ensemble import load_translator
-from nmt.metrics import sentence_chrf
 from nmt.run import Run
+from nmt.text.files import evenly, read_pairs
+from nmt.text.metrics import sentence_chrf
 
 MAX_LINES = 2000  # of the validation set: more make it slower and hardly better
 

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from nmt.config.settings import TextPair
-from nmt.corpus import count_pairs, evenly, read_pairs
 from nmt.corpus_statistics import script
-from nmt.protect import KINDS, Protection
-from nmt.tokenizer import UNSPACED
+from nmt.text.files import count_pairs, evenly, read_pairs
+from nmt.text.protection import KINDS, Protection
+from nmt.text.tokenizer import UNSPACED
 
 _SAMPLE_PAIRS = 50_000
 # Of text in scripts without spaces: a word has roughly so many characters, and what is longer on average is no word.

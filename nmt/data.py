@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from nmt.augmentation import augmented
 from nmt.config.settings import Config, Corpus
-from nmt.corpus import count_pairs, read_pairs
-from nmt.protect import Protection
-from nmt.tokenizer import BOS, EOS, PAD, Tokenizer, Tokenizers
+from nmt.text.augmentation import augmented
+from nmt.text.files import count_pairs, read_pairs
+from nmt.text.protection import Protection
+from nmt.text.tokenizer import BOS, EOS, PAD, Tokenizer, Tokenizers
 
 if TYPE_CHECKING:
     import tensorflow as tf

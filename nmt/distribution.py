@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from nmt.config.settings import Config
 from nmt.data import Batch, DataReport, dataset
-from nmt.tokenizer import Tokenizers
+from nmt.text.tokenizer import Tokenizers
 
 
 def make_strategy(name: str) -> tf.distribute.Strategy:

@@ -8,7 +8,7 @@ import tensorflow as tf
 from nmt.config.settings import ModelConfig
 from nmt.embedding import Embedding
 from nmt.lstm import StackedLSTM
-from nmt.tokenizer import PAD
+from nmt.text.tokenizer import PAD
 
 
 class Encoder(keras.layers.Layer):

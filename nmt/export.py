@@ -30,11 +30,11 @@ from nmt.features import quality_features
 from nmt.model import Seq2Seq
 from nmt.precision import choose_precision
 from nmt.precomputed import Precomputed
-from nmt.protect import Protection
 from nmt.run import Run
 from nmt.search import Hypotheses
-from nmt.splitter import Splitter
-from nmt.tokenizer import EOS, FIRST_SYMBOL, PAD, Tokenizers
+from nmt.text.protection import Protection
+from nmt.text.splitter import Splitter
+from nmt.text.tokenizer import EOS, FIRST_SYMBOL, PAD, Tokenizers
 from nmt.translate import translate_ids
 
 MAX_ALIGNED_PIECES = 1000  # of a line in `align`, whose answer grows with the square of it

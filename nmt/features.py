@@ -9,7 +9,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from nmt.search import Hypotheses
-from nmt.tokenizer import PAD
+from nmt.text.tokenizer import PAD
 
 
 def quality_features(source: tf.Tensor, found: Hypotheses) -> tf.Tensor:

@@ -18,7 +18,7 @@ import tensorflow as tf
 from nmt.config.settings import SearchConfig
 from nmt.search import Hypotheses
 from nmt.search_rules import length_limits
-from nmt.tokenizer import EOS, PAD
+from nmt.text.tokenizer import EOS, PAD
 
 FAULTS = ("repetition", "length", "coverage")  # the columns of Hypotheses.faults
 READ = 0.1  # of a step's attention: a source piece that never got as much was not read

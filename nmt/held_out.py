@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from typing import TextIO
 
 from nmt.config.settings import TextPair
-from nmt.corpus import count_pairs, read_pairs
+from nmt.text.files import count_pairs, read_pairs
 
 # Candidates for each pair that is wanted: some of them come twice.
 _CANDIDATES = 4

@@ -15,12 +15,12 @@ from nmt.config.file import load_config, parse_config
 from nmt.config.resuming import is_begun
 from nmt.config.settings import Config, TextPair
 from nmt.config.writer import Choice, config_text
-from nmt.corpus import count_pairs
 from nmt.corpus_profile import CorpusProfile, SideProfile, profile_corpus, script_name
 from nmt.held_out import hold_out, write_parts
-from nmt.metrics import CHARACTER_TOKENIZERS, bleu_tokenize
 from nmt.recipe import SHOWN, budget, choose, choose_budget, choose_lengths, halved, less_dropout, replaced, rounded
-from nmt.tokenizer import train_tokenizers
+from nmt.text.files import count_pairs
+from nmt.text.metrics import CHARACTER_TOKENIZERS, bleu_tokenize
+from nmt.text.tokenizer import train_tokenizers
 
 # Below this nothing is learnt, and nothing can be spared.
 _LEAST_PAIRS = 1_000

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from nmt.config.settings import Config
-from nmt.corpus import count_pairs, evenly, read_pairs
 from nmt.data import make_batch, token_batches
-from nmt.protect import Protection
-from nmt.tokenizer import BOS, EOS, PAD, Tokenizers
+from nmt.text.files import count_pairs, evenly, read_pairs
+from nmt.text.protection import Protection
+from nmt.text.tokenizer import BOS, EOS, PAD, Tokenizers
 
 LISTED = 100  # translations of a source piece
 # A pair is looked at while one of its source pieces was seen less often: the usual ones are known soon.

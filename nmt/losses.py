@@ -8,7 +8,7 @@ from nmt.linear import with_bias, with_ones
 from nmt.lstm_kernel import accumulator, product, rounded_product
 from nmt.maxima import block_maxima, in_blocks
 from nmt.shapes import sizes
-from nmt.tokenizer import PAD
+from nmt.text.tokenizer import PAD
 
 BLOCK = 2**24  # logits at a time: 64 MB each table of them
 

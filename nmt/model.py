@@ -24,7 +24,7 @@ from nmt.encoder import Encoder
 from nmt.losses import summed_loss
 from nmt.lstm_kernel import accumulator
 from nmt.precomputed import Precomputed
-from nmt.tokenizer import PAD
+from nmt.text.tokenizer import PAD
 
 # While training, bfloat16 weights are kept in float32 beside: small updates would be lost in rounding.
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}

@@ -9,7 +9,7 @@ from nmt.config.settings import Config
 from nmt.data import DataReport
 from nmt.distribution import Workers, distributed_dataset, make_strategy
 from nmt.precision import choose_precision
-from nmt.tokenizer import train_tokenizers
+from nmt.text.tokenizer import train_tokenizers
 from nmt.train_step import TrainState, TrainStep
 
 # The first steps build and warm up what later ones use.

@@ -34,8 +34,8 @@ from nmt.config.file import dump_config, load_config
 from nmt.config.resuming import best_path, check_changes, check_place, config_path, is_begun, is_run
 from nmt.config.settings import Config
 from nmt.lexicon import learn_lexicon
-from nmt.protect import Protection
-from nmt.tokenizer import Tokenizers
+from nmt.text.protection import Protection
+from nmt.text.tokenizer import Tokenizers
 
 if TYPE_CHECKING:
     from nmt.model import Seq2Seq

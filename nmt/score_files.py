@@ -10,10 +10,10 @@ import sys
 from itertools import islice
 
 from nmt.config.settings import TextPair
-from nmt.corpus import count_pairs, read_pairs
 from nmt.input import WINDOW_LINES
 from nmt.run import Run
 from nmt.startup import import_tensorflow
+from nmt.text.files import count_pairs, read_pairs
 
 
 def score_files(run: Run, pair: TextPair, *, weights: str) -> None:

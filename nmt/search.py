@@ -32,7 +32,7 @@ from nmt.search_rules import (
     write_off,
 )
 from nmt.shapes import sizes
-from nmt.tokenizer import EOS, PAD
+from nmt.text.tokenizer import EOS, PAD
 
 __all__ = ["Hypotheses", "TokenScores", "beam_search", "count_symbols", "length_limits", "sample"]
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from nmt.search_rules import IMPOSSIBLE, Rules, rules_of_rows
 from nmt.shapes import reshape, sizes
-from nmt.tokenizer import BOS, PAD
+from nmt.text.tokenizer import BOS, PAD
 
 # Rows leave once no larger share of the batch goes on: leaving copies what stays, which costs some part of a step.
 _CROWDED = 0.75

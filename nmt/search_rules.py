@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from nmt.config.settings import SearchConfig
-from nmt.tokenizer import EOS, FIRST_SYMBOL, PAD
+from nmt.text.tokenizer import EOS, FIRST_SYMBOL, PAD
 
 IMPOSSIBLE = float("-inf")
 LEAST_COVERAGE = 1e-9  # keeps the logarithm of a source position that was never read finite

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from nmt.maxima import BLOCK
 from nmt.search_rules import IMPOSSIBLE
-from nmt.tokenizer import BOS, FIRST_SYMBOL
+from nmt.text.tokenizer import BOS, FIRST_SYMBOL
 
 
 class Shortlist(NamedTuple):

@@ -36,7 +36,7 @@ from nmt.precision import choose_precision
 from nmt.progress import Progress
 from nmt.run import Run, trained_alone
 from nmt.schedule import learning_rate
-from nmt.tokenizer import Tokenizers, train_tokenizers
+from nmt.text.tokenizer import Tokenizers, train_tokenizers
 from nmt.train_step import StepResult, TrainState, TrainStep, separate_seeds
 from nmt.validation import Validator
 

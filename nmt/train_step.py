@@ -14,7 +14,7 @@ from nmt.data import Batch
 from nmt.model import build_model
 from nmt.optimizer import make_optimizer, move_average
 from nmt.run import assign_weights
-from nmt.tokenizer import PAD, Tokenizers
+from nmt.text.tokenizer import PAD, Tokenizers
 
 # So far apart that no two replicas' generators count through the same numbers.
 _SEED_DISTANCE = 7_919

@@ -21,11 +21,11 @@ from nmt.features import quality_features
 from nmt.guard import FAULTS, find_faults, guarded_search
 from nmt.losses import log_normalizers, token_log_probabilities
 from nmt.model import Seq2Seq
-from nmt.protect import Protection
 from nmt.search import Hypotheses, TokenScores, beam_search, count_symbols, length_limits, sample
 from nmt.shortlist import make_shortlist
-from nmt.splitter import Splitter
-from nmt.tokenizer import EOS, FIRST_SYMBOL, PAD, Tokenizers
+from nmt.text.protection import Protection
+from nmt.text.splitter import Splitter
+from nmt.text.tokenizer import EOS, FIRST_SYMBOL, PAD, Tokenizers
 
 _IDS = tf.TensorSpec([None, None], tf.int32)
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from nmt.config.settings import Config
-from nmt.corpus import read_pairs
-from nmt.metrics import bleu_tokenize, score
 from nmt.model import build_model
-from nmt.protect import Protection
 from nmt.run import assign_weights
-from nmt.tokenizer import Tokenizers
+from nmt.text.files import read_pairs
+from nmt.text.metrics import bleu_tokenize, score
+from nmt.text.protection import Protection
+from nmt.text.tokenizer import Tokenizers
 from nmt.translate import Translator
 
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from nmt.blocks import in_blocks
-from nmt.tokenizer import PAD
+from nmt.text.tokenizer import PAD
 
 
 def rows(lengths, width=None):

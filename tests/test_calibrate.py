@@ -11,9 +11,9 @@ from tiny_job import tiny_job, write_corpus
 from nmt.calibrate import calibrate_run
 from nmt.confidence import TooFewLinesError, calibrate
 from nmt.config.settings import TextPair
-from nmt.corpus import read_pairs
-from nmt.metrics import sentence_chrf
 from nmt.run import Run
+from nmt.text.files import read_pairs
+from nmt.text.metrics import sentence_chrf
 from nmt.train import train
 from nmt.translate import Translator
 

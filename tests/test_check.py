@@ -4,7 +4,7 @@ import pytest
 from nmt.check import Finding, check, quick_check
 from nmt.config.file import dump_config, override_config
 from nmt.config.settings import Config
-from nmt.tokenizer import train_tokenizers
+from nmt.text.tokenizer import train_tokenizers
 
 WORDS = {
     **{"the": "der", "a": "ein", "one": "eins", "man": "mann", "woman": "frau", "dog": "hund", "cat": "katze"},

@@ -420,7 +420,7 @@ def test_score_prints_the_log_probability_of_each_pair_and_the_perplexity(folder
 
 
 def test_evaluate_scores_what_translate_writes(folder, nmt, translator):
-    from nmt.metrics import bleu_tokenize, score
+    from nmt.text.metrics import bleu_tokenize, score
 
     report = nmt("evaluate", folder / "run", "--json", folder / "report.json")
     sources, references = ((folder / f"valid.{side}").read_text().splitlines() for side in ("en", "xx"))

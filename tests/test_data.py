@@ -11,7 +11,7 @@ import pytest
 import nmt.data
 from nmt.config.settings import Config
 from nmt.data import BOS, EOS, PAD, Batch, DataReport, batches, dataset, make_batch, token_batches
-from nmt.tokenizer import FIRST_SYMBOL, SYMBOLS, Tokenizers, train_tokenizers
+from nmt.text.tokenizer import FIRST_SYMBOL, SYMBOLS, Tokenizers, train_tokenizers
 
 WORDS = ["ba", "be", "bi", "bo", "bu", "da", "de", "di", "do", "du", "ga", "ge", "gi", "go", "gu"]
 

@@ -19,7 +19,7 @@ from nmt.export import export
 from nmt.export_files import MISSING
 from nmt.run import Run
 from nmt.saved_model import WARMUP_FILE, SavedModel
-from nmt.tokenizer import EOS, FIRST_SYMBOL, PAD, SYMBOLS
+from nmt.text.tokenizer import EOS, FIRST_SYMBOL, PAD, SYMBOLS
 from nmt.train import train
 from nmt.translate import Translator
 

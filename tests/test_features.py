@@ -6,7 +6,7 @@ import tensorflow as tf
 from nmt.confidence import FEATURES
 from nmt.features import quality_features
 from nmt.search import Hypotheses
-from nmt.tokenizer import EOS, PAD
+from nmt.text.tokenizer import EOS, PAD
 
 SOURCE = np.array([[5, 6, 7, EOS], [8, EOS, PAD, PAD], [9, 9, EOS, PAD]], np.int32)
 LENGTHS = np.array([[3, 2], [1, 2], [5, 5]], np.int32)

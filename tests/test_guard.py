@@ -9,7 +9,7 @@ from nmt.config.settings import SearchConfig
 from nmt.guard import FAULTS, READ, find_faults, guarded_search, num_repeats, share_read
 from nmt.losses import token_log_probabilities
 from nmt.search import Hypotheses
-from nmt.tokenizer import BOS, EOS, PAD
+from nmt.text.tokenizer import BOS, EOS, PAD
 from nmt.translate import translate_ids
 
 OPTIONS = SearchConfig(beam_size=3, n_best=2, length_penalty=0.0, max_length_ratio=2.0, max_length_extra=4)

@@ -11,9 +11,9 @@ from parallel_corpus import sentences, write
 from nmt.check import check
 from nmt.config.file import load_config
 from nmt.config.settings import Corpus, TextPair
-from nmt.corpus import count_pairs, read_pairs
 from nmt.initialize import Request, initialize
-from nmt.tokenizer import train_tokenizers
+from nmt.text.files import count_pairs, read_pairs
+from nmt.text.tokenizer import train_tokenizers
 
 CORPUS = TextPair(source="text.en", target="text.de")
 REQUEST = Request("text.en", "text.de")

@@ -9,7 +9,7 @@ from tiny_job import tiny_job, write_corpus
 from nmt.ensemble import load_translator
 from nmt.lexicon import LISTED, fit, learn_lexicon
 from nmt.run import Run
-from nmt.tokenizer import BOS, EOS, FIRST_SYMBOL, train_tokenizers
+from nmt.text.tokenizer import BOS, EOS, FIRST_SYMBOL, train_tokenizers
 
 WORDS = range(10, 40)
 

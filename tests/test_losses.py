@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from nmt.losses import log_normalizers, summed_loss, token_log_probabilities
-from nmt.tokenizer import PAD
+from nmt.text.tokenizer import PAD
 
 ROWS, TIME, VOCAB = 3, 4, 7
 TARGETS = np.array([[4, 5, 3, PAD], [6, 3, PAD, PAD], [1, 2, 5, 3]], np.int32)

@@ -16,7 +16,7 @@ from nmt.losses import token_log_probabilities
 from nmt.lstm import LSTM, BidirectionalLSTM
 from nmt.model import Seq2Seq, build_model
 from nmt.run import assign_weights
-from nmt.tokenizer import PAD
+from nmt.text.tokenizer import PAD
 
 BATCH = Batch(SOURCE, TARGET_IN, np.where(TARGET_IN != PAD, np.maximum(TARGET_IN, 3), PAD))
 NO_DROPOUT = {"embedding": 0.0, "layers": 0.0, "output": 0.0}

@@ -3,8 +3,8 @@ import pytest
 
 from nmt.config.settings import DataConfig
 from nmt.corpus_profile import CorpusProfile, SideProfile, Spans
-from nmt.protect import KINDS
 from nmt.recipe import AMOUNTS, TABLE, choose, choose_budget, choose_lengths, epochs, halved, rounded
+from nmt.text.protection import KINDS
 
 SIZES = [1_000 * 2**power for power in range(17)]  # pairs
 FALLING = ("dropout", "lexical", "sampling_alpha", "learning_rate", "length_penalty")  # the more text, the less

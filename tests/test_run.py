@@ -8,7 +8,7 @@ import pytest
 from tiny_job import tiny_job, write_corpus
 
 from nmt.run import Checkpoint, DamagedFileError, Run, load_arrays, save_arrays, trained_alone
-from nmt.tokenizer import train_tokenizers
+from nmt.text.tokenizer import train_tokenizers
 
 ARRAYS = {"model/a": np.arange(6, dtype=np.float32).reshape(2, 3), "seed/0": np.array([7, 1])}
 

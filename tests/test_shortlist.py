@@ -10,7 +10,7 @@ from nmt.lexicon import LISTED
 from nmt.maxima import BLOCK
 from nmt.search_rules import IMPOSSIBLE
 from nmt.shortlist import make_shortlist
-from nmt.tokenizer import BOS, EOS, FIRST_SYMBOL, PAD
+from nmt.text.tokenizer import BOS, EOS, FIRST_SYMBOL, PAD
 from nmt.translate import translate_ids
 
 OPTIONS = SearchConfig(beam_size=3, n_best=3, guard=False, max_length_extra=3)

@@ -16,14 +16,14 @@ import tensorflow as tf
 from tiny_job import tiny_job, write_corpus
 
 from nmt.config.settings import OptimizerConfig, TrainingConfig
-from nmt.corpus import read_pairs
 from nmt.data import Batch, make_batch
 from nmt.losses import token_log_probabilities
-from nmt.metrics import score
 from nmt.optimizer import make_optimizer, move_average
 from nmt.progress import Progress
 from nmt.run import Run
-from nmt.tokenizer import train_tokenizers
+from nmt.text.files import read_pairs
+from nmt.text.metrics import score
+from nmt.text.tokenizer import train_tokenizers
 from nmt.train import Interrupted, train
 from nmt.train_step import TrainState, TrainStep
 from nmt.translate import Translator

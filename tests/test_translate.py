@@ -9,8 +9,8 @@ import tensorflow as tf
 from nmt.config.settings import Config
 from nmt.losses import token_log_probabilities
 from nmt.model import build_model
-from nmt.splitter import Splitter
-from nmt.tokenizer import BOS, EOS, JOINER, PAD, SYMBOLS, train_tokenizers
+from nmt.text.splitter import Splitter
+from nmt.text.tokenizer import BOS, EOS, JOINER, PAD, SYMBOLS, train_tokenizers
 from nmt.translate import Translator, translate_ids
 
 LINES = [

@@ -9,7 +9,7 @@ import tensorflow as tf
 from nmt.config.settings import ModelConfig
 from nmt.decoder import DecoderState
 from nmt.model import POLICIES, Seq2Seq
-from nmt.tokenizer import BOS, EOS, PAD
+from nmt.text.tokenizer import BOS, EOS, PAD
 
 VOCABULARY = 11
 SOURCE = np.array([[5, 6, 7, EOS], [10, 4, EOS, PAD], [6, EOS, PAD, PAD]], np.int32)

@@ -26,7 +26,7 @@ def main() -> None:
 
     from nmt.config.file import load_config
     from nmt.startup import import_tensorflow
-    from nmt.tokenizer import train_tokenizers
+    from nmt.text.tokenizer import train_tokenizers
 
     config = load_config(options.config, options.overrides)
     tokenizers = train_tokenizers(config)

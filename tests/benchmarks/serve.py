@@ -56,10 +56,10 @@ def main() -> None:
         return
 
     from nmt.client import connect
-    from nmt.corpus import read_pairs
     from nmt.export import export
     from nmt.run import Run
     from nmt.saved_model import DEFAULT_SIGNATURE, SavedModel
+    from nmt.text.files import read_pairs
 
     run = Run.open(options.run)
     sources = itertools.cycle(source for source, _ in read_pairs(run.config.data.validation))

@@ -64,7 +64,7 @@ def job(options):
 
 
 def validation_lines(config) -> tuple[list[str], list[str]]:
-    from nmt.corpus import read_pairs
+    from nmt.text.files import read_pairs
 
     return tuple(map(list, zip(*read_pairs(config.data.validation), strict=True)))
 
@@ -86,7 +86,7 @@ def contend(precision: str, options, *, shortlist: int = 0) -> None:
 
     from nmt.config.settings import SearchConfig
     from nmt.run import Run
-    from nmt.tokenizer import EOS
+    from nmt.text.tokenizer import EOS
     from nmt.translate import translate_ids
 
     run = Run.open(str(options.directory / "nmt"))
@@ -185,7 +185,7 @@ def main() -> None:
 
 
 def print_scores(run, order, files) -> None:
-    from nmt.metrics import bleu_tokenize, score
+    from nmt.text.metrics import bleu_tokenize, score
 
     _, references = validation_lines(run.config)
     print("\n| after the same batches | BLEU | pieces a sentence |\n|---|---|---|")

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nmt.config.settings import Config
-from nmt.tokenizer import JOINER, SYMBOLS, Tokenizers
+from nmt.text.tokenizer import JOINER, SYMBOLS, Tokenizers
 
 if TYPE_CHECKING:
     import tensorflow as tf

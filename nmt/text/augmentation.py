@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from nmt.config.settings import DataConfig
-from nmt.protect import Protection
-from nmt.tokenizer import SYMBOLS
+from nmt.text.protection import Protection
+from nmt.text.tokenizer import SYMBOLS
 
 # A name or a term that both languages write alike; shorter ones are often two different words.
 _WORD = re.compile(r"\w{4,}")

@@ -20,7 +20,7 @@ import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
 
 from nmt.config.settings import Config
-from nmt.corpus import count_lines, evenly, read_lines
+from nmt.text.files import count_lines, evenly, read_lines
 
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
 SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from nmt.config.settings import TextPair
-from nmt.corpus import count_lines, count_pairs, evenly, read_lines, read_pairs
+from nmt.text.files import count_lines, count_pairs, evenly, read_lines, read_pairs
 
 # Without the time in it: processes that share the tests, collecting them a second apart, would name one differently.
 GZIPPED = gzip.compress(b"hello\n", mtime=0)

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from nmt.tokenizer import PAD, UNSPACED, Tokenizer
+from nmt.text.tokenizer import PAD, UNSPACED, Tokenizer
 
 SENTENCE_END = re.compile(r"[.!?…؟।]['\"’”»)\]]*$")  # ends a sentence where a new word follows
 CLAUSE_END = re.compile(r"[、，,;；]['\"’”»)\]」』]*$")  # ends a clause of a text without spaces

@@ -10,7 +10,7 @@ import pytest
 import sentencepiece
 
 from nmt.config.settings import Config
-from nmt.tokenizer import (
+from nmt.text.tokenizer import (
     BOS,
     EOS,
     FIRST_SYMBOL,
@@ -151,7 +151,7 @@ def test_any_bytes_give_the_ids_and_text_that_tensorflow_text_gives(job, setting
 
 def test_the_same_text_and_settings_train_the_same_bytes_in_another_process(job, joint, folder):
     code = (
-        "import sys; from nmt.config.settings import Config; from nmt.tokenizer import train_tokenizers;"
+        "import sys; from nmt.config.settings import Config; from nmt.text.tokenizer import train_tokenizers;"
         "sys.stdout.buffer.write(train_tokenizers(Config.model_validate_json(sys.argv[1])).source.model)"
     )
     done = subprocess.run([sys.executable, "-c", code, job().model_dump_json()], capture_output=True, check=True)
@@ -173,7 +173,7 @@ def test_sampling_is_a_pure_function_of_lines_alpha_and_seed_in_any_process(job,
     assert tokenizer.decode(first) == SOURCE
     (tmp_path / "model").write_bytes(tokenizer.model)
     code = (
-        "import sys; from nmt.tokenizer import Tokenizer;"
+        "import sys; from nmt.text.tokenizer import Tokenizer;"
         "print(Tokenizer.load(sys.argv[1]).sample(sys.stdin.read().splitlines(), alpha=0.3, seed=7))"
     )
     done = subprocess.run(

@@ -9,7 +9,7 @@ import pytest
 import sacrebleu
 from tiny_job import tiny_job
 
-from nmt.metrics import bleu_tokenize, paired_bootstrap, score, sentence_chrf
+from nmt.text.metrics import bleu_tokenize, paired_bootstrap, score, sentence_chrf
 
 REFERENCES = [f"der {noun} steht {place} und wartet {number} Minuten ." for noun, place, number in
               zip(["Mann", "Hund", "Zug", "Bus"] * 10, ["dort", "hier"] * 20, range(40), strict=True)]  # fmt: skip
@@ -152,7 +152,7 @@ def test_nothing_to_score_or_to_compare_is_refused():
 
 
 def test_importing_the_metrics_imports_no_tensorflow():
-    code = "import sys, nmt.metrics; sys.exit('tensorflow' in sys.modules)"
+    code = "import sys, nmt.text.metrics; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

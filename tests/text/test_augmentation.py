@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from nmt.augmentation import augmented
 from nmt.config.settings import Corpus, DataConfig, TextPair
-from nmt.protect import KINDS, Protection
-from nmt.tokenizer import JOINER, SYMBOLS
+from nmt.text.augmentation import augmented
+from nmt.text.protection import KINDS, Protection
+from nmt.text.tokenizer import JOINER, SYMBOLS
 
 PLAIN = [("A dog sees it.", "Ein Hund sieht es!"), ("the old cat", "die alte Katze")]
 WITH_SPANS = [("See {Name} at https://X.org or 5 Dogs.", "Siehe {Name} bei https://X.org oder fünf Hunde.")]

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from nmt.protect import KINDS, Protection
-from nmt.tokenizer import FIRST_SYMBOL, JOINER, SYMBOLS, UNK, train_tokenizers
+from nmt.text.protection import KINDS, Protection
+from nmt.text.tokenizer import FIRST_SYMBOL, JOINER, SYMBOLS, UNK, train_tokenizers
 
 N = len(SYMBOLS)
 EVERYTHING = Protection(list(KINDS))
@@ -332,5 +332,5 @@ def test_an_empty_batch_has_no_text_and_no_spans():
 
 
 def test_importing_it_imports_no_tensorflow():
-    code = "import sys, nmt.protect, nmt.augmentation; sys.exit('tensorflow' in sys.modules)"
+    code = "import sys, nmt.text.protection, nmt.text.augmentation; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
