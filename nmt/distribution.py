@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from nmt.config.settings import Config
-from nmt.data import Batch, DataReport, dataset
+from nmt.data.batches import Batch, DataReport, dataset
 from nmt.text.tokenizer import Tokenizers
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from nmt.config.settings import Config
-from nmt.data import make_batch, token_batches
+from nmt.data.batches import make_batch, token_batches
 from nmt.text.files import count_pairs, evenly, read_pairs
 from nmt.text.protection import Protection
 from nmt.text.tokenizer import BOS, EOS, PAD, Tokenizers

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from nmt.attention import Memory
 from nmt.config.settings import Config, ModelConfig
-from nmt.data import Batch
+from nmt.data.batches import Batch
 from nmt.decoder import Decoder, DecoderState
 from nmt.embedding import Embedding
 from nmt.encoder import Encoder

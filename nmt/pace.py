@@ -6,7 +6,7 @@ import itertools
 import time
 
 from nmt.config.settings import Config
-from nmt.data import DataReport
+from nmt.data.batches import DataReport
 from nmt.distribution import Workers, distributed_dataset, make_strategy
 from nmt.precision import choose_precision
 from nmt.text.tokenizer import train_tokenizers

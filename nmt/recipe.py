@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from nmt.config.settings import DataConfig
 from nmt.config.writer import Choice
 from nmt.corpus_profile import CorpusProfile, script_name
-from nmt.data import token_batches
+from nmt.data.batches import token_batches
 
 # How much text is called what: running words of the longer side, repeated pairs counted once.
 AMOUNTS = {"very few": 150_000, "few": 1_500_000, "a fair number": 6_000_000, "many": 40_000_000, "very many": math.inf}

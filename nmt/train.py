@@ -29,7 +29,7 @@ from nmt.check import quick_check, tokenizers_from
 from nmt.confidence import TooFewLinesError
 from nmt.config.resuming import is_begun
 from nmt.config.settings import Config
-from nmt.data import Batch, DataReport
+from nmt.data.batches import Batch, DataReport
 from nmt.distribution import Workers, distributed_dataset, make_strategy
 from nmt.optimizer import make_optimizer
 from nmt.precision import choose_precision

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from nmt.config.settings import Config
-from nmt.data import Batch
+from nmt.data.batches import Batch
 from nmt.model import build_model
 from nmt.optimizer import make_optimizer, move_average
 from nmt.run import assign_weights

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from nmt.confidence import Calibration
 from nmt.config.settings import SearchConfig
-from nmt.data import make_batch, token_batches
+from nmt.data.batches import make_batch, token_batches
 from nmt.features import quality_features
 from nmt.guard import FAULTS, find_faults, guarded_search
 from nmt.losses import log_normalizers, token_log_probabilities

@@ -11,7 +11,7 @@ from tiny_model import SOURCE, TARGET_IN, VARIANTS, VOCABULARY, step_by_step, ti
 
 from nmt.config.presets import PRESETS
 from nmt.config.settings import ModelConfig, Section
-from nmt.data import Batch
+from nmt.data.batches import Batch
 from nmt.losses import token_log_probabilities
 from nmt.lstm import LSTM, BidirectionalLSTM
 from nmt.model import Seq2Seq, build_model

@@ -16,7 +16,7 @@ import tensorflow as tf
 from tiny_job import tiny_job, write_corpus
 
 from nmt.config.settings import OptimizerConfig, TrainingConfig
-from nmt.data import Batch, make_batch
+from nmt.data.batches import Batch, make_batch
 from nmt.losses import token_log_probabilities
 from nmt.optimizer import make_optimizer, move_average
 from nmt.progress import Progress

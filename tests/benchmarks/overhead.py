@@ -45,7 +45,7 @@ def prepare(config, tokenizers) -> tuple[dict[str, str], list[float]]:
     """Padding in an epoch's batches, and the processor milliseconds that a batch takes in each of two epochs: in the
     first one, words are cut into pieces that are remembered afterwards.
     """
-    from nmt.data import batches
+    from nmt.data.batches import batches
 
     preparing = []
     for epoch in range(2):
@@ -70,7 +70,7 @@ def train(config, tokenizers, *, repetitions: int) -> tuple[dict[str, str], floa
     """Steps on batches of two epochs, made in advance so that only the steps are timed; a step's milliseconds."""
     import tensorflow as tf
 
-    from nmt.data import Batch, batches
+    from nmt.data.batches import Batch, batches
     from nmt.precision import choose_precision
     from nmt.train_step import TrainState, TrainStep
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from nmt.config.settings import Config
-from nmt.data import Batch, make_batch
+from nmt.data.batches import Batch, make_batch
 
 VOCABULARY = 8000
 

@@ -122,7 +122,7 @@ def train_all(options) -> tuple[list[tuple[str, list[str]]], Run, np.ndarray]:
 
     Returns: name and command of each peer that translates; our run; the order of the sentences.
     """
-    from nmt.data import batches, make_batch
+    from nmt.data.batches import batches, make_batch
     from nmt.run import Run
 
     directory = options.directory

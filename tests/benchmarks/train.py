@@ -23,7 +23,7 @@ def contend(precision: str, options) -> None:
     import_tensorflow()
     import tensorflow as tf
 
-    from nmt.data import Batch
+    from nmt.data.batches import Batch
     from nmt.train_step import TrainState, TrainStep
 
     config = reference.config(model={"units": options.units, "decoder": {"layers": options.decoder_layers}})

@@ -8,9 +8,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-import nmt.data
+import nmt.data.batches
 from nmt.config.settings import Config
-from nmt.data import BOS, EOS, PAD, Batch, DataReport, batches, dataset, make_batch, token_batches
+from nmt.data.batches import BOS, EOS, PAD, Batch, DataReport, batches, dataset, make_batch, token_batches
 from nmt.text.tokenizer import FIRST_SYMBOL, SYMBOLS, Tokenizers, train_tokenizers
 
 WORDS = ["ba", "be", "bi", "bo", "bu", "da", "de", "di", "do", "du", "ga", "ge", "gi", "go", "gu"]
@@ -143,7 +143,7 @@ def test_the_order_is_a_pure_function_of_seed_and_epoch_in_any_process(job, toke
     )
     for hash_seed in ("1", "2"):
         done = subprocess.run(
-            [sys.executable, "-c", code, config.model_dump_json(), str(folder), os.path.dirname(__file__)],
+            [sys.executable, "-c", code, config.model_dump_json(), str(folder), str(Path(__file__).parents[1])],
             capture_output=True, check=True, text=True, env={**os.environ, "PYTHONHASHSEED": hash_seed},
         )  # fmt: skip
         assert done.stdout.strip() == str(fingerprint(config, tokenizers, 3))
@@ -183,13 +183,13 @@ def test_each_window_holds_the_corpora_in_proportion_and_no_more_than_its_pairs(
 def test_lines_are_read_no_further_ahead_than_a_window(job, tokenizers, monkeypatch):
     read = 0
 
-    def counted(pair, original=nmt.data.read_pairs):
+    def counted(pair, original=nmt.data.batches.read_pairs):
         nonlocal read
         for both in original(pair):
             read += 1
             yield both
 
-    monkeypatch.setattr(nmt.data, "read_pairs", counted)
+    monkeypatch.setattr(nmt.data.batches, "read_pairs", counted)
     used = 0
     for batch in batches(job([("a", 1.0)], shuffle_window=50), tokenizers, epoch=0):
         assert read <= used + 50 + 1
@@ -297,7 +297,7 @@ def test_the_dataset_is_the_batches_with_rows_of_padding_up_to_a_multiple(job, t
 
 
 def test_importing_the_data_does_not_import_tensorflow():
-    code = "import sys, nmt.data, nmt.check; sys.exit('tensorflow' in sys.modules)"
+    code = "import sys, nmt.data.batches, nmt.check; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
