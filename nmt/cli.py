@@ -153,7 +153,7 @@ def _add_init_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _init(options: argparse.Namespace) -> int:
-    from nmt.initialize import Request, initialize
+    from nmt.corpus.initialize import Request, initialize
 
     print(initialize(Request(**vars(options)), steps_per_minute=_steps_per_minute))
     return 0
@@ -168,8 +168,8 @@ def _steps_per_minute(config) -> float:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from nmt.check import check
     from nmt.config.file import load_config
+    from nmt.corpus.check import check
 
     report = check(load_config(options.config, options.overrides))
     print(report)

@@ -25,10 +25,10 @@ import tensorflow as tf
 
 from nmt.calibrate import calibrate_run
 from nmt.callbacks import default_callbacks, say
-from nmt.check import quick_check, tokenizers_from
 from nmt.confidence import TooFewLinesError
 from nmt.config.resuming import is_begun
 from nmt.config.settings import Config
+from nmt.corpus.check import quick_check, tokenizers_from
 from nmt.data.batches import Batch, DataReport
 from nmt.distribution import Workers, distributed_dataset, make_strategy
 from nmt.optimizer import make_optimizer

@@ -10,14 +10,24 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from nmt.check import quick_check
 from nmt.config.file import load_config, parse_config
 from nmt.config.resuming import is_begun
 from nmt.config.settings import Config, TextPair
 from nmt.config.writer import Choice, config_text
-from nmt.corpus_profile import CorpusProfile, SideProfile, profile_corpus, script_name
-from nmt.held_out import hold_out, write_parts
-from nmt.recipe import SHOWN, budget, choose, choose_budget, choose_lengths, halved, less_dropout, replaced, rounded
+from nmt.corpus.check import quick_check
+from nmt.corpus.held_out import hold_out, write_parts
+from nmt.corpus.profile import CorpusProfile, SideProfile, profile_corpus, script_name
+from nmt.corpus.recipe import (
+    SHOWN,
+    budget,
+    choose,
+    choose_budget,
+    choose_lengths,
+    halved,
+    less_dropout,
+    replaced,
+    rounded,
+)
 from nmt.text.files import count_pairs
 from nmt.text.metrics import CHARACTER_TOKENIZERS, bleu_tokenize
 from nmt.text.tokenizer import train_tokenizers

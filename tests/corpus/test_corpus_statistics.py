@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from nmt.corpus_statistics import (
+from nmt.corpus.statistics import (
     PAIR_CHECKS,
     Block,
     length_outliers,

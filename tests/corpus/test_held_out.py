@@ -5,7 +5,7 @@ import pytest
 from parallel_corpus import sentences, write
 
 from nmt.config.settings import TextPair
-from nmt.held_out import hold_out, write_parts
+from nmt.corpus.held_out import hold_out, write_parts
 from nmt.text.files import read_lines
 
 SIZES = {"validation": 60, "test": 40}

@@ -19,7 +19,7 @@ import numpy as np
 from nmt.config.file import load_config
 from nmt.config.resuming import best_path, check_changes, check_place, config_path, is_begun
 from nmt.config.settings import Config, Section, TextPair
-from nmt.corpus_statistics import PAIR_CHECKS, length_outliers, profile, script, similarity, suspicious_blocks
+from nmt.corpus.statistics import PAIR_CHECKS, length_outliers, profile, script, similarity, suspicious_blocks
 from nmt.text.files import count_pairs, read_pairs
 from nmt.text.protection import Protection
 from nmt.text.tokenizer import UNK, Tokenizers, train_tokenizers

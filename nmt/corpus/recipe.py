@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from nmt.config.settings import DataConfig
 from nmt.config.writer import Choice
-from nmt.corpus_profile import CorpusProfile, script_name
+from nmt.corpus.profile import CorpusProfile, script_name
 from nmt.data.batches import token_batches
 
 # How much text is called what: running words of the longer side, repeated pairs counted once.

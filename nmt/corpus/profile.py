@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nmt.config.settings import TextPair
-from nmt.corpus_statistics import script
+from nmt.corpus.statistics import script
 from nmt.text.files import count_pairs, evenly, read_pairs
 from nmt.text.protection import KINDS, Protection
 from nmt.text.tokenizer import UNSPACED

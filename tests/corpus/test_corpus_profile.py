@@ -2,7 +2,7 @@ import pytest
 from parallel_corpus import sentences, write
 
 from nmt.config.settings import TextPair
-from nmt.corpus_profile import profile_corpus
+from nmt.corpus.profile import profile_corpus
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from nmt.check import Finding, check, quick_check
 from nmt.config.file import dump_config, override_config
 from nmt.config.settings import Config
+from nmt.corpus.check import Finding, check, quick_check
 from nmt.text.tokenizer import train_tokenizers
 
 WORDS = {

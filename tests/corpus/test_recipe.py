@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from nmt.config.settings import DataConfig
-from nmt.corpus_profile import CorpusProfile, SideProfile, Spans
-from nmt.recipe import AMOUNTS, TABLE, choose, choose_budget, choose_lengths, epochs, halved, rounded
+from nmt.corpus.profile import CorpusProfile, SideProfile, Spans
+from nmt.corpus.recipe import AMOUNTS, TABLE, choose, choose_budget, choose_lengths, epochs, halved, rounded
 from nmt.text.protection import KINDS
 
 SIZES = [1_000 * 2**power for power in range(17)]  # pairs
