@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from nmt.config.settings import ModelConfig
 from nmt.embedding import Embedding
-from nmt.lstm import StackedLSTM
+from nmt.layers.lstm import StackedLSTM
 from nmt.text.tokenizer import PAD
 
 

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nmt.lstm_kernel import accumulator, add_bias, product, side_by_side, turn
-from nmt.shapes import sizes
+from nmt.layers.lstm_kernel import accumulator, add_bias, product, side_by_side, turn
+from nmt.layers.shapes import sizes
 
 ONES = 32  # as many as matrix units multiply at once: a single one would cost as much
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from nmt.shapes import reshape, sizes
+from nmt.layers.shapes import reshape, sizes
 
 BLOCK = 64  # columns, where the number of them does not say otherwise
 

@@ -15,14 +15,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nmt.attention import Memory
 from nmt.config.settings import Config, ModelConfig
 from nmt.data.batches import Batch
 from nmt.decoder import Decoder, DecoderState
 from nmt.embedding import Embedding
 from nmt.encoder import Encoder
+from nmt.layers.attention import Memory
+from nmt.layers.lstm_kernel import accumulator
 from nmt.losses import summed_loss
-from nmt.lstm_kernel import accumulator
 from nmt.precomputed import Precomputed
 from nmt.text.tokenizer import PAD
 

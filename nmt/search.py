@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from nmt.config.settings import SearchConfig
+from nmt.layers.shapes import sizes
 from nmt.maxima import block_maxima, in_blocks
 from nmt.search_loop import Beam, Progress, run_loop, start_search, take_rows
 from nmt.search_rules import (
@@ -31,7 +32,6 @@ from nmt.search_rules import (
     score,
     write_off,
 )
-from nmt.shapes import sizes
 from nmt.text.tokenizer import EOS, PAD
 
 __all__ = ["Hypotheses", "TokenScores", "beam_search", "count_symbols", "length_limits", "sample"]

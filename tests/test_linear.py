@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from nmt.layers.lstm_kernel import product
 from nmt.linear import Linear, with_bias, with_ones
-from nmt.lstm_kernel import product
 
 SIZE, UNITS = 3, 5
 

@@ -12,8 +12,8 @@ from tiny_model import SOURCE, TARGET_IN, VARIANTS, VOCABULARY, step_by_step, ti
 from nmt.config.presets import PRESETS
 from nmt.config.settings import ModelConfig, Section
 from nmt.data.batches import Batch
+from nmt.layers.lstm import LSTM, BidirectionalLSTM
 from nmt.losses import token_log_probabilities
-from nmt.lstm import LSTM, BidirectionalLSTM
 from nmt.model import Seq2Seq, build_model
 from nmt.run import assign_weights
 from nmt.text.tokenizer import PAD

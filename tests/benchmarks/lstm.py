@@ -33,7 +33,7 @@ def tensorflow_step(library, precision, inputs, *, units, jit):
     import keras
     import tensorflow as tf
 
-    from nmt.lstm import LSTM
+    from nmt.layers.lstm import LSTM
     from nmt.model import POLICIES
 
     policy = POLICIES[precision]

@@ -11,8 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nmt.lstm_kernel import accumulator, product, turn
-from nmt.shapes import group_rows, sizes, ungroup_rows
+from nmt.layers.lstm_kernel import accumulator, product, turn
+from nmt.layers.shapes import group_rows, sizes, ungroup_rows
 
 MASKED = -1e9  # what makes a score one that softmax turns into an exact 0
 

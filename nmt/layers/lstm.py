@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nmt.lstm_kernel import (
+from nmt.layers.lstm_kernel import (
     LSTMState,
     Normalization,
     accumulator,
@@ -24,7 +24,7 @@ from nmt.lstm_kernel import (
     side_by_side,
     turn,
 )
-from nmt.shapes import sizes
+from nmt.layers.shapes import sizes
 
 
 def reading_order(mask, reverse):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nmt.attention import SCORES, Attention
+from nmt.layers.attention import SCORES, Attention
 
 ROWS, TIME, SOURCE_TIME, UNITS, VALUES_SIZE = 3, 2, 5, 6, 4
 MASK = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [0, 1, 0, 1, 0]], bool)

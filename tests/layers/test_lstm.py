@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nmt.lstm import LSTM, BidirectionalLSTM, StackedLSTM
-from nmt.lstm_kernel import LSTMState, Normalization, accumulator, lstm_sequence
+from nmt.layers.lstm import LSTM, BidirectionalLSTM, StackedLSTM
+from nmt.layers.lstm_kernel import LSTMState, Normalization, accumulator, lstm_sequence
 
 BATCH, TIME, SIZE, UNITS = 5, 7, 3, 4
 MASKS = {

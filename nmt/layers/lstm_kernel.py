@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from nmt.shapes import reshape, sizes
+from nmt.layers.shapes import reshape, sizes
 
 EPSILON = 1e-3  # of layer normalization, as in keras.layers.LayerNormalization
 

@@ -1,0 +1,1 @@
+"""LSTM and attention for any Keras model."""
