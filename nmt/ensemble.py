@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nmt.config.settings import SearchConfig
-from nmt.precision import choose_precision
+from nmt.model.precision import choose_precision
 from nmt.run import Run
 from nmt.translate import Translator
 

@@ -27,9 +27,9 @@ from nmt.confidence import Calibration
 from nmt.config.settings import Config, ExportConfig, SearchConfig
 from nmt.export_files import CONFIG_FILES, MISSING
 from nmt.features import quality_features
-from nmt.model import Seq2Seq
-from nmt.precision import choose_precision
-from nmt.precomputed import Precomputed
+from nmt.model.precision import choose_precision
+from nmt.model.precomputed import Precomputed
+from nmt.model.seq2seq import Seq2Seq
 from nmt.run import Run
 from nmt.search import Hypotheses
 from nmt.text.protection import Protection

@@ -8,7 +8,7 @@ import time
 from nmt.config.settings import Config
 from nmt.data.batches import DataReport
 from nmt.distribution import Workers, distributed_dataset, make_strategy
-from nmt.precision import choose_precision
+from nmt.model.precision import choose_precision
 from nmt.text.tokenizer import train_tokenizers
 from nmt.train_step import TrainState, TrainStep
 

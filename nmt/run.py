@@ -38,7 +38,7 @@ from nmt.text.protection import Protection
 from nmt.text.tokenizer import Tokenizers
 
 if TYPE_CHECKING:
-    from nmt.model import Seq2Seq
+    from nmt.model.seq2seq import Seq2Seq
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -236,7 +236,7 @@ class Run:
         Raises:
             ValueError: as `load_weights`.
         """
-        from nmt.model import build_model  # here, so that reading a run's settings does not wait for TensorFlow
+        from nmt.model.seq2seq import build_model  # here, so that reading a run's settings does not wait for TensorFlow
 
         weights = self.load_weights(name)
         model = build_model(

@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from nmt.config.settings import SearchConfig
 from nmt.layers.shapes import sizes
-from nmt.maxima import block_maxima, in_blocks
+from nmt.model.maxima import block_maxima, in_blocks
 from nmt.search_loop import Beam, Progress, run_loop, start_search, take_rows
 from nmt.search_rules import (
     IMPOSSIBLE,

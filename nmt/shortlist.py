@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from nmt.maxima import BLOCK
+from nmt.model.maxima import BLOCK
 from nmt.search_rules import IMPOSSIBLE
 from nmt.text.tokenizer import BOS, FIRST_SYMBOL
 

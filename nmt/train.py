@@ -31,8 +31,8 @@ from nmt.config.settings import Config
 from nmt.corpus.check import quick_check, tokenizers_from
 from nmt.data.batches import Batch, DataReport
 from nmt.distribution import Workers, distributed_dataset, make_strategy
+from nmt.model.precision import choose_precision
 from nmt.optimizer import make_optimizer
-from nmt.precision import choose_precision
 from nmt.progress import Progress
 from nmt.run import Run, trained_alone
 from nmt.schedule import learning_rate

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from nmt.config.settings import Config
 from nmt.data.batches import Batch
-from nmt.model import build_model
+from nmt.model.seq2seq import build_model
 from nmt.optimizer import make_optimizer, move_average
 from nmt.run import assign_weights
 from nmt.text.tokenizer import PAD, Tokenizers

@@ -19,8 +19,8 @@ from nmt.config.settings import SearchConfig
 from nmt.data.batches import make_batch, token_batches
 from nmt.features import quality_features
 from nmt.guard import FAULTS, find_faults, guarded_search
-from nmt.losses import log_normalizers, token_log_probabilities
-from nmt.model import Seq2Seq
+from nmt.model.losses import log_normalizers, token_log_probabilities
+from nmt.model.seq2seq import Seq2Seq
 from nmt.search import Hypotheses, TokenScores, beam_search, count_symbols, length_limits, sample
 from nmt.shortlist import make_shortlist
 from nmt.text.protection import Protection

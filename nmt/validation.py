@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from nmt.config.settings import Config
-from nmt.model import build_model
+from nmt.model.seq2seq import build_model
 from nmt.run import assign_weights
 from nmt.text.files import read_pairs
 from nmt.text.metrics import bleu_tokenize, score

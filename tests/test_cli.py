@@ -18,7 +18,7 @@ from tiny_job import tiny_job, write_corpus
 
 from nmt.cli import COMMANDS, main
 from nmt.config.file import dump_config, parse_config
-from nmt.model import build_model
+from nmt.model.seq2seq import build_model
 from nmt.run import Run
 
 NMT = [sys.executable, "-c", "import sys; from nmt.cli import main; sys.exit(main())"]

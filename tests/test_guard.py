@@ -7,7 +7,7 @@ from tiny_model import VOCABULARY, tiny_model
 
 from nmt.config.settings import SearchConfig
 from nmt.guard import FAULTS, READ, find_faults, guarded_search, num_repeats, share_read
-from nmt.losses import token_log_probabilities
+from nmt.model.losses import token_log_probabilities
 from nmt.search import Hypotheses
 from nmt.text.tokenizer import BOS, EOS, PAD
 from nmt.translate import translate_ids

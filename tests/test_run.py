@@ -232,7 +232,7 @@ def test_only_the_wanted_validations_are_kept(run):
 
 
 def test_a_model_loads_with_the_weights_saved(run):
-    from nmt.model import build_model
+    from nmt.model.seq2seq import build_model
 
     sizes = {f"{side}_vocabulary": tokenizer.vocabulary_size for side, tokenizer in run.tokenizers._asdict().items()}
     weights = {weight.path: weight.numpy() + 1 for weight in build_model(run.config, **sizes).weights}

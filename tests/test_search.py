@@ -383,7 +383,7 @@ def test_how_the_vocabulary_is_cut_into_blocks_makes_no_difference(toy, monkeypa
         options = SearchConfig(beam_size=3, n_best=3, **rules)
         whole = find(toy, options, prefixes=prefixes, **extra)
         with monkeypatch.context() as patch:
-            patch.setattr("nmt.maxima.BLOCK", block)
+            patch.setattr("nmt.model.maxima.BLOCK", block)
             cut = find(toy, options, prefixes=prefixes, **extra)
         assert token_lists(cut) == token_lists(whole)
         np.testing.assert_array_equal(cut.scores, whole.scores)

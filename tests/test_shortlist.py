@@ -7,7 +7,7 @@ from tiny_model import SOURCE, VOCABULARY, tiny_model
 
 from nmt.config.settings import SearchConfig
 from nmt.lexicon import LISTED
-from nmt.maxima import BLOCK
+from nmt.model.maxima import BLOCK
 from nmt.search_rules import IMPOSSIBLE
 from nmt.shortlist import make_shortlist
 from nmt.text.tokenizer import BOS, EOS, FIRST_SYMBOL, PAD

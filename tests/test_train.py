@@ -17,7 +17,7 @@ from tiny_job import tiny_job, write_corpus
 
 from nmt.config.settings import OptimizerConfig, TrainingConfig
 from nmt.data.batches import Batch, make_batch
-from nmt.losses import token_log_probabilities
+from nmt.model.losses import token_log_probabilities
 from nmt.optimizer import make_optimizer, move_average
 from nmt.progress import Progress
 from nmt.run import Run

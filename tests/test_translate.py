@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from nmt.config.settings import Config
-from nmt.losses import token_log_probabilities
-from nmt.model import build_model
+from nmt.model.losses import token_log_probabilities
+from nmt.model.seq2seq import build_model
 from nmt.text.splitter import Splitter
 from nmt.text.tokenizer import BOS, EOS, JOINER, PAD, SYMBOLS, train_tokenizers
 from nmt.translate import Translator, translate_ids

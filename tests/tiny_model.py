@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from nmt.config.settings import ModelConfig
-from nmt.decoder import DecoderState
-from nmt.model import POLICIES, Seq2Seq
+from nmt.model.decoder import DecoderState
+from nmt.model.seq2seq import POLICIES, Seq2Seq
 from nmt.text.tokenizer import BOS, EOS, PAD
 
 VOCABULARY = 11

@@ -34,7 +34,7 @@ def tensorflow_step(library, precision, inputs, *, units, jit):
     import tensorflow as tf
 
     from nmt.layers.lstm import LSTM
-    from nmt.model import POLICIES
+    from nmt.model.seq2seq import POLICIES
 
     policy = POLICIES[precision]
     if library == "nmt":

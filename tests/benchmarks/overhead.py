@@ -71,7 +71,7 @@ def train(config, tokenizers, *, repetitions: int) -> tuple[dict[str, str], floa
     import tensorflow as tf
 
     from nmt.data.batches import Batch, batches
-    from nmt.precision import choose_precision
+    from nmt.model.precision import choose_precision
     from nmt.train_step import TrainState, TrainStep
 
     precision = choose_precision(config.training.precision)

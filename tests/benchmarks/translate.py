@@ -43,7 +43,7 @@ def contend_nmt(precision, ids, *, beam_size, rows, columns=0):
     import tensorflow as tf
 
     from nmt.config.settings import SearchConfig
-    from nmt.model import build_model
+    from nmt.model.seq2seq import build_model
     from nmt.translate import translate_ids
 
     model = build_model(

@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from nmt.layers.lstm_kernel import accumulator, product, rounded_product
 from nmt.layers.shapes import sizes
-from nmt.linear import with_bias, with_ones
-from nmt.maxima import block_maxima, in_blocks
+from nmt.model.linear import with_bias, with_ones
+from nmt.model.maxima import block_maxima, in_blocks
 from nmt.text.tokenizer import PAD
 
 BLOCK = 2**24  # logits at a time: 64 MB each table of them

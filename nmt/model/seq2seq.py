@@ -17,13 +17,13 @@ import tensorflow as tf
 
 from nmt.config.settings import Config, ModelConfig
 from nmt.data.batches import Batch
-from nmt.decoder import Decoder, DecoderState
-from nmt.embedding import Embedding
-from nmt.encoder import Encoder
 from nmt.layers.attention import Memory
 from nmt.layers.lstm_kernel import accumulator
-from nmt.losses import summed_loss
-from nmt.precomputed import Precomputed
+from nmt.model.decoder import Decoder, DecoderState
+from nmt.model.embedding import Embedding
+from nmt.model.encoder import Encoder
+from nmt.model.losses import summed_loss
+from nmt.model.precomputed import Precomputed
 from nmt.text.tokenizer import PAD
 
 # While training, bfloat16 weights are kept in float32 beside: small updates would be lost in rounding.

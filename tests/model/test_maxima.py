@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nmt.maxima import BLOCK, block_maxima, in_blocks
+from nmt.model.maxima import BLOCK, block_maxima, in_blocks
 
 SIZES = [1, 7, BLOCK, 131, 132, 4000]  # a block that is full or is not, several of some other width
 

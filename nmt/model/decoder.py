@@ -15,13 +15,13 @@ import numpy as np
 import tensorflow as tf
 
 from nmt.config.settings import ModelConfig
-from nmt.embedding import Embedding
 from nmt.layers.attention import Attention, Memory
 from nmt.layers.lstm import LSTM, StackedLSTM
 from nmt.layers.lstm_kernel import LSTMState, rounded_product, side_by_side, turn
 from nmt.layers.shapes import group_rows, ungroup_rows
-from nmt.linear import Linear, with_bias, with_ones
-from nmt.precomputed import Precomputed
+from nmt.model.embedding import Embedding
+from nmt.model.linear import Linear, with_bias, with_ones
+from nmt.model.precomputed import Precomputed
 
 TOKEN_GATES_BYTES = 2**27  # that are kept at most: see Decoder
 

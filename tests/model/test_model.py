@@ -13,8 +13,8 @@ from nmt.config.presets import PRESETS
 from nmt.config.settings import ModelConfig, Section
 from nmt.data.batches import Batch
 from nmt.layers.lstm import LSTM, BidirectionalLSTM
-from nmt.losses import token_log_probabilities
-from nmt.model import Seq2Seq, build_model
+from nmt.model.losses import token_log_probabilities
+from nmt.model.seq2seq import Seq2Seq, build_model
 from nmt.run import assign_weights
 from nmt.text.tokenizer import PAD
 
@@ -144,7 +144,7 @@ def test_a_model_that_translates_says_what_the_trained_one_says_and_again_with_o
     settings, kept, tmp_path, monkeypatch
 ):
     if not kept:
-        monkeypatch.setattr("nmt.decoder.TOKEN_GATES_BYTES", 0)
+        monkeypatch.setattr("nmt.model.decoder.TOKEN_GATES_BYTES", 0)
     config = tiny_job(tmp_path, "tokenizer.joint=true")
     config = config.model_copy(update={"model": ModelConfig(**{"embedding_size": 6, "units": 8, **settings})})
     sizes = {"source_vocabulary": VOCABULARY, "target_vocabulary": VOCABULARY}

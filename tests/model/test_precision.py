@@ -1,7 +1,7 @@
 import pytest
 
-from nmt import precision
-from nmt.precision import choose_precision
+from nmt.model import precision
+from nmt.model.precision import choose_precision
 
 
 def test_what_is_set_is_not_measured(capsys):

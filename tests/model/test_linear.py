@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from nmt.layers.lstm_kernel import product
-from nmt.linear import Linear, with_bias, with_ones
+from nmt.model.linear import Linear, with_bias, with_ones
 
 SIZE, UNITS = 3, 5
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nmt.losses import log_normalizers, summed_loss, token_log_probabilities
+from nmt.model.losses import log_normalizers, summed_loss, token_log_probabilities
 from nmt.text.tokenizer import PAD
 
 ROWS, TIME, VOCAB = 3, 4, 7
@@ -86,7 +86,7 @@ def assert_close(found, expected, **tolerance):
 def test_the_loss_and_its_gradients_are_those_of_the_plain_formula_however_many_rows_a_block_has(
     layer, smoothing, rows, monkeypatch
 ):
-    monkeypatch.setattr("nmt.losses.BLOCK", rows * VOCAB)
+    monkeypatch.setattr("nmt.model.losses.BLOCK", rows * VOCAB)
     weights, targets = one_pass(layer)
     found = loss_and_gradients(lambda *weights: summed_loss(*weights, targets, smoothing=smoothing), weights)
     assert_close(found, plain_loss(weights, targets, smoothing), atol=1e-4)
@@ -95,7 +95,7 @@ def test_the_loss_and_its_gradients_are_those_of_the_plain_formula_however_many_
 @pytest.mark.parametrize("rows", [1, 4, 100])
 @pytest.mark.parametrize("consistency", [0.5, 5.0])
 def test_two_passes_sum_their_losses_and_how_far_their_distributions_are_apart(layer, consistency, rows, monkeypatch):
-    monkeypatch.setattr("nmt.losses.BLOCK", 2 * rows * VOCAB)
+    monkeypatch.setattr("nmt.model.losses.BLOCK", 2 * rows * VOCAB)
     weights, targets = layer
     found = loss_and_gradients(
         lambda *weights: summed_loss(*weights, targets, smoothing=0.1, consistency=consistency), weights

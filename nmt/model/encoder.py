@@ -6,8 +6,8 @@ import keras
 import tensorflow as tf
 
 from nmt.config.settings import ModelConfig
-from nmt.embedding import Embedding
 from nmt.layers.lstm import StackedLSTM
+from nmt.model.embedding import Embedding
 from nmt.text.tokenizer import PAD
 
 
