@@ -23,15 +23,15 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from nmt.blocks import in_blocks
-from nmt.confidence import Calibration
 from nmt.config.settings import Config, ExportConfig, SearchConfig
 from nmt.export_files import CONFIG_FILES, MISSING
-from nmt.features import quality_features
 from nmt.model.precision import choose_precision
 from nmt.model.precomputed import Precomputed
 from nmt.model.seq2seq import Seq2Seq
 from nmt.run import Run
-from nmt.search import Hypotheses
+from nmt.search.confidence import Calibration
+from nmt.search.features import quality_features
+from nmt.search.search import Hypotheses
 from nmt.text.protection import Protection
 from nmt.text.splitter import Splitter
 from nmt.text.tokenizer import EOS, FIRST_SYMBOL, PAD, Tokenizers

@@ -29,11 +29,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from nmt.confidence import Calibration
 from nmt.config.file import dump_config, load_config
 from nmt.config.resuming import best_path, check_changes, check_place, config_path, is_begun, is_run
 from nmt.config.settings import Config
-from nmt.lexicon import learn_lexicon
+from nmt.search.confidence import Calibration
+from nmt.search.lexicon import learn_lexicon
 from nmt.text.protection import Protection
 from nmt.text.tokenizer import Tokenizers
 

@@ -25,7 +25,6 @@ import tensorflow as tf
 
 from nmt.calibrate import calibrate_run
 from nmt.callbacks import default_callbacks, say
-from nmt.confidence import TooFewLinesError
 from nmt.config.resuming import is_begun
 from nmt.config.settings import Config
 from nmt.corpus.check import quick_check, tokenizers_from
@@ -36,6 +35,7 @@ from nmt.optimizer import make_optimizer
 from nmt.progress import Progress
 from nmt.run import Run, trained_alone
 from nmt.schedule import learning_rate
+from nmt.search.confidence import TooFewLinesError
 from nmt.text.tokenizer import Tokenizers, train_tokenizers
 from nmt.train_step import StepResult, TrainState, TrainStep, separate_seeds
 from nmt.validation import Validator

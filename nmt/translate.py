@@ -14,15 +14,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from nmt.confidence import Calibration
 from nmt.config.settings import SearchConfig
 from nmt.data.batches import make_batch, token_batches
-from nmt.features import quality_features
-from nmt.guard import FAULTS, find_faults, guarded_search
 from nmt.model.losses import log_normalizers, token_log_probabilities
 from nmt.model.seq2seq import Seq2Seq
-from nmt.search import Hypotheses, TokenScores, beam_search, count_symbols, length_limits, sample
-from nmt.shortlist import make_shortlist
+from nmt.search.confidence import Calibration
+from nmt.search.features import quality_features
+from nmt.search.guard import FAULTS, find_faults, guarded_search
+from nmt.search.search import Hypotheses, TokenScores, beam_search, count_symbols, length_limits, sample
+from nmt.search.shortlist import make_shortlist
 from nmt.text.protection import Protection
 from nmt.text.splitter import Splitter
 from nmt.text.tokenizer import EOS, FIRST_SYMBOL, PAD, Tokenizers

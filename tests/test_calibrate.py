@@ -9,9 +9,9 @@ import pytest
 from tiny_job import tiny_job, write_corpus
 
 from nmt.calibrate import calibrate_run
-from nmt.confidence import TooFewLinesError, calibrate
 from nmt.config.settings import TextPair
 from nmt.run import Run
+from nmt.search.confidence import TooFewLinesError, calibrate
 from nmt.text.files import read_pairs
 from nmt.text.metrics import sentence_chrf
 from nmt.train import train

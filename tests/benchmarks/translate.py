@@ -29,7 +29,7 @@ def sources(rows: int, length: int) -> np.ndarray:
 
 
 def make_lexicon(columns: int) -> np.ndarray:
-    """A lexicon (see nmt.lexicon) that lists but `columns` different pieces."""
+    """A lexicon (see nmt.search.lexicon) that lists but `columns` different pieces."""
     random = np.random.default_rng(1)
     pieces = random.choice(np.arange(4, reference.VOCABULARY), size=columns, replace=False)
     return random.choice(pieces, size=(reference.VOCABULARY, 100)).astype(np.int32)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from nmt.confidence import (
+from nmt.search.confidence import (
     FEATURES,
     MIN_LINES,
     Calibration,

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from nmt.config.settings import SearchConfig
 from nmt.saved_model import SavedModel
-from nmt.search import TokenScores, beam_search, best_continuations, length_limits, sample
-from nmt.search_rules import IMPOSSIBLE, Continuations
+from nmt.search.rules import IMPOSSIBLE, Continuations
+from nmt.search.search import TokenScores, beam_search, best_continuations, length_limits, sample
 from nmt.text.tokenizer import BOS, EOS, FIRST_SYMBOL, PAD, UNK
 
 VOCAB, SOURCE_TIME, HASHES = 8, 4, 997

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from nmt.layers.shapes import reshape, sizes
-from nmt.search_rules import IMPOSSIBLE, Rules, rules_of_rows
+from nmt.search.rules import IMPOSSIBLE, Rules, rules_of_rows
 from nmt.text.tokenizer import BOS, PAD
 
 # Rows leave once no larger share of the batch goes on: leaving copies what stays, which costs some part of a step.

@@ -3,9 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
-from nmt.confidence import FEATURES
-from nmt.features import quality_features
-from nmt.search import Hypotheses
+from nmt.search.confidence import FEATURES
+from nmt.search.features import quality_features
+from nmt.search.search import Hypotheses
 from nmt.text.tokenizer import EOS, PAD
 
 SOURCE = np.array([[5, 6, 7, EOS], [8, EOS, PAD, PAD], [9, 9, EOS, PAD]], np.int32)

@@ -6,9 +6,9 @@ import tensorflow as tf
 from tiny_model import VOCABULARY, tiny_model
 
 from nmt.config.settings import SearchConfig
-from nmt.guard import FAULTS, READ, find_faults, guarded_search, num_repeats, share_read
 from nmt.model.losses import token_log_probabilities
-from nmt.search import Hypotheses
+from nmt.search.guard import FAULTS, READ, find_faults, guarded_search, num_repeats, share_read
+from nmt.search.search import Hypotheses
 from nmt.text.tokenizer import BOS, EOS, PAD
 from nmt.translate import translate_ids
 

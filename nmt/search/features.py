@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from nmt.search import Hypotheses
+from nmt.search.search import Hypotheses
 from nmt.text.tokenizer import PAD
 
 

@@ -16,8 +16,8 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from nmt.config.settings import SearchConfig
-from nmt.search import Hypotheses
-from nmt.search_rules import length_limits
+from nmt.search.rules import length_limits
+from nmt.search.search import Hypotheses
 from nmt.text.tokenizer import EOS, PAD
 
 FAULTS = ("repetition", "length", "coverage")  # the columns of Hypotheses.faults

@@ -20,8 +20,8 @@ import tensorflow as tf
 from nmt.config.settings import SearchConfig
 from nmt.layers.shapes import sizes
 from nmt.model.maxima import block_maxima, in_blocks
-from nmt.search_loop import Beam, Progress, run_loop, start_search, take_rows
-from nmt.search_rules import (
+from nmt.search.loop import Beam, Progress, run_loop, start_search, take_rows
+from nmt.search.rules import (
     IMPOSSIBLE,
     Continuations,
     Rules,

@@ -6,10 +6,10 @@ import tensorflow as tf
 from tiny_model import SOURCE, VOCABULARY, tiny_model
 
 from nmt.config.settings import SearchConfig
-from nmt.lexicon import LISTED
 from nmt.model.maxima import BLOCK
-from nmt.search_rules import IMPOSSIBLE
-from nmt.shortlist import make_shortlist
+from nmt.search.lexicon import LISTED
+from nmt.search.rules import IMPOSSIBLE
+from nmt.search.shortlist import make_shortlist
 from nmt.text.tokenizer import BOS, EOS, FIRST_SYMBOL, PAD
 from nmt.translate import translate_ids
 
