@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nmt.ensemble import load_translator
-from nmt.run import Run
+from nmt.runs.run import Run
 from nmt.search.confidence import Calibration, calibrate, check_enough
 from nmt.text.files import evenly, read_pairs
 from nmt.text.metrics import sentence_chrf

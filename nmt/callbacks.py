@@ -16,7 +16,7 @@ import keras
 import tensorflow as tf
 from tqdm import tqdm
 
-from nmt.run import Run
+from nmt.runs.run import Run
 
 _LINE_SECONDS = 30.0
 _LOG_STEPS = 50

@@ -256,7 +256,7 @@ def _add_score_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _score(options: argparse.Namespace) -> int:
     from nmt.config.settings import TextPair
-    from nmt.run import Run
+    from nmt.runs.run import Run
     from nmt.score_files import score_files
 
     score_files(Run.open(options.run), TextPair(source=options.source, target=options.target), weights=options.weights)
@@ -281,7 +281,7 @@ def _add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from nmt.config.resuming import override_run
-    from nmt.run import Run
+    from nmt.runs.run import Run
 
     run = Run.open(options.run)
     search = override_run(run.config, options.overrides).search
@@ -313,7 +313,7 @@ def _add_calibrate_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _calibrate(options: argparse.Namespace) -> int:
-    from nmt.run import Run
+    from nmt.runs.run import Run
 
     run = Run.open(options.run)
     _import_tensorflow()
@@ -328,8 +328,8 @@ def _add_info_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _info(options: argparse.Namespace) -> int:
-    from nmt.info import describe_run
-    from nmt.run import Run
+    from nmt.runs.info import describe_run
+    from nmt.runs.run import Run
 
     print(describe_run(Run.open(options.run)))
     return 0
@@ -347,7 +347,7 @@ def _add_export_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _export(options: argparse.Namespace) -> int:
     from nmt.config.resuming import override_run
-    from nmt.run import Run
+    from nmt.runs.run import Run
 
     run = Run.open(options.run)
     config = override_run(run.config, options.overrides, sections=("search", "export"))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from nmt.config.settings import SearchConfig
 from nmt.model.precision import choose_precision
-from nmt.run import Run
+from nmt.runs.run import Run
 from nmt.translate import Translator
 
 

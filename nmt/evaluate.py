@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from nmt.config.settings import SearchConfig, TextPair
 from nmt.ensemble import load_translator
-from nmt.run import Run
+from nmt.runs.run import Run
 from nmt.text.files import count_pairs, read_lines, read_pairs
 from nmt.text.metrics import Scores, SystemScore, bleu_tokenize, check_line_counts, paired_bootstrap, score
 

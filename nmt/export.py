@@ -28,7 +28,7 @@ from nmt.export_files import CONFIG_FILES, MISSING
 from nmt.model.precision import choose_precision
 from nmt.model.precomputed import Precomputed
 from nmt.model.seq2seq import Seq2Seq
-from nmt.run import Run
+from nmt.runs.run import Run
 from nmt.search.confidence import Calibration
 from nmt.search.features import quality_features
 from nmt.search.search import Hypotheses

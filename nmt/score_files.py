@@ -11,7 +11,7 @@ from itertools import islice
 
 from nmt.config.settings import TextPair
 from nmt.input import WINDOW_LINES
-from nmt.run import Run
+from nmt.runs.run import Run
 from nmt.startup import import_tensorflow
 from nmt.text.files import count_pairs, read_pairs
 

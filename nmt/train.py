@@ -33,7 +33,7 @@ from nmt.distribution import Workers, distributed_dataset, make_strategy
 from nmt.model.precision import choose_precision
 from nmt.optimizer import make_optimizer
 from nmt.progress import Progress
-from nmt.run import Run, trained_alone
+from nmt.runs.run import Run, trained_alone
 from nmt.schedule import learning_rate
 from nmt.search.confidence import TooFewLinesError
 from nmt.text.tokenizer import Tokenizers, train_tokenizers

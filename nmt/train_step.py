@@ -13,7 +13,7 @@ from nmt.config.settings import Config
 from nmt.data.batches import Batch
 from nmt.model.seq2seq import build_model
 from nmt.optimizer import make_optimizer, move_average
-from nmt.run import assign_weights
+from nmt.runs.run import assign_weights
 from nmt.text.tokenizer import PAD, Tokenizers
 
 # So far apart that no two replicas' generators count through the same numbers.

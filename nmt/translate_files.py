@@ -83,7 +83,7 @@ def _degenerate(numbers: list[int], lines: int) -> str:
 
 def _translator(options: argparse.Namespace, model: str) -> Translate:
     """Translates with a run, or with several as an ensemble."""
-    from nmt.run import Run
+    from nmt.runs.run import Run
 
     runs = [Run.open(path) for path in [model, *options.ensemble]]
     n_best = [] if options.n_best is None else [f"search.n_best={options.n_best}"]

@@ -8,7 +8,7 @@ import numpy as np
 
 from nmt.config.settings import Config
 from nmt.model.seq2seq import build_model
-from nmt.run import assign_weights
+from nmt.runs.run import assign_weights
 from nmt.text.files import read_pairs
 from nmt.text.metrics import bleu_tokenize, score
 from nmt.text.protection import Protection

@@ -10,7 +10,7 @@ from tiny_job import tiny_job, write_corpus
 
 from nmt.calibrate import calibrate_run
 from nmt.config.settings import TextPair
-from nmt.run import Run
+from nmt.runs.run import Run
 from nmt.search.confidence import TooFewLinesError, calibrate
 from nmt.text.files import read_pairs
 from nmt.text.metrics import sentence_chrf

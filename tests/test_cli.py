@@ -19,7 +19,7 @@ from tiny_job import tiny_job, write_corpus
 from nmt.cli import COMMANDS, main
 from nmt.config.file import dump_config, parse_config
 from nmt.model.seq2seq import build_model
-from nmt.run import Run
+from nmt.runs.run import Run
 
 NMT = [sys.executable, "-c", "import sys; from nmt.cli import main; sys.exit(main())"]
 LINES = [

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from tiny_job import tiny_job, write_corpus
 
-from nmt.run import Run
+from nmt.runs.run import Run
 
 # SGD, as Adam would hide a gradient that is a multiple of the right one; without dropout, whose masks go by rows.
 SETTINGS = (

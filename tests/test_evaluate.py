@@ -8,7 +8,7 @@ from tiny_job import tiny_job, write_corpus
 
 from nmt.config.settings import TextPair
 from nmt.evaluate import evaluate
-from nmt.run import Run
+from nmt.runs.run import Run
 from nmt.train import train
 from nmt.translate import Translator
 

@@ -16,7 +16,7 @@ from nmt.config.file import override_config
 from nmt.ensemble import load_translator
 from nmt.export import export
 from nmt.export_files import MISSING
-from nmt.run import Run
+from nmt.runs.run import Run
 from nmt.saved_model import WARMUP_FILE, SavedModel
 from nmt.search.confidence import Calibration
 from nmt.text.tokenizer import EOS, FIRST_SYMBOL, PAD, SYMBOLS

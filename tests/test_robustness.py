@@ -9,7 +9,7 @@ import pytest
 
 from nmt.ensemble import load_translator
 from nmt.export import export
-from nmt.run import Run
+from nmt.runs.run import Run
 from nmt.saved_model import SavedModel
 
 DEMO = Path(__file__).parents[1] / "runs" / "demo"  # what `make demo` leaves behind

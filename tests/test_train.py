@@ -20,7 +20,7 @@ from nmt.data.batches import Batch, make_batch
 from nmt.model.losses import token_log_probabilities
 from nmt.optimizer import make_optimizer, move_average
 from nmt.progress import Progress
-from nmt.run import Run
+from nmt.runs.run import Run
 from nmt.text.files import read_pairs
 from nmt.text.metrics import score
 from nmt.text.tokenizer import train_tokenizers

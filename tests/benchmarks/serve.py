@@ -57,7 +57,7 @@ def main() -> None:
 
     from nmt.client import connect
     from nmt.export import export
-    from nmt.run import Run
+    from nmt.runs.run import Run
     from nmt.saved_model import DEFAULT_SIGNATURE, SavedModel
     from nmt.text.files import read_pairs
 

@@ -33,7 +33,7 @@ from bench import (
 )
 
 if TYPE_CHECKING:
-    from nmt.run import Run
+    from nmt.runs.run import Run
 
 LISTED = 20  # translations of a source piece, for a shortlist
 EXTRA = 10  # pieces that a translation may have more than its source, or, of the peers, than the longest source
@@ -85,7 +85,7 @@ def contend(precision: str, options, *, shortlist: int = 0) -> None:
     import tensorflow as tf
 
     from nmt.config.settings import SearchConfig
-    from nmt.run import Run
+    from nmt.runs.run import Run
     from nmt.text.tokenizer import EOS
     from nmt.translate import translate_ids
 
@@ -123,7 +123,7 @@ def train_all(options) -> tuple[list[tuple[str, list[str]]], Run, np.ndarray]:
     Returns: name and command of each peer that translates; our run; the order of the sentences.
     """
     from nmt.data.batches import batches, make_batch
-    from nmt.run import Run
+    from nmt.runs.run import Run
 
     directory = options.directory
     run_path = directory / "nmt"

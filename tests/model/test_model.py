@@ -15,7 +15,7 @@ from nmt.data.batches import Batch
 from nmt.layers.lstm import LSTM, BidirectionalLSTM
 from nmt.model.losses import token_log_probabilities
 from nmt.model.seq2seq import Seq2Seq, build_model
-from nmt.run import assign_weights
+from nmt.runs.run import assign_weights
 from nmt.text.tokenizer import PAD
 
 BATCH = Batch(SOURCE, TARGET_IN, np.where(TARGET_IN != PAD, np.maximum(TARGET_IN, 3), PAD))

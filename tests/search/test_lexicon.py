@@ -7,7 +7,7 @@ import pytest
 from tiny_job import tiny_job, write_corpus
 
 from nmt.ensemble import load_translator
-from nmt.run import Run
+from nmt.runs.run import Run
 from nmt.search.lexicon import LISTED, fit, learn_lexicon
 from nmt.text.tokenizer import BOS, EOS, FIRST_SYMBOL, train_tokenizers
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from nmt.config.settings import ModelConfig
-from nmt.run import Run
+from nmt.runs.run import Run
 
 
 def describe_run(run: Run) -> str:
