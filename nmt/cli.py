@@ -317,7 +317,7 @@ def _calibrate(options: argparse.Namespace) -> int:
 
     run = Run.open(options.run)
     _import_tensorflow()
-    from nmt.calibrate import calibrate_run
+    from nmt.translation.calibrate import calibrate_run
 
     print(calibrate_run(run))
     return 0

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nmt.config.settings import SearchConfig, TextPair
-from nmt.ensemble import load_translator
 from nmt.runs.run import Run
 from nmt.text.files import count_pairs, read_lines, read_pairs
 from nmt.text.metrics import Scores, SystemScore, bleu_tokenize, check_line_counts, paired_bootstrap, score
+from nmt.translation.ensemble import load_translator
 
 VALIDATION = "validation"  # may be named like a test set: what is chosen by looking at scores is chosen on it
 

@@ -35,7 +35,7 @@ from nmt.search.search import Hypotheses
 from nmt.text.protection import Protection
 from nmt.text.splitter import Splitter
 from nmt.text.tokenizer import EOS, FIRST_SYMBOL, PAD, Tokenizers
-from nmt.translate import translate_ids
+from nmt.translation.translator import translate_ids
 
 MAX_ALIGNED_PIECES = 1000  # of a line in `align`, whose answer grows with the square of it
 WARMUP_LINES = (["."], [". " * 10] * 8)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     import numpy as np
 
-    from nmt.translate import Hypothesis, Translation
+    from nmt.translation.translator import Hypothesis, Translation
 
 _LINE_ENDS = re.compile(r"[\r\n]+")
 

@@ -24,7 +24,7 @@ def score_files(run: Run, pair: TextPair, *, weights: str) -> None:
     """
     count_pairs(pair)
     import_tensorflow()
-    from nmt.ensemble import load_translator
+    from nmt.translation.ensemble import load_translator
 
     translator = load_translator([run], weights=weights)
     pairs, log_probability, pieces = read_pairs(pair), 0.0, 0

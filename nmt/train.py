@@ -23,7 +23,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nmt.calibrate import calibrate_run
 from nmt.callbacks import default_callbacks, say
 from nmt.config.resuming import is_begun
 from nmt.config.settings import Config
@@ -38,6 +37,7 @@ from nmt.schedule import learning_rate
 from nmt.search.confidence import TooFewLinesError
 from nmt.text.tokenizer import Tokenizers, train_tokenizers
 from nmt.train_step import StepResult, TrainState, TrainStep, separate_seeds
+from nmt.translation.calibrate import calibrate_run
 from nmt.validation import Validator
 
 # Steps between two looks at the loss: a look waits for the device and, where several workers train, for all of them.

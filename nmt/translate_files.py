@@ -23,7 +23,7 @@ from nmt.output import OutputFormat, ServedHypothesis, ServedTranslation, render
 from nmt.startup import import_tensorflow
 
 if TYPE_CHECKING:
-    from nmt.translate import Translation
+    from nmt.translation.translator import Translation
 
 # Lines and, where wanted, how each one's translation starts -> translations.
 Translate = Callable[[Sequence[bytes], Sequence[str] | None], "Sequence[Translation | ServedTranslation]"]
@@ -89,7 +89,7 @@ def _translator(options: argparse.Namespace, model: str) -> Translate:
     n_best = [] if options.n_best is None else [f"search.n_best={options.n_best}"]
     search = override_run(runs[0].config, [*options.overrides, *n_best]).search
     import_tensorflow()
-    from nmt.ensemble import load_translator
+    from nmt.translation.ensemble import load_translator
 
     with_alignments = options.alignments is not None
     translator = load_translator(runs, weights=options.weights, search=search, with_alignments=with_alignments)

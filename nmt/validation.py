@@ -13,7 +13,7 @@ from nmt.text.files import read_pairs
 from nmt.text.metrics import bleu_tokenize, score
 from nmt.text.protection import Protection
 from nmt.text.tokenizer import Tokenizers
-from nmt.translate import Translator
+from nmt.translation.translator import Translator
 
 
 class Validator:

@@ -82,7 +82,7 @@ def nmt(capfdbinary, monkeypatch):
 
 @pytest.fixture(scope="module")
 def translator(folder):
-    from nmt.translate import Translator
+    from nmt.translation.translator import Translator
 
     run = Run.open(folder / "run")
     options = run.config.search.model_copy(update={"n_best": 2})

@@ -10,7 +10,7 @@ from nmt.config.settings import TextPair
 from nmt.evaluate import evaluate
 from nmt.runs.run import Run
 from nmt.train import train
-from nmt.translate import Translator
+from nmt.translation.translator import Translator
 
 
 @pytest.fixture(scope="module")

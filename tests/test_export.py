@@ -13,7 +13,6 @@ import tensorflow as tf
 from tiny_job import tiny_job, write_corpus
 
 from nmt.config.file import override_config
-from nmt.ensemble import load_translator
 from nmt.export import export
 from nmt.export_files import MISSING
 from nmt.runs.run import Run
@@ -21,7 +20,8 @@ from nmt.saved_model import WARMUP_FILE, SavedModel
 from nmt.search.confidence import Calibration
 from nmt.text.tokenizer import EOS, FIRST_SYMBOL, PAD, SYMBOLS
 from nmt.train import train
-from nmt.translate import Translator
+from nmt.translation.ensemble import load_translator
+from nmt.translation.translator import Translator
 
 pytest.importorskip("tensorflow_text", reason="the text endpoint needs tensorflow-text, which has no wheel here")
 

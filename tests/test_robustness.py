@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nmt.ensemble import load_translator
 from nmt.export import export
 from nmt.runs.run import Run
 from nmt.saved_model import SavedModel
+from nmt.translation.ensemble import load_translator
 
 DEMO = Path(__file__).parents[1] / "runs" / "demo"  # what `make demo` leaves behind
 SENTENCE = "She bought twenty-one apples in May."

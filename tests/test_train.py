@@ -26,7 +26,7 @@ from nmt.text.metrics import score
 from nmt.text.tokenizer import train_tokenizers
 from nmt.train import Interrupted, train
 from nmt.train_step import TrainState, TrainStep
-from nmt.translate import Translator
+from nmt.translation.translator import Translator
 
 # Everything that has a state of its own, all at once.
 EVERYTHING = (

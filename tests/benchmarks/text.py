@@ -87,7 +87,7 @@ def contend(precision: str, options, *, shortlist: int = 0) -> None:
     from nmt.config.settings import SearchConfig
     from nmt.runs.run import Run
     from nmt.text.tokenizer import EOS
-    from nmt.translate import translate_ids
+    from nmt.translation.translator import translate_ids
 
     run = Run.open(str(options.directory / "nmt"))
     model = run.load_model("last", precision, shortlist=shortlist > 0)

@@ -44,7 +44,7 @@ def contend_nmt(precision, ids, *, beam_size, rows, columns=0):
 
     from nmt.config.settings import SearchConfig
     from nmt.model.seq2seq import build_model
-    from nmt.translate import translate_ids
+    from nmt.translation.translator import translate_ids
 
     model = build_model(
         reference.config(),

@@ -10,7 +10,7 @@ from nmt.model.losses import token_log_probabilities
 from nmt.search.guard import FAULTS, READ, find_faults, guarded_search, num_repeats, share_read
 from nmt.search.search import Hypotheses
 from nmt.text.tokenizer import BOS, EOS, PAD
-from nmt.translate import translate_ids
+from nmt.translation.translator import translate_ids
 
 OPTIONS = SearchConfig(beam_size=3, n_best=2, length_penalty=0.0, max_length_ratio=2.0, max_length_extra=4)
 REAL = range(EOS + 1, VOCABULARY)

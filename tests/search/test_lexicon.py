@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from tiny_job import tiny_job, write_corpus
 
-from nmt.ensemble import load_translator
 from nmt.runs.run import Run
 from nmt.search.lexicon import LISTED, fit, learn_lexicon
 from nmt.text.tokenizer import BOS, EOS, FIRST_SYMBOL, train_tokenizers
+from nmt.translation.ensemble import load_translator
 
 WORDS = range(10, 40)
 

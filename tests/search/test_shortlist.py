@@ -11,7 +11,7 @@ from nmt.search.lexicon import LISTED
 from nmt.search.rules import IMPOSSIBLE
 from nmt.search.shortlist import make_shortlist
 from nmt.text.tokenizer import BOS, EOS, FIRST_SYMBOL, PAD
-from nmt.translate import translate_ids
+from nmt.translation.translator import translate_ids
 
 OPTIONS = SearchConfig(beam_size=3, n_best=3, guard=False, max_length_extra=3)
 SHORT = OPTIONS.model_copy(update={"shortlist": 2})

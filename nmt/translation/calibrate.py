@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from nmt.ensemble import load_translator
 from nmt.runs.run import Run
 from nmt.search.confidence import Calibration, calibrate, check_enough
 from nmt.text.files import evenly, read_pairs
 from nmt.text.metrics import sentence_chrf
+from nmt.translation.ensemble import load_translator
 
 MAX_LINES = 2000  # of the validation set: more make it slower and hardly better
 

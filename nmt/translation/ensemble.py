@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from nmt.config.settings import SearchConfig
 from nmt.model.precision import choose_precision
 from nmt.runs.run import Run
-from nmt.translate import Translator
+from nmt.translation.translator import Translator
 
 
 def check_ensemble(runs: Sequence[Run]) -> None:

@@ -11,7 +11,7 @@ from nmt.model.losses import token_log_probabilities
 from nmt.model.seq2seq import build_model
 from nmt.text.splitter import Splitter
 from nmt.text.tokenizer import BOS, EOS, JOINER, PAD, SYMBOLS, train_tokenizers
-from nmt.translate import Translator, translate_ids
+from nmt.translation.translator import Translator, translate_ids
 
 LINES = [
     "twenty-one. four?",

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from tiny_job import tiny_job, write_corpus
 
-from nmt.calibrate import calibrate_run
 from nmt.config.settings import TextPair
 from nmt.runs.run import Run
 from nmt.search.confidence import TooFewLinesError, calibrate
 from nmt.text.files import read_pairs
 from nmt.text.metrics import sentence_chrf
 from nmt.train import train
-from nmt.translate import Translator
+from nmt.translation.calibrate import calibrate_run
+from nmt.translation.translator import Translator
 
 LINES = ["twenty-one. four?", "", "seven。", "  \t", "ninety-nine? eighty. ten?", "x" * 30]
 LONG = " ".join(["fourteen.", "sixty-two?", "five", "one", "eleven"] * 5)
