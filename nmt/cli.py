@@ -161,7 +161,7 @@ def _init(options: argparse.Namespace) -> int:
 
 def _steps_per_minute(config) -> float:
     _import_tensorflow()
-    from nmt.pace import steps_per_minute
+    from nmt.training.pace import steps_per_minute
 
     print(f"Measuring how fast this machine trains a model of {config.model.units} units ...", file=sys.stderr)
     return steps_per_minute(config)
@@ -181,7 +181,7 @@ def _train(options: argparse.Namespace) -> int:
 
     config = load_config(options.config, options.overrides)
     _import_tensorflow()
-    from nmt.train import Interrupted, train
+    from nmt.training.loop import Interrupted, train
 
     try:
         train(config)

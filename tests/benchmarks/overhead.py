@@ -72,7 +72,7 @@ def train(config, tokenizers, *, repetitions: int) -> tuple[dict[str, str], floa
 
     from nmt.data.batches import Batch, batches
     from nmt.model.precision import choose_precision
-    from nmt.train_step import TrainState, TrainStep
+    from nmt.training.step import TrainState, TrainStep
 
     precision = choose_precision(config.training.precision)
     began_at = time.process_time()

@@ -24,7 +24,7 @@ def contend(precision: str, options) -> None:
     import tensorflow as tf
 
     from nmt.data.batches import Batch
-    from nmt.train_step import TrainState, TrainStep
+    from nmt.training.step import TrainState, TrainStep
 
     config = reference.config(model={"units": options.units, "decoder": {"layers": options.decoder_layers}})
     tokenizer = SimpleNamespace(vocabulary_size=options.vocabulary)

@@ -2,7 +2,7 @@ import math
 
 from tiny_job import tiny_job, write_corpus
 
-from nmt.pace import steps_per_minute
+from nmt.training.pace import steps_per_minute
 
 
 def test_measuring_the_speed_trains_even_the_smallest_corpus_and_leaves_nothing_behind(tmp_path):

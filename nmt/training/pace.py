@@ -7,10 +7,10 @@ import time
 
 from nmt.config.settings import Config
 from nmt.data.batches import DataReport
-from nmt.distribution import Workers, distributed_dataset, make_strategy
 from nmt.model.precision import choose_precision
 from nmt.text.tokenizer import train_tokenizers
-from nmt.train_step import TrainState, TrainStep
+from nmt.training.distribution import Workers, distributed_dataset, make_strategy
+from nmt.training.step import TrainState, TrainStep
 
 # The first steps build and warm up what later ones use.
 _UNCOUNTED_STEPS = 5

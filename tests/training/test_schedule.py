@@ -3,7 +3,7 @@ import math
 import pytest
 
 from nmt.config.settings import ScheduleConfig, TrainingConfig
-from nmt.schedule import learning_rate
+from nmt.training.schedule import learning_rate
 
 PEAK = 0.002
 

@@ -23,22 +23,22 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nmt.callbacks import default_callbacks, say
 from nmt.config.resuming import is_begun
 from nmt.config.settings import Config
 from nmt.corpus.check import quick_check, tokenizers_from
 from nmt.data.batches import Batch, DataReport
-from nmt.distribution import Workers, distributed_dataset, make_strategy
 from nmt.model.precision import choose_precision
-from nmt.optimizer import make_optimizer
-from nmt.progress import Progress
 from nmt.runs.run import Run, trained_alone
-from nmt.schedule import learning_rate
 from nmt.search.confidence import TooFewLinesError
 from nmt.text.tokenizer import Tokenizers, train_tokenizers
-from nmt.train_step import StepResult, TrainState, TrainStep, separate_seeds
+from nmt.training.callbacks import default_callbacks, say
+from nmt.training.distribution import Workers, distributed_dataset, make_strategy
+from nmt.training.optimizer import make_optimizer
+from nmt.training.progress import Progress
+from nmt.training.schedule import learning_rate
+from nmt.training.step import StepResult, TrainState, TrainStep, separate_seeds
+from nmt.training.validation import Validator
 from nmt.translation.calibrate import calibrate_run
-from nmt.validation import Validator
 
 # Steps between two looks at the loss: a look waits for the device and, where several workers train, for all of them.
 _LOOK_STEPS = 10

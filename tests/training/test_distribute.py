@@ -27,7 +27,7 @@ SETTINGS = (
 def train_as(strategy: str, folder: Path) -> None:
     import tensorflow as tf
 
-    from nmt.train import train
+    from nmt.training.loop import train
 
     if strategy != "multi_worker":
         [processor] = tf.config.list_physical_devices("CPU")
@@ -43,8 +43,8 @@ def compare_dropout() -> None:
     import keras
     import tensorflow as tf
 
-    from nmt.distribution import make_strategy
-    from nmt.train_step import separate_seeds
+    from nmt.training.distribution import make_strategy
+    from nmt.training.step import separate_seeds
 
     strategy = make_strategy("mirrored")
     with strategy.scope():

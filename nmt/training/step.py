@@ -12,9 +12,9 @@ import tensorflow as tf
 from nmt.config.settings import Config
 from nmt.data.batches import Batch
 from nmt.model.seq2seq import build_model
-from nmt.optimizer import make_optimizer, move_average
 from nmt.runs.run import assign_weights
 from nmt.text.tokenizer import PAD, Tokenizers
+from nmt.training.optimizer import make_optimizer, move_average
 
 # So far apart that no two replicas' generators count through the same numbers.
 _SEED_DISTANCE = 7_919
