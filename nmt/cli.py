@@ -288,7 +288,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.json:
         open(options.json, "a").close()  # where nothing can be written, that is known before all is translated
     _import_tensorflow()
-    from nmt.evaluate import evaluate
+    from nmt.evaluation.evaluate import evaluate
 
     report = evaluate(
         run,

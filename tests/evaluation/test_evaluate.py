@@ -7,7 +7,7 @@ import sacrebleu
 from tiny_job import tiny_job, write_corpus
 
 from nmt.config.settings import TextPair
-from nmt.evaluate import evaluate
+from nmt.evaluation.evaluate import evaluate
 from nmt.runs.run import Run
 from nmt.training.loop import train
 from nmt.translation.translator import Translator
