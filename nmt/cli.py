@@ -352,7 +352,7 @@ def _export(options: argparse.Namespace) -> int:
     run = Run.open(options.run)
     config = override_run(run.config, options.overrides, sections=("search", "export"))
     _import_tensorflow()
-    from nmt.export import export
+    from nmt.export.writer import export
 
     print(export(run, options.directory, weights=options.weights, config=config))
     return 0

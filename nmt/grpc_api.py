@@ -20,8 +20,8 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from nmt.export.saved_model import DEFAULT_SIGNATURE, Signature
 from nmt.prediction_service import PredictionService, signatures_of
-from nmt.saved_model import DEFAULT_SIGNATURE, Signature
 from nmt.serving_error import ServingError, from_exception, invalid_argument
 
 MAX_MESSAGE_CHARACTERS = 1024  # of an error

@@ -19,9 +19,9 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from grpc import StatusCode
 
+from nmt.export.saved_model import DEFAULT_SIGNATURE
 from nmt.prediction_service import PredictionService, signatures_of
 from nmt.rest_json import read_request, write_error, write_response
-from nmt.saved_model import DEFAULT_SIGNATURE
 from nmt.served_models import Version
 from nmt.serving_error import HTTP_STATUS, ServingError, from_exception, invalid_argument
 

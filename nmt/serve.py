@@ -16,10 +16,10 @@ from types import TracebackType
 
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 
+from nmt.export.saved_model import DEFAULT_SIGNATURE
 from nmt.grpc_api import grpc_server
 from nmt.prediction_service import PredictionService, signatures_of
 from nmt.rest_api import RestApi, RestServer
-from nmt.saved_model import DEFAULT_SIGNATURE
 from nmt.served_models import ServedModels, read_model_configs
 
 DEFAULT_MODEL_NAME = "translator"

@@ -125,8 +125,8 @@ def _export(options: argparse.Namespace, directory: str) -> Translate | None:
         raise ValueError("an export gives alignments of the best translation only: leave --n-best or --alignments out")
     import_tensorflow()
     from nmt.client import requests
-    from nmt.export_files import MISSING
-    from nmt.saved_model import DEFAULT_SIGNATURE, SavedModel
+    from nmt.export.files import MISSING
+    from nmt.export.saved_model import DEFAULT_SIGNATURE, SavedModel
 
     model = SavedModel(newest)
     signature = "nbest" if options.n_best else "align" if options.alignments else DEFAULT_SIGNATURE

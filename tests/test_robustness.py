@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nmt.export import export
+from nmt.export.saved_model import SavedModel
+from nmt.export.writer import export
 from nmt.runs.run import Run
-from nmt.saved_model import SavedModel
 from nmt.translation.ensemble import load_translator
 
 DEMO = Path(__file__).parents[1] / "runs" / "demo"  # what `make demo` leaves behind

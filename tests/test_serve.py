@@ -28,7 +28,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from nmt.saved_model import SavedModel
+from nmt.export.saved_model import SavedModel
 from nmt.serve import Server, model_config
 from nmt.served_models import POLL_SECONDS, read_model_configs
 from nmt.serving_error import HTTP_STATUS

@@ -56,9 +56,9 @@ def main() -> None:
         return
 
     from nmt.client import connect
-    from nmt.export import export
+    from nmt.export.saved_model import DEFAULT_SIGNATURE, SavedModel
+    from nmt.export.writer import export
     from nmt.runs.run import Run
-    from nmt.saved_model import DEFAULT_SIGNATURE, SavedModel
     from nmt.text.files import read_pairs
 
     run = Run.open(options.run)

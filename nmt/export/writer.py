@@ -22,9 +22,9 @@ from typing import Any
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from nmt.blocks import in_blocks
 from nmt.config.settings import Config, ExportConfig, SearchConfig
-from nmt.export_files import CONFIG_FILES, MISSING
+from nmt.export.blocks import in_blocks
+from nmt.export.files import CONFIG_FILES, MISSING
 from nmt.model.precision import choose_precision
 from nmt.model.precomputed import Precomputed
 from nmt.model.seq2seq import Seq2Seq

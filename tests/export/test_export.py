@@ -13,10 +13,10 @@ import tensorflow as tf
 from tiny_job import tiny_job, write_corpus
 
 from nmt.config.file import override_config
-from nmt.export import export
-from nmt.export_files import MISSING
+from nmt.export.files import MISSING
+from nmt.export.saved_model import WARMUP_FILE, SavedModel
+from nmt.export.writer import export
 from nmt.runs.run import Run
-from nmt.saved_model import WARMUP_FILE, SavedModel
 from nmt.search.confidence import Calibration
 from nmt.text.tokenizer import EOS, FIRST_SYMBOL, PAD, SYMBOLS
 from nmt.training.loop import train
