@@ -372,7 +372,7 @@ def _add_serve_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _serve(options: argparse.Namespace) -> int:
     _import_tensorflow()
-    from nmt.serve import serve
+    from nmt.serving.server import serve
 
     serve(
         options.directory,

@@ -460,7 +460,7 @@ def test_what_an_export_cannot_do_is_refused(folder, export, capfd, arguments, c
 
 @pytest.fixture
 def server(export):
-    from nmt.serve import Server, model_config
+    from nmt.serving.server import Server, model_config
 
     with Server([model_config(export, name="translator")], port=0, rest_api_port=0) as server:
         yield server

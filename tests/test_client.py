@@ -18,7 +18,7 @@ from serving_cases.text_model import ENGLISH, export_text_model, train_tokenizer
 
 from nmt.client import MAX_BYTES, MAX_LINES, Translation, connect
 from nmt.export.saved_model import SavedModel
-from nmt.serve import Server, model_config
+from nmt.serving.server import Server, model_config
 
 LINES = [*ENGLISH[:3], "", " ", "über 😀 тест", "nul \0 inside", "how are you " * 20]
 

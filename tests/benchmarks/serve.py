@@ -25,7 +25,7 @@ PERCENTILES = (50, 90, 99)
 
 def serve(directory: str) -> None:
     """The server's side: says where it listens, and stops when its input ends."""
-    from nmt.serve import Server, model_config
+    from nmt.serving.server import Server, model_config
 
     with Server([model_config(directory, name="translator")], port=0, rest_api_port=0) as server:
         print(json.dumps({"REST": server.rest_url, "gRPC": server.grpc_url}), flush=True)

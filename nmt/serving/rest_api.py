@@ -20,10 +20,10 @@ from google.protobuf.message import Message
 from grpc import StatusCode
 
 from nmt.export.saved_model import DEFAULT_SIGNATURE
-from nmt.prediction_service import PredictionService, signatures_of
-from nmt.rest_json import read_request, write_error, write_response
-from nmt.served_models import Version
-from nmt.serving_error import HTTP_STATUS, ServingError, from_exception, invalid_argument
+from nmt.serving.error import HTTP_STATUS, ServingError, from_exception, invalid_argument
+from nmt.serving.prediction_service import PredictionService, signatures_of
+from nmt.serving.rest_json import read_request, write_error, write_response
+from nmt.serving.served_models import Version
 
 METRICS_PATH = "/monitoring/prometheus/metrics"
 TIMEOUT_SECONDS = 30.0  # of a prediction

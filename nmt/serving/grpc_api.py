@@ -21,8 +21,8 @@ from tensorflow_serving.apis import (
 )
 
 from nmt.export.saved_model import DEFAULT_SIGNATURE, Signature
-from nmt.prediction_service import PredictionService, signatures_of
-from nmt.serving_error import ServingError, from_exception, invalid_argument
+from nmt.serving.error import ServingError, from_exception, invalid_argument
+from nmt.serving.prediction_service import PredictionService, signatures_of
 
 MAX_MESSAGE_CHARACTERS = 1024  # of an error
 THREADS = 64  # requests that may run at once

@@ -29,11 +29,11 @@ from tensorflow_serving.apis import (
 )
 
 from nmt.export.saved_model import SavedModel
-from nmt.serve import Server, model_config
-from nmt.served_models import POLL_SECONDS, read_model_configs
-from nmt.serving_error import HTTP_STATUS
+from nmt.serving.error import HTTP_STATUS
+from nmt.serving.served_models import POLL_SECONDS, read_model_configs
+from nmt.serving.server import Server, model_config
 
-CASES = json.loads((Path(__file__).parent / "serving_cases" / "rest_cases.json").read_text())["cases"]
+CASES = json.loads((Path(__file__).parents[1] / "serving_cases" / "rest_cases.json").read_text())["cases"]
 # Classification and regression are no translation: 501 here.
 SERVED_CASES = [case for case in CASES if case["level"] != "optional"]
 METRICS_PATH = "/monitoring/prometheus/metrics"
@@ -570,7 +570,7 @@ def test_ports_in_use_are_named(server, models):
 
 
 def test_a_signal_stops_serving_after_the_requests_under_way(models):
-    code = f"from nmt.serve import serve; serve({str(models / 'slow')!r}, port=0, rest_api_port=0, model_name='slow')"
+    code = f"from nmt.serving.server import serve; serve({str(models / 'slow')!r}, port=0, rest_api_port=0, model_name='slow')"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None

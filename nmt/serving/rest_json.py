@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from grpc import StatusCode
 
-from nmt.serving_error import ServingError, invalid_argument
+from nmt.serving.error import ServingError, invalid_argument
 
 BYTES_SUFFIX = "_bytes"  # of an output's name: its strings are written as base64
 SHOWN = 256  # characters of a wrong value that an error message shows

@@ -21,7 +21,7 @@ from tensorflow_serving.config.file_system_storage_path_source_pb2 import FileSy
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
 
 from nmt.export.saved_model import SavedModel
-from nmt.serving_error import ServingError, invalid_argument
+from nmt.serving.error import ServingError, invalid_argument
 
 POLL_SECONDS = 1.0
 LOAD_RETRIES = 5  # of a version that fails to load, which a copy still under way does

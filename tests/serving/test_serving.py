@@ -14,10 +14,10 @@ import yaml
 from serving_cases.text_model import ENGLISH, export_text_model, train_tokenizer
 
 from nmt.client import MAX_LINES, connect
-from nmt.serve import Server, model_config
-from nmt.served_models import read_model_configs
+from nmt.serving.served_models import read_model_configs
+from nmt.serving.server import Server, model_config
 
-SERVING = Path(__file__).parent.parent / "serving"
+SERVING = Path(__file__).parents[2] / "serving"
 
 
 def load(name: str) -> ModuleType:

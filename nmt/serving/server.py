@@ -17,10 +17,10 @@ from types import TracebackType
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 
 from nmt.export.saved_model import DEFAULT_SIGNATURE
-from nmt.grpc_api import grpc_server
-from nmt.prediction_service import PredictionService, signatures_of
-from nmt.rest_api import RestApi, RestServer
-from nmt.served_models import ServedModels, read_model_configs
+from nmt.serving.grpc_api import grpc_server
+from nmt.serving.prediction_service import PredictionService, signatures_of
+from nmt.serving.rest_api import RestApi, RestServer
+from nmt.serving.served_models import ServedModels, read_model_configs
 
 DEFAULT_MODEL_NAME = "translator"
 GRACE_SECONDS = 30.0  # that requests under way have to end when the server stops
