@@ -102,7 +102,7 @@ def _server(options: argparse.Namespace) -> Translate:
     """Translates through an endpoint."""
     if options.server.startswith("grpc:"):
         import_tensorflow()
-    from nmt.client import connect
+    from nmt.client.client import connect
 
     _refuse(options, "a server", "weights", "n_best", "alignments", "overrides", "ensemble", "prefix_file")
     client = connect(options.server)
@@ -124,7 +124,7 @@ def _export(options: argparse.Namespace, directory: str) -> Translate | None:
     if options.n_best and options.alignments:
         raise ValueError("an export gives alignments of the best translation only: leave --n-best or --alignments out")
     import_tensorflow()
-    from nmt.client import requests
+    from nmt.client.client import requests
     from nmt.export.files import MISSING
     from nmt.export.saved_model import DEFAULT_SIGNATURE, SavedModel
 

@@ -55,7 +55,7 @@ def main() -> None:
         serve(options.contender)
         return
 
-    from nmt.client import connect
+    from nmt.client.client import connect
     from nmt.export.saved_model import DEFAULT_SIGNATURE, SavedModel
     from nmt.export.writer import export
     from nmt.runs.run import Run

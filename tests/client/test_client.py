@@ -16,7 +16,7 @@ import tensorflow as tf
 from serving_cases.make_fixtures import FLOAT, STRING, VECTOR, save, save_echo, signature
 from serving_cases.text_model import ENGLISH, export_text_model, train_tokenizer
 
-from nmt.client import MAX_BYTES, MAX_LINES, Translation, connect
+from nmt.client.client import MAX_BYTES, MAX_LINES, Translation, connect
 from nmt.export.saved_model import SavedModel
 from nmt.serving.server import Server, model_config
 
@@ -192,5 +192,5 @@ def test_what_is_no_address_is_refused_with_the_form_expected(url):
 
 
 def test_connecting_over_rest_imports_no_tensorflow():
-    code = "import nmt.client, sys; nmt.client.connect('http://localhost'); print('tensorflow' in sys.modules)"
+    code = "import nmt.client.client, sys; nmt.client.client.connect('http://localhost'); print('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
