@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nmt.cli import COMMANDS
+from nmt.cli.main import COMMANDS
 from nmt.config.file import load_config
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -12,7 +12,7 @@ import time
 
 from bench import arguments, machine, use_cores
 
-NMT = "import sys; from nmt.cli import main; sys.exit(main())"
+NMT = "import sys; from nmt.cli.main import main; sys.exit(main())"
 
 
 def main() -> None:

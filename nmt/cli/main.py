@@ -239,7 +239,7 @@ def _positive(text: str) -> int:
 
 
 def _translate(options: argparse.Namespace) -> int:
-    from nmt.translate_files import translate_files
+    from nmt.cli.translate_files import translate_files
 
     translate_files(options)
     return 0
@@ -255,9 +255,9 @@ def _add_score_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _score(options: argparse.Namespace) -> int:
+    from nmt.cli.score_files import score_files
     from nmt.config.settings import TextPair
     from nmt.runs.run import Run
-    from nmt.score_files import score_files
 
     score_files(Run.open(options.run), TextPair(source=options.source, target=options.target), weights=options.weights)
     return 0

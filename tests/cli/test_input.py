@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from nmt.input import count_lines, open_input, windows
+from nmt.cli.input import count_lines, open_input, windows
 
 
 def lines_of(content: bytes, size: int = 1000) -> list[bytes]:

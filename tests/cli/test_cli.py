@@ -16,12 +16,12 @@ import pytest
 import yaml
 from tiny_job import tiny_job, write_corpus
 
-from nmt.cli import COMMANDS, main
+from nmt.cli.main import COMMANDS, main
 from nmt.config.file import dump_config, parse_config
 from nmt.model.seq2seq import build_model
 from nmt.runs.run import Run
 
-NMT = [sys.executable, "-c", "import sys; from nmt.cli import main; sys.exit(main())"]
+NMT = [sys.executable, "-c", "import sys; from nmt.cli.main import main; sys.exit(main())"]
 LINES = [
     b"red cat",
     b"",
@@ -101,7 +101,7 @@ def expected(translator):
 def test_help_imports_nothing_that_takes_time():
     program = (
         "import sys\n"
-        "from nmt.cli import COMMANDS, main\n"
+        "from nmt.cli.main import COMMANDS, main\n"
         "for arguments in [['--help'], *([command, '--help'] for command in COMMANDS)]:\n"
         "    try: main(arguments)\n"
         "    except SystemExit as stop: assert stop.code == 0\n"

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from nmt.cli.input import count_lines, open_input, standard_input, typed_lines, windows
+from nmt.cli.output import OutputFormat, ServedHypothesis, ServedTranslation, render
 from nmt.config.resuming import override_run
-from nmt.input import count_lines, open_input, standard_input, typed_lines, windows
-from nmt.output import OutputFormat, ServedHypothesis, ServedTranslation, render
 from nmt.startup import import_tensorflow
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from nmt.output import OutputFormat, ServedHypothesis, ServedTranslation, hard_alignment, render
+from nmt.cli.output import OutputFormat, ServedHypothesis, ServedTranslation, hard_alignment, render
 
 WEIGHTS = np.array([[0.1, 0.7, 0.2], [0.5, 0.25, 0.25]], np.float32)
 BEST = ServedHypothesis("ein Haus", -1.25, ("▁ein", "▁Haus"), WEIGHTS)

@@ -9,8 +9,8 @@ import math
 import sys
 from itertools import islice
 
+from nmt.cli.input import WINDOW_LINES
 from nmt.config.settings import TextPair
-from nmt.input import WINDOW_LINES
 from nmt.runs.run import Run
 from nmt.startup import import_tensorflow
 from nmt.text.files import count_pairs, read_pairs
