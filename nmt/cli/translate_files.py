@@ -147,7 +147,7 @@ def _export(options: argparse.Namespace, directory: str) -> Translate | None:
 
 
 def served_translations(outputs: Mapping[str, np.ndarray], *, count: int, missing: float) -> list[ServedTranslation]:
-    """The outputs of a text signature of an export (see export.py) line by line, at most `count` hypotheses of each.
+    """The outputs of a text signature of an export line by line, at most `count` hypotheses of each.
 
     Args: missing: the score of a hypothesis that is none.
     Raises: ValueError where the export gives fewer.

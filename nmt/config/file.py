@@ -1,7 +1,7 @@
 """From a YAML file to a `Config` and back; every complaint says where, what came, what was expected.
 
 The file is read as a tree of YAML nodes, which know their lines; `--set` overrides are grafted onto that tree as nodes
-that know their text; pydantic (config.py) judges the values, and its verdicts are put into our words here.
+that know their text; pydantic (settings.py) judges the values, and its verdicts are put into our words here.
 Relative paths in a config are relative to the current working directory, as on the command line.
 Imports no TensorFlow.
 """

@@ -1,7 +1,7 @@
 """The typed tree of a job's settings: one YAML file = one job = one `Config`.
 
 Everything that can be set stands here once, with its type, range, default and meaning; `nmt config` prints this file's
-content and `nmt config --schema` its JSON schema. Reading YAML and wording the errors is config_file.py's work.
+content and `nmt config --schema` its JSON schema. Reading YAML and wording the errors is file.py's work.
 Imports no TensorFlow, so that the command line can check a config at once.
 """
 

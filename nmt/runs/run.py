@@ -5,8 +5,8 @@
     checkpoints/step-00001200.npz   all that training needs to go on as if never interrupted; the newest few
     validations/step-00001200.npz   weights of the last validations, where their average is wanted
     best.npz                        the weights that validated best
-    lexicon.npz                     which target pieces may translate a source piece (lexicon.py), once asked for
-    confidence.json                 how their translations' confidence is computed (confidence.py)
+    lexicon.npz                     which target pieces may translate a source piece (search/lexicon.py), once asked for
+    confidence.json                 how their translations' confidence is computed (search/confidence.py)
     log.jsonl                       one JSON object a line
     tensorboard/
 

@@ -1,7 +1,7 @@
 """What comes through a translation unharmed, exactly once: URLs, e-mail addresses, tags, placeholders, emoji, numbers.
 
 Before a line is tokenized, each such span becomes a symbol, one piece of the vocabulary: span k symbol k mod 8. The
-search writes each symbol as often as the source has it (search_rules.py). In the translation the j-th occurrence of a
+search writes each symbol as often as the source has it (search/rules.py). In the translation the j-th occurrence of a
 symbol becomes the j-th span that it stood for. Training sees symbols where both sides have the same span; what only one
 side has stays text there, so that the model never learns to drop a symbol or to make one up.
 

@@ -24,7 +24,7 @@ from nmt.text.files import count_lines, evenly, read_lines
 
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
 SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>")
-# What stands for protected spans (protect.py), and what joins a word to one. Noncharacters: no text has a use for them
+# What stands for protected spans (protection.py), and what joins a word to one. Noncharacters: no text has a use for them
 # (Unicode, 23.7), and normalizing makes them of nothing else. Their ids follow the special pieces'.
 SYMBOLS = tuple(map(chr, range(0xFDD0, 0xFDD8)))
 JOINER = chr(0xFDD8)

@@ -1,4 +1,4 @@
-"""Calibrates a run's confidence: translates its validation set once more and fits confidence.py on what comes out."""
+"""Calibrates a run's confidence (search/confidence.py) on translations of its validation set."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ class Translation(NamedTuple):
     n_best: tuple[Hypothesis, ...]
     source_pieces: tuple[str, ...]
     faults: tuple[str, ...] = ()  # of guard.FAULTS, those that some chunk of it has; none where options.guard is off
-    confidence: float | None = None  # see confidence.py; None where it is not calibrated
+    confidence: float | None = None  # see search/confidence.py; None where it is not calibrated
     features: tuple[float, ...] = ()  # confidence.FEATURES, where attention was kept and there are pieces
 
     @property

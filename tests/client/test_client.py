@@ -192,5 +192,8 @@ def test_what_is_no_address_is_refused_with_the_form_expected(url):
 
 
 def test_connecting_over_rest_imports_no_tensorflow():
-    code = "import nmt.client.client, sys; nmt.client.client.connect('http://localhost'); print('tensorflow' in sys.modules)"
+    code = (
+        "import sys; from nmt.client.client import connect; connect('http://localhost'); "
+        "print('tensorflow' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

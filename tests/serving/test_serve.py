@@ -570,7 +570,10 @@ def test_ports_in_use_are_named(server, models):
 
 
 def test_a_signal_stops_serving_after_the_requests_under_way(models):
-    code = f"from nmt.serving.server import serve; serve({str(models / 'slow')!r}, port=0, rest_api_port=0, model_name='slow')"
+    code = (
+        "from nmt.serving.server import serve; "
+        f"serve({str(models / 'slow')!r}, port=0, rest_api_port=0, model_name='slow')"
+    )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
