@@ -1,6 +1,6 @@
 """What can be set, in words: the type of a setting, the text of `nmt config`, the JSON schema for editors.
 
-All of it is read off the JSON schema that pydantic makes of settings.py, so nothing is said twice. Imports no TensorFlow.
+All of it is read off the JSON schema that pydantic makes of settings.py. Imports no TensorFlow.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ from nmt.text.files import count_lines, evenly, read_lines
 
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
 SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>")
-# What stands for protected spans (protection.py), and what joins a word to one. Noncharacters: no text has a use for them
-# (Unicode, 23.7), and normalizing makes them of nothing else. Their ids follow the special pieces'.
+# What stands for protected spans (protection.py), and what joins a word to one. Noncharacters (Unicode, 23.7): no text
+# has a use for them, and normalization produces none. Their ids follow the special pieces'.
 SYMBOLS = tuple(map(chr, range(0xFDD0, 0xFDD8)))
 JOINER = chr(0xFDD8)
 FIRST_SYMBOL = EOS + 1
