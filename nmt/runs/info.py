@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from nmt.config.settings import ModelConfig
+from nmt.runs.log import Event, Log, read_log
 from nmt.runs.run import Run
 
 
 def describe_run(run: Run) -> str:
-    """A run in a few lines: languages, vocabulary, what is protected, model, training so far, best scores."""
+    """A run's facts, one a line."""
+    return "\n".join(f"{name:<11} {fact}" for name, fact in run_facts(run, read_log(run)).items())
+
+
+def run_facts(run: Run, log: Log) -> dict[str, str]:
+    """A run in a few words: languages, vocabulary, what is protected, model, training so far, best scores."""
     config, tokenizers = run.config, run.tokenizers
     source, target = tokenizers.source.vocabulary_size, tokenizers.target.vocabulary_size
     facts = {
@@ -21,17 +24,15 @@ def describe_run(run: Run) -> str:
         "model": _describe_model(config.model),
         "parameters": _parameters(run),
     }
-    events = _events(run)
-    training = [event for event in events if event.get("event") == "train"]
-    validations = [event for event in events if event.get("event") == "validation"]
-    if last := max([*training, *validations], key=lambda event: event["step"], default=None):
-        minutes = last["seconds"] / 60
-        facts["trained"] = f"{last['step']:,} steps, in epoch {last['epoch'] + 1}, {minutes:.1f} minutes"
-    if validations:
-        facts["last"] = _scores(validations[-1])
-    if best := [event for event in events if event.get("best")]:
-        facts["best"] = _scores(best[-1]) + f" (by {config.training.metric})"
-    return "\n".join(f"{name:<11} {fact}" for name, fact in facts.items())
+    if last := log.last:
+        facts["trained"] = f"{last['step']:,} steps, in epoch {last['epoch'] + 1}, {last['seconds'] / 60:.1f} minutes"
+    if log.validations:
+        facts["last"] = _scores(log.validations[-1])
+    if log.best:
+        facts["best"] = _scores(log.best) + f" (by {config.training.metric})"
+    if log.unreadable:
+        facts["unreadable"] = f"log.jsonl, line {', '.join(map(str, log.unreadable))}"
+    return facts
 
 
 def _describe_model(model: ModelConfig) -> str:
@@ -51,15 +52,7 @@ def _parameters(run: Run) -> str:
     return "no weights yet"
 
 
-def _events(run: Run) -> list[dict[str, Any]]:
-    log = run.path / "log.jsonl"
-    if not log.is_file():
-        return []
-    lines = log.read_bytes().split(b"\n")[:-1]  # what follows the last line end is of a line still being written
-    return [json.loads(line) for line in lines]
-
-
-def _scores(event: dict[str, Any]) -> str:
+def _scores(event: Event) -> str:
     return (
         f"step {event['step']:,}: BLEU {event['bleu']:.2f}, chrF {event['chrf']:.2f}, loss {event['loss']:.3f}, "
         f"perplexity {event['perplexity']:.2f}"
