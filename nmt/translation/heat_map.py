@@ -22,6 +22,7 @@ STYLE = """
 .nmt-heat-map th[scope=col] { padding: 0.4em 0.15em; vertical-align: bottom; }
 .nmt-heat-map th[scope=col] span { writing-mode: vertical-rl; transform: rotate(180deg); }
 .nmt-heat-map th[scope=row] { text-align: right; }
+.nmt-heat-map i { font-style: normal; opacity: 0.35; }
 .nmt-heat-map tbody td {
   box-sizing: border-box; width: 1.6em; min-width: 1.6em; height: 1.6em; padding: 0;
   border: 1px solid rgb(128 128 128 / 0.25); background: rgb(var(--nmt-heat) / var(--weight, 0));
@@ -42,15 +43,20 @@ def heat_map(source: Sequence[str], target: Sequence[str], weights: np.ndarray) 
             f"attention weights of shape {np.shape(weights)} came, "
             f"({len(target)} target pieces, {len(source)} source pieces) was expected"
         )
-    columns = "".join(f'<th scope="col"><span dir="auto">{escape(piece)}</span></th>' for piece in source)
+    columns = "".join(f'<th scope="col"><span dir="auto">{_piece(piece)}</span></th>' for piece in source)
     rows = "".join(
-        f'<tr><th scope="row" dir="auto">{escape(piece)}</th>{"".join(map(_cell, row))}</tr>\n'
+        f'<tr><th scope="row" dir="auto">{_piece(piece)}</th>{"".join(map(_cell, row))}</tr>\n'
         for piece, row in zip(target, weights, strict=True)
     )
     return (
         '<div class="nmt-heat-map"><table aria-label="Attention: target pieces by source pieces">\n'
         f"<thead><tr><td></td>{columns}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>"
     )
+
+
+def _piece(piece: str) -> str:
+    """A word's first piece begins with SentencePiece's mark of a space, which should not distract from its letters."""
+    return escape(piece).replace("\u2581", "<i>\u2581</i>")
 
 
 def _cell(weight: float) -> str:
