@@ -37,7 +37,7 @@ class Scores(NamedTuple):
 
 
 class SystemScore(NamedTuple):
-    """One metric of one system in a paired bootstrap.
+    """One metric of one system in a bootstrap.
 
     `mean` +- `interval` holds the score of 95% of the resampled test sets. `p_value` is the probability of a difference
     from the first system at least this large if the two were equally good; None for the first system itself.
@@ -56,10 +56,19 @@ def bleu_tokenize(config: Config) -> str:
     """A job's sacrebleu tokenization: as set, else by character where the script puts no spaces between words."""
     if config.data.bleu_tokenize:
         return config.data.bleu_tokenize
-    language = config.target_language.replace("_", "-").split("-")[0].lower()
+    language = _primary_language(config.target_language)
     if language in CHINESE:
         return "zh"
     return "char" if language in CHARACTER_LANGUAGES else "13a"
+
+
+def has_spaces(language: str) -> bool:
+    """Whether a language's script separates words by spaces; `language` is a code such as "de" or "pt-BR"."""
+    return _primary_language(language) not in CHARACTER_LANGUAGES + CHINESE
+
+
+def _primary_language(code: str) -> str:
+    return code.replace("_", "-").split("-")[0].lower()
 
 
 def score(
@@ -99,6 +108,30 @@ def sentence_chrf(hypotheses: Sequence[str], references: Sequence[str]) -> np.nd
             for hypothesis, reference in zip(hypotheses, references, strict=True)
         ]
     )
+
+
+def bootstrap(
+    references: Sequence[str],
+    system: str,
+    hypotheses: Sequence[str],
+    *,
+    tokenize: str = "13a",
+    with_ter: bool = True,
+    samples: int = 1000,
+) -> list[SystemScore]:
+    """How certain one system's scores are: bootstrap resampling (Koehn 2004) through sacrebleu, as `--confidence` does.
+
+    Args: as paired_bootstrap and score.
+    Returns: one entry per metric.
+    Raises: ValueError where the line counts differ or there is no line.
+    """
+    check_line_counts({system: hypotheses}, references)
+    table = []
+    for name, metric in _metrics(tokenize, lowercase=False, with_ter=with_ter).items():
+        estimate = metric.corpus_score(hypotheses, [references], n_bootstrap=samples)
+        mean, interval = float(estimate._mean), float(estimate._ci)  # sacrebleu has no public name for them
+        table.append(SystemScore(system, name, estimate.score, mean, interval, None, metric.get_signature().format()))
+    return table
 
 
 def paired_bootstrap(

@@ -9,7 +9,7 @@ import pytest
 import sacrebleu
 from tiny_job import tiny_job
 
-from nmt.text.metrics import bleu_tokenize, paired_bootstrap, score, sentence_chrf
+from nmt.text.metrics import bleu_tokenize, bootstrap, has_spaces, paired_bootstrap, score, sentence_chrf
 
 REFERENCES = [f"der {noun} steht {place} und wartet {number} Minuten ." for noun, place, number in
               zip(["Mann", "Hund", "Zug", "Bus"] * 10, ["dort", "hier"] * 20, range(40), strict=True)]  # fmt: skip
@@ -149,6 +149,21 @@ def test_nothing_to_score_or_to_compare_is_refused():
         score([], [])
     with pytest.raises(ValueError, match="at least two systems, got 1: alone"):
         paired_bootstrap(REFERENCES, {"alone": REFERENCES})
+
+
+def test_one_system_has_the_same_scores_and_intervals_alone_as_in_a_pair():
+    ours, theirs = damaged(REFERENCES, share=0.2, seed=1), damaged(REFERENCES, share=0.3, seed=2)
+    paired = paired_bootstrap(REFERENCES, {"ours": ours, "theirs": theirs})
+    alone = bootstrap(REFERENCES, "ours", ours)
+    for found, expected in zip(alone, [entry for entry in paired if entry.system == "ours"], strict=True):
+        assert found[:2] == expected[:2]
+        assert found[2:5] == pytest.approx(expected[2:5], rel=1e-5)
+        assert found.signature == expected.signature
+
+
+@pytest.mark.parametrize(("language", "spaces"), [("en", True), ("pt-BR", True), ("zh_Hant", False), ("JA", False)])
+def test_which_languages_put_spaces_between_words(language, spaces):
+    assert has_spaces(language) is spaces
 
 
 def test_importing_the_metrics_imports_no_tensorflow():
