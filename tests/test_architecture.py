@@ -1,4 +1,4 @@
-"""The shape of the package, on the syntax trees: what docs/architecture.md says of rooms and files is so."""
+"""The shape of the package, on the syntax trees: what docs/files.md says of rooms and files is so."""
 
 import ast
 import re
@@ -15,14 +15,14 @@ MODULES = [name for name in TREES if name.rpartition(".")[2] not in ("__init__",
 
 
 def table() -> dict[str, str]:
-    """The rows of the table in docs/architecture.md, in its order: module name -> what it holds."""
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    """The rows of the tables in docs/files.md, in their order: module name -> what it holds."""
+    text = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([\w/]+)\.py` \| (.*) \|$", text, flags=re.MULTILINE)
     return {path.replace("/", "."): holds for path, holds in rows}
 
 
 def rooms() -> list[str]:
-    """In the order of the table."""
+    """In the order of docs/files.md."""
     return list(dict.fromkeys(name.partition(".")[0] for name in table() if "." in name))
 
 
