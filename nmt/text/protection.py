@@ -111,7 +111,7 @@ class Protection:
 
         Args: first: the number of the first symbol, for all of them must be learnt; when translating it is 0.
         """
-        source_parts, target_parts = self._split(source), self._split(target)
+        source_parts, target_parts = self.parts(source), self.parts(target)
         waiting = defaultdict[str, deque[int]](deque)
         for place in range(1, len(target_parts), 2):
             waiting[target_parts[place]].append(place)
@@ -147,16 +147,28 @@ class Protection:
                 revealed.append(part)
         return revealed
 
-    def hide_in_graph(self, lines: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """`hide` of string [batch]: text string [batch]; spans string [batch, most], filled up with ""."""
+    def parts(self, line: str) -> list[str]:
+        """Outside, span, outside, ..., outside."""
+        return self._find.split(line.replace(_MARK, " ")) if self.kinds else [line]
+
+    def parts_in_graph(self, lines: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """`parts` of string [batch]: string [batch, parts], filled up with "", and which are spans, bool."""
         import tensorflow as tf  # here, so that `nmt check` does not wait for it
 
         if not self.kinds:
-            return lines, tf.fill([tf.size(lines), 0], "")
+            return lines[:, tf.newaxis], tf.fill([tf.size(lines), 1], False)
         parts, lengths = _split_in_graph(tf.strings.regex_replace(lines, _MARK, " "), self._pattern)
         place = tf.range(tf.shape(parts)[1])
-        is_span = (place % 2 == 1) & (place < lengths[:, tf.newaxis])  # [batch, parts]
-        symbols = tf.gather(SYMBOLS, place // 2 % len(SYMBOLS))  # [parts]
+        return parts, (place % 2 == 1) & (place < lengths[:, tf.newaxis])
+
+    def hide_in_graph(self, lines: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """`hide` of string [batch]: text string [batch]; spans string [batch, most], filled up with ""."""
+        import tensorflow as tf
+
+        if not self.kinds:
+            return lines, tf.fill([tf.size(lines), 0], "")
+        parts, is_span = self.parts_in_graph(lines)
+        symbols = tf.gather(SYMBOLS, tf.range(tf.shape(parts)[1]) // 2 % len(SYMBOLS))  # [parts]
         text = tf.strings.reduce_join(tf.where(is_span, symbols, parts), axis=1)  # [batch]
         return tf.strings.regex_replace(text, _WORD_BEHIND, _JOINED), parts[:, 1::2]
 
@@ -182,13 +194,13 @@ class Protection:
         return tf.where(tf.reduce_max(symbols, axis=2) > 0, tf.gather(spans, numbers, batch_dims=1), parts)
 
     def _hide(self, line: str) -> tuple[str, list[str]]:
-        parts = self._split(line)
+        parts = self.parts(line)
         spans = parts[1::2]
         parts[1::2] = [SYMBOLS[number % len(SYMBOLS)] for number in range(len(spans))]
         return self.join(parts), spans
 
     def _hide_known(self, line: str, spans: Sequence[str]) -> str:
-        parts = self._split(line)
+        parts = self.parts(line)
         taken: set[int] = set()
         for place in range(1, len(parts), 2):
             ready = (
@@ -203,10 +215,6 @@ class Protection:
                 taken.add(number)
                 parts[place] = SYMBOLS[number % len(SYMBOLS)]
         return self.join(parts)
-
-    def _split(self, line: str) -> list[str]:
-        """Outside, span, outside, ..., outside."""
-        return self._find.split(line.replace(_MARK, " ")) if self.kinds else [line]
 
 
 def _split_in_graph(text: tf.Tensor, pattern: str) -> tuple[tf.Tensor, tf.Tensor]:

@@ -1,0 +1,151 @@
+"""Where sentences end: a line -> its sentences and the white space between them, in Python and in a graph.
+
+A chain of substitutions sets a mark on either side of the white space behind a sentence, and takes it away again where
+an abbreviation, an initial or a lower-case letter shows that the sentence goes on. Every pattern means the same to
+Python's `re` and to RE2, the graph's engine, so that both cut alike. Abbreviations are Moses's lists of nonbreaking
+prefixes, as sacremoses keeps them. Imports no TensorFlow by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from sacremoses.corpus import NonbreakingPrefixes
+
+from nmt.text.protection import Protection
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+# Noncharacters, apart from those of protection.py: a possible end of a sentence, the start behind it, a cut, and a
+# protected span.
+_END, _START, _CUT, _SPAN = map(chr, range(0xFDDA, 0xFDDE))
+_SPACE = "[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]"
+_LINE_END = "[\n\r\x0b\x0c\x85\u2028\u2029]"
+_CLOSING = "(?:['\"‘“’”»›)\\]}」』）】〉》]|[ \u00a0\u202f][»›])"
+_OPENING = "['\"‘“„«‹(\\[{¿¡「『（【〈《–—-]"
+_TERMINATOR = "[.!?…‽؟۔।॥።෴]"
+_UNSPACED_TERMINATOR = "[。！？｡．]"
+# Before an abbreviation or an initial.
+_BOUNDARY = f"^|[ \t\n\u00a0\u202f{_START}'\"‘“„«‹(\\[{{/–—-]"
+# Japanese particles behind a quotation, whose sentence goes on.
+_PARTICLES = "とはがをにでもやのっ、，"
+_OURS = re.compile(f"[{_END}-{_SPAN}]")
+# What Moses's lists lack.
+_MORE_PREFIXES = {
+    "da": "bl.a ca dr f.eks fru hr inkl jf mht nr osv pga prof st",
+    "it": "avv arch dott dr dr.ssa dott.ssa geom ing on prof prof.ssa rag sig sig.ra sig.na sigg S",
+    "nb": "bl.a ca dr f.eks hr inkl jf nr osv pga prof st",
+    "nl": "Dhr dhr Mevr mevr Mw mw Drs drs Ir ir Ing ing Mr mr bijv blz nr o.a enz",
+    "no": "bl.a ca dr f.eks hr inkl jf nr osv pga prof st",
+    "tr": "Alb Av Bkz Bn Bnb Böl Bşk Cad Doç Dr Hz İng Mah Ör Prof Sn Sok St Şti Uzm Yrd vb vd vs",
+    "uk": "акад вул див ім м обл п проф р рр ст т тис напр",
+}
+
+
+def _letters(wanted: Callable[[str], bool]) -> str:
+    """The letters of scripts with two cases that are `wanted`, as ranges of a character class."""
+    codes = [*range(0x41, 0x590), *range(0x10A0, 0x1100), *range(0x1E00, 0x2000), *range(0x2C00, 0x2D30)]
+    ranges: list[list[int]] = []
+    for code in codes:
+        if not wanted(chr(code)):
+            continue
+        if ranges and ranges[-1][1] == code - 1:
+            ranges[-1][1] = code
+        else:
+            ranges.append([code, code])
+    return "".join(chr(first) if first == last else f"{chr(first)}-{chr(last)}" for first, last in ranges)
+
+
+_LOWER = _letters(str.islower)
+_UPPER = _letters(str.isupper)
+
+
+class Sentences(NamedTuple):
+    """A line in parts: `texts[0] + spaces[0] + texts[1] + ... + texts[-1]` is the line; first and last may be empty."""
+
+    texts: list[str]
+    spaces: list[str]  # one fewer
+
+    def joined(self, texts: Sequence[str]) -> str:
+        """Other texts, such as the sentences' translations, with the white space of this line between them."""
+        return "".join(part for pair in zip(texts, [*self.spaces, ""], strict=True) for part in pair)
+
+
+class SentenceSplitter:
+    """Cuts lines of one language into sentences.
+
+    Args:
+        language: its code, such as "en" or "pt-BR"; one without a list of abbreviations gets the English one's.
+        protection: no cut falls inside of what it protects.
+    """
+
+    def __init__(self, language: str, protection: Protection | None = None) -> None:
+        self._language = language.replace("_", "-").partition("-")[0].lower()
+        # Numbers have no space in them, and "5." is read as such by the rules below.
+        kinds = protection.kinds if protection else ()
+        self._protection = Protection([kind for kind in kinds if kind != "numbers"])
+
+    @cached_property
+    def substitutions(self) -> tuple[tuple[str, str], ...]:
+        """(pattern, replacement) in order, for `re.sub` and `tf.strings.regex_replace` alike."""
+        prefixes = _prefixes(self._language)
+        return (
+            # Line ends, with the space about them, and space at either end of the text always separate.
+            (f"({_SPACE}*{_LINE_END}(?:{_SPACE}|{_LINE_END})*)", rf"{_END}\1{_START}"),
+            (f"^({_SPACE}+)", rf"{_END}\1{_START}"),
+            (f"({_SPACE}+)$", rf"{_END}\1{_START}"),
+            # Candidates.
+            (f"({_TERMINATOR}+{_CLOSING}*)({_SPACE}+)", rf"\1{_END}\2{_START}"),
+            (f"({_UNSPACED_TERMINATOR}+{_CLOSING}*)({_SPACE}*)", rf"\1{_END}\2{_START}"),
+            # The sentence goes on.
+            (f"{_END}({_SPACE}+){_START}({_OPENING}*[{_LOWER}])", r"\1\2"),
+            (f"([」』）’”]){_END}({_SPACE}*){_START}([{_PARTICLES}])", r"\1\2\3"),
+            (f"({_BOUNDARY})({prefixes})\\.{_END}", r"\1\2."),
+            (f"(\\.[{_UPPER}]{{1,2}})\\.{_END}", r"\1."),
+            # "vol. 2", "Art. 5": a sentence seldom begins with a number behind so short a word.
+            (f"({_BOUNDARY})([{_UPPER}{_LOWER}]{{1,4}})\\.{_END}({_SPACE}+){_START}([0-9])", r"\1\2.\3\4"),
+            # What is left.
+            (f"{_END}((?:{_SPACE}|{_LINE_END})*){_START}", rf"{_CUT}\1{_CUT}"),
+            (f"[{_END}{_START}]", ""),
+            (f"{_CUT}{_CUT}({_CUT}|$)", r"\1"),  # nothing stands between
+        )
+
+    def split(self, line: str) -> Sentences:
+        parts = self._protection.parts(_OURS.sub("\ufffd", line))
+        marked = _SPAN.join(parts[::2])
+        for pattern, replacement in self._compiled:
+            marked = pattern.sub(replacement, marked)
+        parts[::2] = marked.split(_SPAN)
+        cut = "".join(parts).split(_CUT)
+        return Sentences(cut[::2], cut[1::2])
+
+    def split_in_graph(self, lines: tf.Tensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
+        """`split` of string [batch]: texts and spaces, string [batch, (sentences)]; a line's last space is ""."""
+        import tensorflow as tf  # here, so that reading a corpus does not wait for it
+
+        lines = tf.strings.regex_replace(lines, _OURS.pattern, "\ufffd")
+        parts, is_span = self._protection.parts_in_graph(lines)
+        marked = tf.strings.reduce_join(tf.where(is_span, _SPAN, parts), axis=1)
+        for pattern, replacement in self.substitutions:
+            marked = tf.strings.regex_replace(marked, pattern, replacement)
+        outside = tf.strings.split(marked, _SPAN).to_tensor("")  # [batch, outside]
+        spans = tf.pad(parts[:, 1::2], [[0, 0], [0, 1]], constant_values="")[:, : tf.shape(outside)[1]]
+        cut = tf.strings.reduce_join(tf.stack([outside, spans], axis=2), axis=[2, 1]) + _CUT
+        cut = tf.strings.split(cut, _CUT)  # [batch, (2 * sentences)]
+        return cut[:, ::2], cut[:, 1::2]
+
+    @cached_property
+    def _compiled(self) -> list[tuple[re.Pattern[str], str]]:
+        return [(re.compile(pattern, re.ASCII), replacement) for pattern, replacement in self.substitutions]
+
+
+def _prefixes(language: str) -> str:
+    """The words a full stop may follow within a sentence, as alternatives of a pattern."""
+    known = NonbreakingPrefixes()
+    words = {word for word in known.words(language if language in known.available_langs else "en") if " " not in word}
+    words |= set(_MORE_PREFIXES.get(language, "").split())
+    return "|".join(re.escape(word) for word in sorted(words, key=lambda word: (-len(word), word)))
