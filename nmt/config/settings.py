@@ -63,6 +63,11 @@ class DataConfig(Section):
     case_augmentation: Probability = Field(
         default=0.05, description="Share of pairs seen in CAPITALS or, as often, with a lower-cased source."
     )
+    concatenation: Probability = Field(
+        default=0.0,
+        description="Share of pairs seen with another one behind them, so that a corpus of single sentences teaches to "
+        "translate several on a line, too.",
+    )
     shuffle_window: Positive = Field(
         default=500_000, description="Pairs held in memory for shuffling and sorting by length; a corpus may be larger."
     )

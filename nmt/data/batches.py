@@ -5,13 +5,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from nmt.config.settings import Config, Corpus
-from nmt.text.augmentation import augmented
+from nmt.text.augmentation import augmented, concatenate
 from nmt.text.files import count_pairs, read_pairs
 from nmt.text.protection import Protection
 from nmt.text.tokenizer import BOS, EOS, PAD, Tokenizer, Tokenizers
@@ -214,23 +215,21 @@ def _tokenized(
     chunk: list[_Pair], config: Config, tokenizers: Tokenizers, *, random: np.random.Generator, report: DataReport
 ) -> tuple[list[list[int]], list[list[int]]]:
     """Ids of the pairs that can be trained on; the others are counted."""
-    pairs = [(pair.source, pair.target) for pair in chunk]
-    lines = zip(*augmented(pairs, config.data, Protection.of(config, tokenizers), random), strict=True)
-    alpha = config.tokenizer.sampling_alpha
-
-    def ids(tokenizer: Tokenizer, lines: list[str]) -> list[list[int]]:
-        if not alpha:
-            return tokenizer.encode(lines)
-        return tokenizer.sample(lines, alpha=alpha, seed=int(random.integers(2**32)))
-
+    encode = partial(_encoded, config=config, tokenizers=tokenizers, random=random)
+    lines = [(pair.source, pair.target) for pair in chunk]
+    encoded = encode(lines)
+    longest = config.data.max_length
+    concatenated = _concatenated(lines, encoded, config, random) if config.data.concatenation else {}
+    for place, ids in zip(concatenated, encode(list(concatenated.values())), strict=True):
+        if max(map(len, ids)) <= longest:
+            encoded[place] = ids
     sources: list[list[int]] = []
     targets: list[list[int]] = []
-    encoded = (ids(tokenizer, list(side)) for tokenizer, side in zip(tokenizers, lines, strict=True))
-    for pair, source, target in zip(chunk, *encoded, strict=True):
+    for pair, (source, target) in zip(chunk, encoded, strict=True):
         counts = report.corpora[pair.corpus]
         if not source or not target:
             counts.empty += 1
-        elif max(len(source), len(target)) > config.data.max_length:
+        elif max(len(source), len(target)) > longest:
             counts.too_long += 1
         else:
             counts.pairs += 1
@@ -238,6 +237,44 @@ def _tokenized(
             sources.append(source)
             targets.append(target)
     return sources, targets
+
+
+def _encoded(
+    lines: Sequence[tuple[str, str]], *, config: Config, tokenizers: Tokenizers, random: np.random.Generator
+) -> list[tuple[list[int], list[int]]]:
+    """Ids of both sides of each pair of lines, as one epoch sees them."""
+    alpha = config.tokenizer.sampling_alpha
+
+    def ids(tokenizer: Tokenizer, lines: list[str]) -> list[list[int]]:
+        if not alpha:
+            return tokenizer.encode(lines)
+        return tokenizer.sample(lines, alpha=alpha, seed=int(random.integers(2**32)))
+
+    pairs = augmented(lines, config.data, Protection.of(config, tokenizers), random)
+    sides = ([source for source, _ in pairs], [target for _, target in pairs])
+    return list(zip(*(ids(tokenizer, side) for tokenizer, side in zip(tokenizers, sides, strict=True)), strict=True))
+
+
+def _concatenated(
+    lines: Sequence[tuple[str, str]],
+    encoded: Sequence[tuple[list[int], list[int]]],
+    config: Config,
+    random: np.random.Generator,
+) -> dict[int, tuple[str, str]]:
+    """By their places, the pairs drawn to be followed by another pair of the chunk, where both are short enough.
+
+    Pairs at random serve as well as neighbours (Nguyen, Murray & Chiang 2021).
+    """
+    drawn = np.flatnonzero(random.random(len(lines)) < config.data.concatenation).tolist()
+    others = random.integers(len(lines), size=len(drawn)).tolist()
+
+    def fit(place: int, other: int) -> bool:
+        """Neither pair has an empty side, and both sides of the two together are within data.max_length."""
+        lengths = [(len(first), len(second)) for first, second in zip(encoded[place], encoded[other], strict=True)]
+        return all(first and second and first + second <= config.data.max_length for first, second in lengths)
+
+    chosen = zip(drawn, others, strict=True)
+    return {place: concatenate(lines[place], lines[other]) for place, other in chosen if fit(place, other)}
 
 
 def _pad(rows: list[list[int]]) -> np.ndarray:

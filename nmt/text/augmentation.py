@@ -1,4 +1,4 @@
-"""Training pairs as one epoch sees them: common spans as symbols, now and then a symbol planted, another case.
+"""Training pairs as one epoch sees them: two as one, common spans as symbols, a symbol planted, another case.
 
 Each pair takes its random numbers from the generator handed in, whatever becomes of it, so that all is a pure function
 of the pairs and the generator's state. Imports no TensorFlow.
@@ -13,7 +13,7 @@ import numpy as np
 
 from nmt.config.settings import DataConfig
 from nmt.text.protection import Protection
-from nmt.text.tokenizer import SYMBOLS
+from nmt.text.tokenizer import SYMBOLS, UNSPACED
 
 # A name or a term that both languages write alike; shorter ones are often two different words.
 _WORD = re.compile(r"\w{4,}")
@@ -26,6 +26,15 @@ def augmented(
     """The lines to tokenize for each (source, target)."""
     draws = random.random((len(pairs), 4)).tolist()
     return [_augmented(*pair, settings, protection, draw) for pair, draw in zip(pairs, draws, strict=True)]
+
+
+def concatenate(first: tuple[str, str], second: tuple[str, str]) -> tuple[str, str]:
+    """Two pairs as one of two sentences; no space stands between them where their script has none."""
+    source, target = (
+        one.rstrip() + ("" if UNSPACED.match(other.lstrip()[:1]) else " ") + other.lstrip()
+        for one, other in zip(first, second, strict=True)
+    )
+    return source, target
 
 
 def _augmented(

@@ -1,6 +1,7 @@
 import gzip
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -12,6 +13,7 @@ import pytest
 import nmt.data.batches
 from nmt.config.settings import Config
 from nmt.data.batches import BOS, EOS, PAD, Batch, DataReport, batches, dataset, make_batch, token_batches
+from nmt.text.augmentation import concatenate
 from nmt.text.tokenizer import FIRST_SYMBOL, SYMBOLS, Tokenizers, train_tokenizers
 
 WORDS = ["ba", "be", "bi", "bo", "bu", "da", "de", "di", "do", "du", "ga", "ge", "gi", "go", "gu"]
@@ -144,7 +146,7 @@ def test_the_order_is_a_pure_function_of_seed_and_epoch_in_any_process(job, toke
     )
     for hash_seed in ("1", "2"):
         done = subprocess.run(
-            [sys.executable, "-c", code, config.model_dump_json(), str(folder), str(Path(__file__).parents[1])],
+            [sys.executable, "-c", code, config.model_dump_json(), str(folder), str(Path(__file__).parent)],
             capture_output=True, check=True, text=True, env={**os.environ, "PYTHONHASHSEED": hash_seed},
         )  # fmt: skip
         assert done.stdout.strip() == str(fingerprint(config, tokenizers, 3))
@@ -252,6 +254,46 @@ def test_pairs_left_out_are_counted_and_identical_ones_kept(job, tokenizers, fol
     header, row, _ = str(report).splitlines()
     assert header.split() == ["corpus", "pairs", "empty", "too", "long", "identical"]
     assert row.split() == [config.data.train[0].source, "21", "2", "2", "1"]
+
+
+def test_a_share_of_the_pairs_has_another_one_behind_it_and_none_is_lost(job, tokenizers):
+    single = Counter(epoch_text(job(), tokenizers))
+    for share in (0.3, 0.9):
+        report = DataReport()
+        config = job(concatenation=share, max_length=60)
+        found = [
+            pair for batch in batches(config, tokenizers, epoch=0, report=report) for pair in text(batch, tokenizers)
+        ]
+        assert sum(corpus.pairs for corpus in report.corpora) == len(found) == single.total()
+        firsts, seconds = Counter(), Counter()
+        for source, target in found:
+            # Each of these sentences begins with its corpus and its number.
+            *_, start = (place for place in range(len(source)) if re.match(r"(^|(?<= ))[ab] \d", source[place:]))
+            first, second = source[: max(0, start - 1)], source[start:]
+            if not first:
+                firsts[source, target] += 1
+                continue
+            (cut,) = (
+                place
+                for place, letter in enumerate(target)
+                if letter == " " and (first, target[:place]) in single and (second, target[place + 1 :]) in single
+            )
+            firsts[first, target[:cut]] += 1
+            seconds[second, target[cut + 1 :]] += 1
+        assert firsts == single
+        assert abs(seconds.total() / single.total() - share) < 0.1 * share + 0.05
+
+
+def test_a_concatenation_that_is_too_long_is_left_single(job, tokenizers):
+    longest = 21
+    config = job(concatenation=0.99, max_length=longest)
+    plain = job(max_length=longest)
+    assert len(epoch_text(config, tokenizers)) == len(epoch_text(plain, tokenizers))
+    assert max(batch.source.shape[1] for batch in batches(config, tokenizers, epoch=0)) <= longest + 1
+
+
+def test_concatenated_lines_have_a_space_between_them_only_where_their_script_has():
+    assert concatenate(("A b.", "甲乙。"), ("C d.", "丙。")) == ("A b. C d.", "甲乙。丙。")
 
 
 def test_a_pair_of_max_length_fits_a_batch_of_itself(job, tokenizers, folder):
