@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-FEATURES = ("probability", "coverage", "entropy", "source_length")
+FEATURES = ("probability", "coverage", "entropy", "source_length", "least_read", "unread", "hardly_read")
 MIN_LINES = 50  # fewer tell too little
 _FOLDS = 10
 _BINS = 10
@@ -45,7 +45,7 @@ class Calibration:
     reliability: tuple[Bin, ...]  # equally many lines in each, by rising confidence
 
     def confidence(self, features: np.ndarray) -> np.ndarray:
-        """Of features float [..., 4]: float64 [...], in [0, 1]."""
+        """Of features float [..., features]: float64 [...], in [0, 1]."""
         return _sigmoid(self.intercept + np.asarray(features, np.float64) @ np.array(self.coefficients))
 
     def as_json(self) -> str:
@@ -62,7 +62,8 @@ class Calibration:
         """
         try:
             content = json.loads(text)
-            coefficients = tuple(float(content["coefficients"].pop(name)) for name in FEATURES)
+            # A run of an older version weighed fewer features: the others change nothing.
+            coefficients = tuple(float(content["coefficients"].pop(name, 0.0)) for name in FEATURES)
             if content["coefficients"]:
                 raise KeyError(*content["coefficients"])
             bins = tuple(Bin(**each) for each in content["reliability"])
@@ -90,7 +91,7 @@ def check_enough(lines: int) -> None:
 def calibrate(features: np.ndarray, quality: np.ndarray) -> Calibration:
     """Fits confidence on all lines; its figures are cross-validated.
 
-    Args: features float [lines, 4]; quality float [lines], sentence chrF in 0..1.
+    Args: features float [lines, features]; quality float [lines], sentence chrF in 0..1.
     Raises: TooFewLinesError for fewer than MIN_LINES lines.
     """
     check_enough(len(quality))
