@@ -60,8 +60,8 @@ def _letters(wanted: Callable[[str], bool]) -> str:
     return "".join(chr(first) if first == last else f"{chr(first)}-{chr(last)}" for first, last in ranges)
 
 
-_LOWER = _letters(str.islower)
-_UPPER = _letters(str.isupper)
+LOWER = _letters(str.islower)
+UPPER = _letters(str.isupper)
 
 
 class Sentences(NamedTuple):
@@ -102,12 +102,12 @@ class SentenceSplitter:
             (f"({_TERMINATOR}+{_CLOSING}*)({_SPACE}+)", rf"\1{_END}\2{_START}"),
             (f"({_UNSPACED_TERMINATOR}+{_CLOSING}*)({_SPACE}*)", rf"\1{_END}\2{_START}"),
             # The sentence goes on.
-            (f"{_END}({_SPACE}+){_START}({_OPENING}*[{_LOWER}])", r"\1\2"),
+            (f"{_END}({_SPACE}+){_START}({_OPENING}*[{LOWER}])", r"\1\2"),
             (f"([」』）’”]){_END}({_SPACE}*){_START}([{_PARTICLES}])", r"\1\2\3"),
             (f"({_BOUNDARY})({prefixes})\\.{_END}", r"\1\2."),
-            (f"(\\.[{_UPPER}]{{1,2}})\\.{_END}", r"\1."),
+            (f"(\\.[{UPPER}]{{1,2}})\\.{_END}", r"\1."),
             # "vol. 2", "Art. 5": a sentence seldom begins with a number behind so short a word.
-            (f"({_BOUNDARY})([{_UPPER}{_LOWER}]{{1,4}})\\.{_END}({_SPACE}+){_START}([0-9])", r"\1\2.\3\4"),
+            (f"({_BOUNDARY})([{UPPER}{LOWER}]{{1,4}})\\.{_END}({_SPACE}+){_START}([0-9])", r"\1\2.\3\4"),
             # What is left.
             (f"{_END}((?:{_SPACE}|{_LINE_END})*){_START}", rf"{_CUT}\1{_CUT}"),
             (f"[{_END}{_START}]", ""),
