@@ -71,7 +71,9 @@ def to_capitals_in_graph(text: tf.Tensor, language: str) -> tf.Tensor:
 
 
 def _replaced(text: str, special: tuple[tuple[str, str], ...]) -> str:
-    return text.translate(str.maketrans(dict(special)))
+    for letter, other in special:
+        text = text.replace(letter, other)
+    return text
 
 
 def _replaced_in_graph(text: tf.Tensor, special: tuple[tuple[str, str], ...]) -> tf.Tensor:
