@@ -7,33 +7,13 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
 
-    from nmt.translation.translator import Hypothesis, Translation
+from nmt.translation.translation import Hypothesis, Translation
 
 _LINE_ENDS = re.compile(r"[\r\n]+")
-
-
-class ServedHypothesis(NamedTuple):
-    """As translate.Hypothesis, which needs TensorFlow; of an endpoint that tells no pieces there are none."""
-
-    text: str
-    score: float
-    pieces: tuple[str, ...] = ()
-    alignment: np.ndarray | None = None  # float32 [pieces, source pieces]
-
-
-class ServedTranslation(NamedTuple):
-    """As translate.Translation; `truncated` where the line was longer than the endpoint takes."""
-
-    n_best: tuple[ServedHypothesis, ...]
-    source_pieces: tuple[str, ...] = ()
-    truncated: bool = False
-    degenerate: bool = False
-    confidence: float | None = None
 
 
 class OutputFormat(NamedTuple):
@@ -45,9 +25,7 @@ class OutputFormat(NamedTuple):
     json_lines: bool = False  # an object a line, with all but the alignments, which have to be asked for
 
 
-def render(
-    translation: Translation | ServedTranslation, *, source: bytes, number: int, output_format: OutputFormat
-) -> str:
+def render(translation: Translation, *, source: bytes, number: int, output_format: OutputFormat) -> str:
     """The output for one line of input, without its last line end.
 
     Args:
@@ -64,7 +42,7 @@ def hard_alignment(alignment: np.ndarray) -> str:
     return " ".join(f"{weights.argmax()}-{target}" for target, weights in enumerate(alignment))
 
 
-def _render(hypothesis: Hypothesis | ServedHypothesis, number: int, output_format: OutputFormat) -> str:
+def _render(hypothesis: Hypothesis, number: int, output_format: OutputFormat) -> str:
     fields = [_LINE_ENDS.sub(" ", hypothesis.text)]
     score = f"{hypothesis.score:.4f}"
     if output_format.n_best:
@@ -77,9 +55,7 @@ def _render(hypothesis: Hypothesis | ServedHypothesis, number: int, output_forma
     return (" ||| " if output_format.n_best else "\t").join(fields)
 
 
-def _as_json(
-    translation: Translation | ServedTranslation, source: bytes, output_format: OutputFormat
-) -> dict[str, Any]:
+def _as_json(translation: Translation, source: bytes, output_format: OutputFormat) -> dict[str, Any]:
     n_best = []
     for hypothesis in translation.n_best:
         entry: dict[str, Any] = {"translation": hypothesis.text, "score": float(hypothesis.score)}
@@ -92,14 +68,12 @@ def _as_json(
     judgement: dict[str, Any] = {"confidence": translation.confidence}
     if translation.degenerate:
         judgement["degenerate"] = True
-    if isinstance(translation, ServedTranslation) and translation.truncated:
+    if translation.truncated:
         judgement["truncated"] = True
     return {"source": source.decode("utf-8", "replace"), **n_best[0], **judgement, **pieces, "n_best": n_best}
 
 
-def _alignment(
-    hypothesis: Hypothesis | ServedHypothesis, output_format: OutputFormat
-) -> str | list[list[float]] | None:
+def _alignment(hypothesis: Hypothesis, output_format: OutputFormat) -> str | list[list[float]] | None:
     """As it was asked for; None where it was not, and where there is none. All weights of a long line are many."""
     if output_format.alignments is None or hypothesis.alignment is None:
         return None

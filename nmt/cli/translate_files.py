@@ -13,20 +13,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
 from nmt.cli.input import count_lines, open_input, standard_input, typed_lines, windows
-from nmt.cli.output import OutputFormat, ServedHypothesis, ServedTranslation, render
+from nmt.cli.output import OutputFormat, render
 from nmt.config.resuming import override_run
 from nmt.startup import import_tensorflow
-
-if TYPE_CHECKING:
-    from nmt.translation.translator import Translation
+from nmt.translation.translation import Hypothesis, Translation
 
 # Lines and, where wanted, how each one's translation starts -> translations.
-Translate = Callable[[Sequence[bytes], Sequence[str] | None], "Sequence[Translation | ServedTranslation]"]
+Translate = Callable[[Sequence[bytes], Sequence[str] | None], Sequence[Translation]]
 
 _SHOWN_NUMBERS = 10
 
@@ -63,7 +61,7 @@ def translate_files(options: argparse.Namespace) -> None:
                 number += 1
                 if translation.degenerate:
                     degenerate.append(number)
-                if isinstance(translation, ServedTranslation) and translation.truncated:
+                if translation.truncated:
                     print(f"line {number}: too long for this export, its end is not translated", file=sys.stderr)
             output.flush()
         if prefixes is not None and next(prefixes, None) is not None:
@@ -107,9 +105,8 @@ def _server(options: argparse.Namespace) -> Translate:
     _refuse(options, "a server", "weights", "n_best", "alignments", "overrides", "ensemble", "prefix_file")
     client = connect(options.server)
 
-    def translate(lines: Sequence[bytes], prefixes: Sequence[str] | None) -> list[ServedTranslation]:
-        served = client.translate(lines)
-        return [ServedTranslation((ServedHypothesis(each.text, each.score),), (), *each[2:]) for each in served]
+    def translate(lines: Sequence[bytes], prefixes: Sequence[str] | None) -> list[Translation]:
+        return client.translate(lines)
 
     return translate
 
@@ -133,9 +130,9 @@ def _export(options: argparse.Namespace, directory: str) -> Translate | None:
     if signature not in model.signatures or "text" not in model.signatures[signature].inputs:
         raise ValueError(f"{newest} takes no text; the text endpoint of an export is the directory above ids/")
 
-    def translate(lines: Sequence[bytes], prefixes: Sequence[str] | None) -> list[ServedTranslation]:
+    def translate(lines: Sequence[bytes], prefixes: Sequence[str] | None) -> list[Translation]:
         by_length = sorted(range(len(lines)), key=lambda place: len(lines[place]))
-        translations: dict[int, ServedTranslation] = {}
+        translations: dict[int, Translation] = {}
         rest = iter(by_length)
         for request in requests([lines[place] for place in by_length]):
             outputs = model.run(signature, {"text": np.array(request, dtype=object)})
@@ -146,7 +143,7 @@ def _export(options: argparse.Namespace, directory: str) -> Translate | None:
     return translate
 
 
-def served_translations(outputs: Mapping[str, np.ndarray], *, count: int, missing: float) -> list[ServedTranslation]:
+def served_translations(outputs: Mapping[str, np.ndarray], *, count: int, missing: float) -> list[Translation]:
     """The outputs of a text signature of an export line by line, at most `count` hypotheses of each.
 
     Args: missing: the score of a hypothesis that is none.
@@ -160,12 +157,12 @@ def served_translations(outputs: Mapping[str, np.ndarray], *, count: int, missin
     for row in range(rows):
         source, target, alignment = _aligned(outputs, row) if "alignment" in outputs else ((), (), None)
         hypotheses = tuple(
-            ServedHypothesis(text.decode(), float(score), target, alignment)
+            Hypothesis(text.decode(), float(score), target, alignment)
             for text, score in zip(texts[row, :count], scores[row, :count], strict=True)
             if score > missing
         )
         translations.append(
-            ServedTranslation(
+            Translation(
                 hypotheses,
                 source,
                 truncated=bool(outputs["truncated"][row]),

@@ -13,22 +13,16 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote, urlsplit
+
+from nmt.translation.translation import Hypothesis, Translation
 
 DEFAULT_MODEL = "translator"
 MAX_LINES = 64  # of a request: what a batching server takes (export.max_batch)
 MAX_BYTES = 32_768  # of a request's text, so that long lines stay within the server's time limit
 OUTPUTS = ("translation", "score", "truncated")  # of a text export's serving_default
 JUDGEMENTS = ("degenerate", "confidence")  # that an export may also have
-
-
-class Translation(NamedTuple):
-    text: str
-    score: float  # of the model; higher is better
-    truncated: bool  # the line was too long and its end is not translated
-    degenerate: bool = False  # it repeats itself, or is far too short or long, or leaves much of the line unread
-    confidence: float | None = None  # expected chrF as a share of 1; None where the model is not calibrated
 
 
 class Client:
@@ -55,7 +49,8 @@ class Client:
                 raise ValueError(f"the model answered {len(request)} lines with {[*map(len, columns.values())]}")
             for row in zip(*columns.values(), strict=True):
                 fields = dict(zip(columns, row, strict=True))
-                translations.append(Translation(fields.pop("translation"), **fields))
+                best = Hypothesis(fields.pop("translation"), fields.pop("score"))
+                translations.append(Translation((best,), **fields))
         return translations
 
     def __enter__(self) -> Client:

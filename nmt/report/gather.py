@@ -24,7 +24,8 @@ from nmt.search.confidence import Bin, Calibration, reliability
 from nmt.text.files import read_lines, read_pairs
 from nmt.text.metrics import SystemScore, bleu_tokenize, bootstrap, paired_bootstrap, sentence_chrf
 from nmt.translation.ensemble import load_translator
-from nmt.translation.translator import Translation, Translator
+from nmt.translation.translation import Translation
+from nmt.translation.translator import Translator
 
 MIN_RELIABILITY_LINES = 50  # fewer make bins of less than five lines
 

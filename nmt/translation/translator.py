@@ -26,6 +26,7 @@ from nmt.search.shortlist import make_shortlist
 from nmt.text.protection import Protection
 from nmt.text.splitter import Splitter
 from nmt.text.tokenizer import EOS, FIRST_SYMBOL, PAD, Tokenizers
+from nmt.translation.translation import Hypothesis, Translation
 
 _IDS = tf.TensorSpec([None, None], tf.int32)
 
@@ -117,37 +118,6 @@ def _search(
         found = beam_search(step, states, (memories, biases), **shared)
     found = found._replace(tokens=tf.gather(shortlist.ids, found.tokens)) if shortlist else found
     return found._replace(faults=find_faults(source, found, options, prefix=prefix)) if options.guard else found
-
-
-class Hypothesis(NamedTuple):
-    """One translation of a line: its pieces, and how much each read each source piece (None where not asked for)."""
-
-    text: str
-    score: float
-    pieces: tuple[str, ...]
-    alignment: np.ndarray | None  # float32 [pieces, source pieces]
-
-
-class Translation(NamedTuple):
-    """What became of a line: its hypotheses, best first, and what is to be thought of the best."""
-
-    n_best: tuple[Hypothesis, ...]
-    source_pieces: tuple[str, ...]
-    faults: tuple[str, ...] = ()  # of guard.FAULTS, those that some chunk of it has; none where options.guard is off
-    confidence: float | None = None  # see search/confidence.py; None where it is not calibrated
-    features: tuple[float, ...] = ()  # confidence.FEATURES, where attention was kept and there are pieces
-
-    @property
-    def text(self) -> str:
-        return self.n_best[0].text
-
-    @property
-    def score(self) -> float:
-        return self.n_best[0].score
-
-    @property
-    def degenerate(self) -> bool:
-        return bool(self.faults)
 
 
 class _Chunk(NamedTuple):
@@ -336,14 +306,15 @@ class Translator:
             shown = self.protection.reveal_parts(self.tokenizers.target.pieces(pieces), spans)
             hypotheses.append(Hypothesis(text, score, tuple(shown), alignment))
         faults = [part.faults for part in parts if part.faults is not None]
-        broken = np.any(faults, axis=0) if faults else ()
+        broken = np.any(faults, axis=0) if faults else np.zeros(len(FAULTS), bool)
         features = _line_features(parts)
         return Translation(
-            tuple(hypotheses),
-            tuple(self.protection.reveal_parts(self.tokenizers.source.pieces(source_ids), spans)),
-            tuple(name for name, has in zip(FAULTS, broken, strict=False) if has),
-            self._confidence(features),
-            features,
+            n_best=tuple(hypotheses),
+            source_pieces=tuple(self.protection.reveal_parts(self.tokenizers.source.pieces(source_ids), spans)),
+            degenerate=bool(broken.any()),
+            faults=tuple(name for name, has in zip(FAULTS, broken, strict=True) if has),
+            confidence=self._confidence(features),
+            features=features,
         )
 
     def _confidence(self, features: tuple[float, ...]) -> float | None:

@@ -1,16 +1,18 @@
 """Translations written out: one line for each line, in the formats that other tools read."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from nmt.cli.output import OutputFormat, ServedHypothesis, ServedTranslation, hard_alignment, render
+from nmt.cli.output import OutputFormat, hard_alignment, render
+from nmt.translation.translation import Hypothesis, Translation
 
 WEIGHTS = np.array([[0.1, 0.7, 0.2], [0.5, 0.25, 0.25]], np.float32)
-BEST = ServedHypothesis("ein Haus", -1.25, ("▁ein", "▁Haus"), WEIGHTS)
-SECOND = ServedHypothesis("das Haus", -2.5, ("▁das", "▁Haus"), WEIGHTS[::-1])
-TRANSLATION = ServedTranslation((BEST, SECOND), ("▁a", "▁hou", "se"))
+BEST = Hypothesis("ein Haus", -1.25, ("▁ein", "▁Haus"), WEIGHTS)
+SECOND = Hypothesis("das Haus", -2.5, ("▁das", "▁Haus"), WEIGHTS[::-1])
+TRANSLATION = Translation((BEST, SECOND), ("▁a", "▁hou", "se"))
 
 
 def line(**wanted) -> str:
@@ -56,14 +58,14 @@ def test_a_json_line_has_alignments_as_they_were_asked_for_only():
 
 
 def test_a_json_line_says_where_a_line_was_cut():
-    cut = TRANSLATION._replace(truncated=True)
+    cut = replace(TRANSLATION, truncated=True)
     text = render(cut, source=b"", number=0, output_format=OutputFormat(json_lines=True))
     assert json.loads(text)["truncated"] is True
 
 
 def test_a_json_line_has_the_confidence_and_says_where_the_translation_is_degenerate():
     for confidence, degenerate in ((None, False), (0.25, True)):
-        judged = TRANSLATION._replace(confidence=confidence, degenerate=degenerate)
+        judged = replace(TRANSLATION, confidence=confidence, degenerate=degenerate)
         found = json.loads(render(judged, source=b"", number=0, output_format=OutputFormat(json_lines=True)))
         assert found["confidence"] == confidence
         assert found.get("degenerate", False) is degenerate
@@ -71,7 +73,7 @@ def test_a_json_line_has_the_confidence_and_says_where_the_translation_is_degene
 
 @pytest.mark.parametrize("output_format", [OutputFormat(), OutputFormat(scores=True), OutputFormat(json_lines=True)])
 def test_a_translation_with_line_ends_in_it_is_still_one_line(output_format):
-    translation = ServedTranslation((ServedHypothesis("a\nb\r\nc", 0.0),))
+    translation = Translation((Hypothesis("a\nb\r\nc", 0.0),))
     text = render(translation, source=b"x\xff\r", number=0, output_format=output_format)
     assert "\n" not in text
     assert "\r" not in text

@@ -16,9 +16,10 @@ import tensorflow as tf
 from serving_cases.make_fixtures import FLOAT, STRING, VECTOR, save, save_echo, signature
 from serving_cases.text_model import ENGLISH, export_text_model, train_tokenizer
 
-from nmt.client.client import MAX_BYTES, MAX_LINES, Translation, connect
+from nmt.client.client import MAX_BYTES, MAX_LINES, connect
 from nmt.export.saved_model import SavedModel
 from nmt.serving.server import Server, model_config
+from nmt.translation.translation import Hypothesis, Translation
 
 LINES = [*ENGLISH[:3], "", " ", "über 😀 тест", "nul \0 inside", "how are you " * 20]
 
@@ -57,7 +58,7 @@ def expected(directory):
         data = line.encode() if isinstance(line, str) else line
         outputs = model.run("serving_default", {"text": np.array([data], dtype=object)})
         text, score, truncated = (outputs[name].item() for name in ("translation", "score", "truncated"))
-        return Translation(text.decode(errors="replace"), score, truncated)
+        return Translation((Hypothesis(text.decode(errors="replace"), score),), truncated=truncated)
 
     yield translate
     model.close()
@@ -100,7 +101,7 @@ def test_bytes_that_are_no_text_are_carried_as_they_are(url, expected):
 def test_answers_beyond_grpcs_own_four_mebibytes_arrive(url):
     line = "a" * (5 * 2**20)
     with connect(f"{url}/parrot") as client:
-        assert client.translate([line]) == [Translation(line, 0.0, False)]
+        assert client.translate([line]) == [Translation((Hypothesis(line, 0.0),))]
 
 
 def test_a_model_the_server_does_not_have_is_named_with_the_way_out(url):
@@ -157,7 +158,7 @@ def answering(status, body):
 def test_what_the_model_thinks_of_a_translation_comes_with_it_in_whatever_order():
     outputs = {"confidence": [0.5], "score": [-1.0], "degenerate": [True], "truncated": [False], "translation": ["a"]}
     with answering(200, json.dumps({"outputs": {**outputs, "new": [1]}}).encode()) as url, connect(url) as client:
-        assert client.translate(["b"]) == [Translation("a", -1.0, False, degenerate=True, confidence=0.5)]
+        assert client.translate(["b"]) == [Translation((Hypothesis("a", -1.0),), degenerate=True, confidence=0.5)]
 
 
 @pytest.mark.parametrize(
