@@ -1,5 +1,6 @@
 # make demo: the main job, from a corpus to a model that answers over HTTP.   make test: linters, types and tests.
-# Both set up .venv first and need nothing but Python 3.11, 3.12 or 3.13 (`make test PYTHON=/path/to/python` to choose).
+# make docs: the documentation site, in build/site.
+# Each sets up .venv first and needs nothing but Python 3.11, 3.12 or 3.13 (`make test PYTHON=/path/to/python` to choose).
 
 BIN := .venv/bin
 # Test processes at a time: each takes a core and 5 GB.
@@ -8,7 +9,7 @@ CANDIDATES := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
 # TensorFlow 2.21 is built for these versions; Debian and Ubuntu package venv's ensurepip apart.
 SUITABLE := import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 
-.PHONY: demo test setup clean
+.PHONY: demo test docs setup clean
 
 demo: setup
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash data_scripts/run_demo.sh
@@ -18,6 +19,10 @@ test: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -q --numprocesses $(JOBS) --dist loadfile
+
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --config-file docs/site/mkdocs.yml
+	@echo "Open build/site/index.html"
 
 setup: .venv/installed
 
