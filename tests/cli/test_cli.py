@@ -116,7 +116,7 @@ def test_help_imports_nothing_that_takes_time():
 def test_the_help_names_every_command_and_is_shown_where_none_is_given(capsys):
     assert main([]) == 2
     listed = capsys.readouterr().out
-    assert all(f"  {name} " in listed and command.help in listed for name, command in COMMANDS.items())
+    assert all(f"  {name} " in listed and command.HELP in listed for name, command in COMMANDS.items())
 
 
 @pytest.mark.parametrize(

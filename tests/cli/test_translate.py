@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nmt.cli.translate_files import served_translations
+from nmt.cli.translate import served_translations
 
 MISSING = -1e9
 N_BEST = {

@@ -1,4 +1,4 @@
-"""The work of `nmt translate`: lines from files, a pipe or a prompt, through a run, an export or a server, and out.
+"""`nmt translate`: lines from files, a pipe or a prompt, through a run, an export or a server, and out.
 
 Imports TensorFlow only where something is to be run on it.
 """
@@ -13,28 +13,56 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-import numpy as np
-
+from nmt.cli.arguments import add_ensemble, add_set, add_weights, positive
 from nmt.cli.input import count_lines, open_input, standard_input, typed_lines, windows
-from nmt.cli.output import OutputFormat, render
-from nmt.config.resuming import override_run
 from nmt.startup import import_tensorflow
-from nmt.translation.translation import Hypothesis, Translation
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nmt.translation.translation import Translation
 
 # Lines and, where wanted, how each one's translation starts -> translations.
-Translate = Callable[[Sequence[bytes], Sequence[str] | None], Sequence[Translation]]
+Translate = Callable[[Sequence[bytes], Sequence[str] | None], "Sequence[Translation]"]
 
 _SHOWN_NUMBERS = 10
 
+HELP = "translate files, stdin or typed lines"
 
-def translate_files(options: argparse.Namespace) -> None:
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "%(prog)s [options] RUN [FILE ...]\n       %(prog)s [options] --server URL [FILE ...]"
+    parser.description = (
+        "Translates line by line, files (plain or .gz) or stdin, to stdout: one line out for each line in. "
+        "On a terminal and without FILE it asks for lines."
+    )
+    parser.add_argument("paths", nargs="*", metavar="RUN [FILE ...]", help="a run or an export, then the files")
+    parser.add_argument("--server", metavar="URL", help="instead of RUN: http://host:8501 or grpc://host:8500[/model]")
+    add_ensemble(parser)
+    add_weights(parser)
+    parser.add_argument("--output", metavar="FILE", help="write there instead of to stdout")
+    parser.add_argument("--n-best", type=positive, metavar="N", help='the N best, as "line ||| translation ||| score"')
+    parser.add_argument("--scores", action="store_true", help='"score<TAB>translation"')
+    parser.add_argument(
+        "--alignments",
+        choices=["hard", "soft"],
+        help='after a tab, or in --jsonl: "0-0 2-1", the source piece that each target piece read most, or all weights',
+    )
+    parser.add_argument("--jsonl", action="store_true", help="one JSON object a line, with confidence and n-best list")
+    parser.add_argument("--prefix-file", metavar="FILE", help="how each translation starts, line by line")
+    add_set(parser, "a setting of search, such as search.beam_size=8")
+
+
+def execute(options: argparse.Namespace) -> int:
     """Translates as the options of `nmt translate` say; memory stays flat, whatever the files' length.
 
     Raises:
         ValueError: for options that do not go together, and what is no run, export or server.
     """
+    from nmt.cli.output import OutputFormat, render
+
     paths = list(options.paths)
     if not options.server and not paths:
         raise ValueError("a run, an export or --server is needed to translate with; see `nmt translate --help`")
@@ -68,6 +96,7 @@ def translate_files(options: argparse.Namespace) -> None:
             raise ValueError(f"{options.prefix_file}: more lines than the {number:,} that were to translate")
     if degenerate:
         print(_degenerate(degenerate, number), file=sys.stderr)
+    return 0
 
 
 def _degenerate(numbers: list[int], lines: int) -> str:
@@ -81,6 +110,7 @@ def _degenerate(numbers: list[int], lines: int) -> str:
 
 def _translator(options: argparse.Namespace, model: str) -> Translate:
     """Translates with a run, or with several as an ensemble."""
+    from nmt.config.resuming import override_run
     from nmt.runs.run import Run
 
     runs = [Run.open(path) for path in [model, *options.ensemble]]
@@ -121,6 +151,8 @@ def _export(options: argparse.Namespace, directory: str) -> Translate | None:
     if options.n_best and options.alignments:
         raise ValueError("an export gives alignments of the best translation only: leave --n-best or --alignments out")
     import_tensorflow()
+    import numpy as np
+
     from nmt.client.client import requests
     from nmt.export.files import MISSING
     from nmt.export.saved_model import DEFAULT_SIGNATURE, SavedModel
@@ -149,6 +181,8 @@ def served_translations(outputs: Mapping[str, np.ndarray], *, count: int, missin
     Args: missing: the score of a hypothesis that is none.
     Raises: ValueError where the export gives fewer.
     """
+    from nmt.translation.translation import Hypothesis, Translation
+
     rows = len(outputs["translation"])
     texts, scores = (outputs[name].reshape(rows, -1) for name in ("translation", "score"))  # [batch, n]
     if count > texts.shape[1]:

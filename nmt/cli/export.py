@@ -1,0 +1,31 @@
+"""`nmt export`: a run -> a SavedModel."""
+
+from __future__ import annotations
+
+import argparse
+
+from nmt.cli.arguments import add_run, add_set, add_weights
+from nmt.startup import import_tensorflow
+
+HELP = "make a SavedModel of a run"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Writes DIR/<version>, a SavedModel that takes text and gives text, with configs and a README."
+    add_run(parser)
+    add_weights(parser)
+    parser.add_argument("directory", metavar="DIR", help="where to; a later export becomes the next version")
+    add_set(parser, "a setting of search or export, such as search.precision=bfloat16")
+
+
+def execute(options: argparse.Namespace) -> int:
+    from nmt.config.resuming import override_run
+    from nmt.runs.run import Run
+
+    run = Run.open(options.run)
+    config = override_run(run.config, options.overrides, sections=("search", "export"))
+    import_tensorflow()
+    from nmt.export.writer import export
+
+    print(export(run, options.directory, weights=options.weights, config=config))
+    return 0

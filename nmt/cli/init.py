@@ -1,0 +1,49 @@
+"""`nmt init`: a corpus -> a config that suits it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from nmt.startup import import_tensorflow
+
+HELP = "look at a corpus and write a config that suits it"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Looks at a corpus and writes a config that suits it, each setting with its reason. Where no validation set is "
+        "given, pairs are held out for one and for a test set, into files beside the config; yours stay as they are."
+    )
+    parser.add_argument("--source", required=True, metavar="FILE", help="source lines (plain or .gz)")
+    parser.add_argument("--target", required=True, metavar="FILE", help="their translations, line by line")
+    for side in ("source", "target"):
+        parser.add_argument(
+            f"--{side}-language", metavar="CODE", help=f"such as en (default: --{side}'s name tells it)"
+        )
+    for part in ("validation", "test"):
+        for side in ("source", "target"):
+            parser.add_argument(f"--{part}-{side}", metavar="FILE", help=f"a {part} set of your own")
+    parser.add_argument(
+        "--minutes", type=float, metavar="M", help="measure how fast this machine trains, and train no longer"
+    )
+    parser.add_argument(
+        "--output",
+        metavar="DIR_OR_FILE",
+        help="directory for config.yaml and the sets, or the .yaml file itself (default: named by the languages)",
+    )
+
+
+def execute(options: argparse.Namespace) -> int:
+    from nmt.corpus.initialize import Request, initialize
+
+    print(initialize(Request(**vars(options)), steps_per_minute=_steps_per_minute))
+    return 0
+
+
+def _steps_per_minute(config) -> float:
+    import_tensorflow()
+    from nmt.training.pace import steps_per_minute
+
+    print(f"Measuring how fast this machine trains a model of {config.model.units} units ...", file=sys.stderr)
+    return steps_per_minute(config)
