@@ -90,3 +90,8 @@ def test_a_file_says_what_it_is_for(module):
 @pytest.mark.parametrize("room", rooms())
 def test_the_tests_of_a_room_stand_in_a_room_of_the_same_name(room):
     assert list((ROOT / "tests" / room).glob("test_*.py"))
+
+
+def test_the_diagram_shows_every_room():
+    diagram = (ROOT / "docs" / "images" / "rooms.svg").read_text(encoding="utf-8")
+    assert sorted(re.findall(r'class="name"[^>]*>(\w+)<', diagram)) == sorted(rooms())
