@@ -6,7 +6,7 @@ import json
 import numpy as np
 import tensorflow as tf
 
-from nmt.config.settings import ModelConfig
+from nmt.config.model import ModelConfig
 from nmt.model.decoder import DecoderState
 from nmt.model.seq2seq import POLICIES, Seq2Seq
 from nmt.text.tokenizer import BOS, EOS, PAD

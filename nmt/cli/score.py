@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    from nmt.config.settings import TextPair
+    from nmt.config.data import TextPair
     from nmt.runs.run import Run
     from nmt.text.files import count_pairs, read_pairs
 

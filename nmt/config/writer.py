@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from nmt.config.settings import Config, TextPair
+from nmt.config.data import TextPair
+from nmt.config.settings import Config
 
 _COMMENT_COLUMN = 38
 _WIDTH = 120

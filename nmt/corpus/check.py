@@ -16,9 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
+from nmt.config.data import TextPair
 from nmt.config.file import load_config
 from nmt.config.resuming import best_path, check_changes, check_place, config_path, is_begun
-from nmt.config.settings import Config, Section, TextPair
+from nmt.config.section import Section
+from nmt.config.settings import Config
 from nmt.corpus.statistics import PAIR_CHECKS, length_outliers, profile, script, similarity, suspicious_blocks
 from nmt.text.files import count_pairs, read_pairs
 from nmt.text.protection import Protection

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TextIO
 
-from nmt.config.settings import TextPair
+from nmt.config.data import TextPair
 from nmt.text.files import count_pairs, read_pairs
 
 # Candidates for each pair that is wanted: some of them come twice.

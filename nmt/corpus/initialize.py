@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from nmt.config.data import TextPair
 from nmt.config.file import load_config, parse_config
 from nmt.config.resuming import is_begun
-from nmt.config.settings import Config, TextPair
+from nmt.config.settings import Config
 from nmt.config.writer import Choice, config_text
 from nmt.corpus.check import quick_check
 from nmt.corpus.held_out import hold_out, write_parts

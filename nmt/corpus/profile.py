@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nmt.config.settings import TextPair
+from nmt.config.data import TextPair
 from nmt.corpus.statistics import script
 from nmt.text.files import count_pairs, evenly, read_pairs
 from nmt.text.protection import KINDS, Protection

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nmt.config.settings import DataConfig
+from nmt.config.data import DataConfig
 from nmt.config.writer import Choice
 from nmt.corpus.profile import CorpusProfile, script_name
 from nmt.data.batches import token_batches

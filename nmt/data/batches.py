@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from nmt.config.settings import Config, Corpus
+from nmt.config.data import Corpus
+from nmt.config.settings import Config
 from nmt.text.augmentation import augmented, concatenate
 from nmt.text.files import count_pairs, read_pairs
 from nmt.text.protection import Protection

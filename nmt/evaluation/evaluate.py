@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from nmt.config.settings import SearchConfig, TextPair
+from nmt.config.data import TextPair
+from nmt.config.search import SearchConfig
 from nmt.runs.run import Run
 from nmt.text.files import count_pairs, read_lines, read_pairs
 from nmt.text.metrics import Scores, SystemScore, bleu_tokenize, check_line_counts, paired_bootstrap, score

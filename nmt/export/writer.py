@@ -22,7 +22,9 @@ from typing import Any
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from nmt.config.settings import Config, ExportConfig, SearchConfig
+from nmt.config.export import ExportConfig
+from nmt.config.search import SearchConfig
+from nmt.config.settings import Config
 from nmt.export.blocks import in_blocks
 from nmt.export.files import CONFIG_FILES, MISSING
 from nmt.model.precision import choose_precision

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nmt.config.settings import ModelConfig
+from nmt.config.model import ModelConfig
 from nmt.layers.attention import Attention, Memory
 from nmt.layers.lstm import LSTM, StackedLSTM
 from nmt.layers.lstm_kernel import LSTMState, rounded_product, side_by_side, turn

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from nmt.config.settings import ModelConfig
+from nmt.config.model import ModelConfig
 from nmt.layers.lstm import StackedLSTM
 from nmt.model.embedding import Embedding
 from nmt.text.tokenizer import PAD

@@ -15,7 +15,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nmt.config.settings import Config, ModelConfig
+from nmt.config.model import ModelConfig
+from nmt.config.settings import Config
 from nmt.data.batches import Batch
 from nmt.layers.attention import Memory
 from nmt.layers.lstm_kernel import accumulator

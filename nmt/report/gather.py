@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nmt.config.settings import Config, TextPair
+from nmt.config.data import TextPair
+from nmt.config.settings import Config
 from nmt.evaluation.evaluate import VALIDATION
 from nmt.report.breakdown import FrequencyClass, LengthClass, count_words, scores_by_frequency, scores_by_length
 from nmt.report.settings import Setting, changed_settings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nmt.config.settings import ModelConfig
+from nmt.config.model import ModelConfig
 from nmt.runs.log import Event, Log, read_log
 from nmt.runs.run import Run
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from nmt.config.settings import SearchConfig
+from nmt.config.search import SearchConfig
 from nmt.search.rules import length_limits
 from nmt.search.search import Hypotheses
 from nmt.text.tokenizer import EOS, PAD

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from nmt.config.settings import SearchConfig
+from nmt.config.search import SearchConfig
 from nmt.text.tokenizer import EOS, FIRST_SYMBOL, PAD
 
 IMPOSSIBLE = float("-inf")

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from nmt.config.settings import SearchConfig
+from nmt.config.search import SearchConfig
 from nmt.layers.shapes import sizes
 from nmt.model.maxima import block_maxima, in_blocks
 from nmt.search.loop import Beam, Progress, run_loop, start_search, take_rows

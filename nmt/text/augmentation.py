@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from nmt.config.settings import DataConfig
+from nmt.config.data import DataConfig
 from nmt.text.protection import Protection
 from nmt.text.tokenizer import SYMBOLS, UNSPACED
 

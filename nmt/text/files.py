@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from nmt.config.settings import TextPair
+from nmt.config.data import TextPair
 
 _BLOCK_BYTES = 1 << 20
 Item = TypeVar("Item")

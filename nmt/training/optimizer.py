@@ -9,7 +9,7 @@ import inspect
 import keras
 import tensorflow as tf
 
-from nmt.config.settings import OptimizerConfig
+from nmt.config.training import OptimizerConfig
 
 
 @keras.saving.register_keras_serializable("nmt")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from nmt.config.settings import TrainingConfig
+from nmt.config.training import TrainingConfig
 
 _HIGHER_IS_BETTER = {"bleu": True, "chrf": True, "loss": False, "perplexity": False}
 

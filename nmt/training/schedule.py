@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from nmt.config.settings import TrainingConfig
+from nmt.config.training import TrainingConfig
 
 
 def learning_rate(training: TrainingConfig, step: int, *, factor: float = 1.0) -> float:
@@ -26,7 +26,7 @@ def learning_rate(training: TrainingConfig, step: int, *, factor: float = 1.0) -
     #    may hold its peak before (the "warm-up, stable, decay" of Hu et al. 2024, section 4).
     if schedule.name == "cosine":
         end = schedule.decay_steps or training.max_steps
-        assert end is not None, "config/settings.py demands one of them"
+        assert end is not None, "config/training.py demands one of them"
         length = end / (schedule.restarts + 1)
         cycle = min(schedule.restarts, math.ceil(step / length) - 1) if step else 0
         begin = cycle * length if cycle else min(schedule.warmup_steps + schedule.hold_steps, length)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nmt.config.settings import SearchConfig
+from nmt.config.search import SearchConfig
 from nmt.model.precision import choose_precision
 from nmt.runs.run import Run
 from nmt.translation.translator import Translator

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from nmt.config.settings import SearchConfig
+from nmt.config.search import SearchConfig
 from nmt.data.batches import make_batch, token_batches
 from nmt.model.losses import log_normalizers, token_log_probabilities
 from nmt.model.seq2seq import Seq2Seq

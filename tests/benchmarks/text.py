@@ -84,7 +84,7 @@ def contend(precision: str, options, *, shortlist: int = 0) -> None:
     import_tensorflow()
     import tensorflow as tf
 
-    from nmt.config.settings import SearchConfig
+    from nmt.config.search import SearchConfig
     from nmt.runs.run import Run
     from nmt.text.tokenizer import EOS
     from nmt.translation.translator import translate_ids

@@ -42,7 +42,7 @@ def contend_nmt(precision, ids, *, beam_size, rows, columns=0):
     import_tensorflow()
     import tensorflow as tf
 
-    from nmt.config.settings import SearchConfig
+    from nmt.config.search import SearchConfig
     from nmt.model.seq2seq import build_model
     from nmt.translation.translator import translate_ids
 

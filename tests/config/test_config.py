@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 import yaml
 
+from nmt.config.data import Corpus, DataConfig, TextPair
 from nmt.config.file import ConfigError, dump_config, load_config, override_config, parse_config
+from nmt.config.model import ModelConfig
 from nmt.config.presets import PRESETS
 from nmt.config.schema import describe_settings, json_schema
-from nmt.config.settings import Config, Corpus, DataConfig, ModelConfig, TextPair
+from nmt.config.settings import Config
 
 JOB = """\
 run: runs/demo

@@ -1,5 +1,5 @@
+from nmt.config.data import TextPair
 from nmt.config.file import parse_config
-from nmt.config.settings import TextPair
 from nmt.config.writer import Choice, config_text
 
 PAIR = TextPair(source='a "quoted": name #1.en', target="no")

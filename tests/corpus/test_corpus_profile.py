@@ -1,7 +1,7 @@
 import pytest
 from parallel_corpus import sentences, write
 
-from nmt.config.settings import TextPair
+from nmt.config.data import TextPair
 from nmt.corpus.profile import profile_corpus
 
 

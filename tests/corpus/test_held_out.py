@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from parallel_corpus import sentences, write
 
-from nmt.config.settings import TextPair
+from nmt.config.data import TextPair
 from nmt.corpus.held_out import hold_out, write_parts
 from nmt.text.files import read_lines
 

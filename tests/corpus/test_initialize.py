@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from parallel_corpus import sentences, write
 
+from nmt.config.data import Corpus, TextPair
 from nmt.config.file import load_config
-from nmt.config.settings import Corpus, TextPair
 from nmt.corpus.check import check
 from nmt.corpus.initialize import Request, initialize
 from nmt.text.files import count_pairs, read_pairs

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from nmt.config.settings import DataConfig
+from nmt.config.data import DataConfig
 from nmt.corpus.profile import CorpusProfile, SideProfile, Spans
 from nmt.corpus.recipe import AMOUNTS, TABLE, choose, choose_budget, choose_lengths, epochs, halved, rounded
 from nmt.text.protection import KINDS

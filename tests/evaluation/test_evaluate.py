@@ -6,7 +6,7 @@ import pytest
 import sacrebleu
 from tiny_job import tiny_job, write_corpus
 
-from nmt.config.settings import TextPair
+from nmt.config.data import TextPair
 from nmt.evaluation.evaluate import evaluate
 from nmt.runs.run import Run
 from nmt.training.loop import train

@@ -9,8 +9,9 @@ from pydantic import ValidationError
 from tiny_job import tiny_job
 from tiny_model import SOURCE, TARGET_IN, VARIANTS, VOCABULARY, step_by_step, tiny_model
 
+from nmt.config.model import ModelConfig
 from nmt.config.presets import PRESETS
-from nmt.config.settings import ModelConfig, Section
+from nmt.config.section import Section
 from nmt.data.batches import Batch
 from nmt.layers.lstm import LSTM, BidirectionalLSTM
 from nmt.model.losses import token_log_probabilities

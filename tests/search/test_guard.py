@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from tiny_model import VOCABULARY, tiny_model
 
-from nmt.config.settings import SearchConfig
+from nmt.config.search import SearchConfig
 from nmt.model.losses import token_log_probabilities
 from nmt.search.guard import FAULTS, READ, find_faults, guarded_search, num_repeats, share_read
 from nmt.search.search import Hypotheses

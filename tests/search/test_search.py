@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nmt.config.settings import SearchConfig
+from nmt.config.search import SearchConfig
 from nmt.export.saved_model import SavedModel
 from nmt.search.rules import IMPOSSIBLE, Continuations
 from nmt.search.search import TokenScores, beam_search, best_continuations, length_limits, sample

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from tiny_model import SOURCE, VOCABULARY, tiny_model
 
-from nmt.config.settings import SearchConfig
+from nmt.config.search import SearchConfig
 from nmt.model.maxima import BLOCK
 from nmt.search.lexicon import LISTED
 from nmt.search.rules import IMPOSSIBLE

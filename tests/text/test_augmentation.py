@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from nmt.config.settings import Corpus, DataConfig, TextPair
+from nmt.config.data import Corpus, DataConfig, TextPair
 from nmt.text.augmentation import augmented
 from nmt.text.protection import KINDS, Protection
 from nmt.text.tokenizer import JOINER, SYMBOLS

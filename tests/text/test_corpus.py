@@ -4,7 +4,7 @@ import os
 import numpy as np
 import pytest
 
-from nmt.config.settings import TextPair
+from nmt.config.data import TextPair
 from nmt.text.files import count_lines, count_pairs, evenly, read_lines, read_pairs
 
 # Without the time in it: processes that share the tests, collecting them a second apart, would name one differently.

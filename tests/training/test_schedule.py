@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from nmt.config.settings import ScheduleConfig, TrainingConfig
+from nmt.config.training import ScheduleConfig, TrainingConfig
 from nmt.training.schedule import learning_rate
 
 PEAK = 0.002

@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 from tiny_job import tiny_job, write_corpus
 
-from nmt.config.settings import OptimizerConfig, TrainingConfig
+from nmt.config.training import OptimizerConfig, TrainingConfig
 from nmt.data.batches import Batch, make_batch
 from nmt.model.losses import token_log_probabilities
 from nmt.runs.run import Run

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tiny_job import tiny_job, write_corpus
 
-from nmt.config.settings import TextPair
+from nmt.config.data import TextPair
 from nmt.runs.run import Run
 from nmt.search.confidence import TooFewLinesError, calibrate
 from nmt.text.files import read_pairs

@@ -1,0 +1,16 @@
+"""Section `export`: how to serve."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from nmt.config.section import Positive, Section
+
+
+class ExportConfig(Section):
+    name: str = Field(default="translator", pattern=r"^[\w.-]+$", description="Model name in URLs and configs.")
+    n_best: Positive = Field(default=5, description="Translations of the n-best signature.")
+    max_line_pieces: Positive = Field(
+        default=20_000, description="What a line has beyond so many pieces is cut, and its `truncated` flag is set."
+    )
+    max_batch: int = Field(default=64, ge=64, description="Largest batch in the batching config; `nmt` sends 64.")
