@@ -40,11 +40,14 @@ class Signature(NamedTuple):
 class SavedModel:
     """A loaded model; `run` may be called from many threads at once.
 
-    Args: directory: one version, the folder that holds saved_model.pb.
+    Args:
+        directory: one version, the folder that holds saved_model.pb.
+        warm_up: run the export's warm-up requests first, as a server does: else the first call of each signature takes
+            seconds.
     Raises: ValueError where it is no SavedModel, needs ops that are not installed, or fails a warm-up request.
     """
 
-    def __init__(self, directory: str | Path) -> None:
+    def __init__(self, directory: str | Path, *, warm_up: bool = True) -> None:
         self.directory = Path(directory)
         if not (self.directory / "saved_model.pb").is_file():
             raise ValueError(f"{self.directory}: no SavedModel here (no saved_model.pb); make one with `nmt export`")
@@ -52,7 +55,7 @@ class SavedModel:
         self._session = tf.compat.v1.Session(graph=tf.Graph())
         try:
             self.signatures = _load(self._session, self.directory)
-            for signature, inputs in _warmup_requests(self.directory / WARMUP_FILE):
+            for signature, inputs in _warmup_requests(self.directory / WARMUP_FILE) if warm_up else ():
                 self.run(signature, inputs)
         except Exception as error:  # TensorFlow raises half a dozen types for a broken export
             self.close()

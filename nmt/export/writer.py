@@ -73,17 +73,17 @@ def export(
         print(f"no confidence: it is that of a run's best weights, after `nmt calibrate {run.path}`", file=sys.stderr)
     # A variable, as a constant would be in the graph once for each signature.
     lexicon = tf.Variable(run.lexicon(), trainable=False) if search.shortlist else None
-    ids = IdsEndpoint(model, search, num_symbols=run.protection.num_symbols, lexicon=lexicon)
+    find = BlockSearch(model, num_symbols=run.protection.num_symbols, lexicon=lexicon)
+    ids = IdsEndpoint(find, search)
     written = _save(ids, {"serving_default": ids.translate}, directory / "ids" / version)
     if importlib.util.find_spec("tensorflow_text"):
         text = TextEndpoint(
-            model,
+            find,
             run.tokenizers,
             search=search,
             settings=config.export,
             protection=run.protection,
             calibration=calibration,
-            lexicon=lexicon,
         )
         signatures = {"serving_default": text.translate, "nbest": text.nbest, "align": text.align}
         written = _save(text, signatures, directory / version)
@@ -100,23 +100,59 @@ def export(
     return written
 
 
+class BlockSearch:
+    """translate_ids of a block, traced once for all signatures that search alike: that is most of what they are.
+
+    Args: num_symbols, lexicon: as in translate_ids.
+    """
+
+    def __init__(self, model: Seq2Seq, *, num_symbols: int, lexicon: tf.Variable | None):
+        self.model = model
+        self.num_symbols = num_symbols
+        self.lexicon = lexicon
+        self._traced: dict[tuple[SearchConfig, bool], Any] = {}
+
+    def __call__(self, source, options: SearchConfig, *, with_weights: bool) -> Hypotheses:
+        """Hypotheses of source int32 [rows, source_time], with attention weights where they are asked for."""
+        key = options, with_weights or options.guard  # a guarded search keeps them in any case
+        if key not in self._traced:
+
+            def search(source):
+                return translate_ids(
+                    [self.model],
+                    source,
+                    options,
+                    num_symbols=self.num_symbols,
+                    lexicon=self.lexicon,
+                    with_weights=key[1],
+                )
+
+            self._traced[key] = tf.function(
+                search, input_signature=[tf.TensorSpec([None, None], tf.int32)], autograph=False
+            )
+        found = self._traced[key](source)
+        return found if with_weights else found._replace(weights=None)
+
+    def variables(self) -> list[tf.Variable | Precomputed]:
+        """All that its graphs read and a SavedModel must hold."""
+        weights = [*(variable.value for variable in self.model.trainable_variables), *self.model.precomputed]
+        return weights if self.lexicon is None else [*weights, self.lexicon]
+
+
 class IdsEndpoint:
     """Token ids in, token ids out."""
 
-    def __init__(self, model: Seq2Seq, search: SearchConfig, *, num_symbols: int, lexicon: tf.Variable | None):
+    def __init__(self, find: BlockSearch, search: SearchConfig):
         self.tracked: dict[str, Any] = {}
-        self.weights = _weights(model, lexicon)
+        self.weights = find.variables()
         self.warmup = [tf.fill([len(lines), 1 + len(lines[0])], EOS) for lines in WARMUP_LINES]
 
         @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name="source")], autograph=False)
         def translate(source):
             """source: each row pieces + EOS, padded with PAD = 0."""
+            options = _without_n_best(search)
             found = in_blocks(
-                lambda block: translate_ids(
-                    [model], block, _without_n_best(search), num_symbols=num_symbols, lexicon=lexicon
-                )._replace(weights=None),
-                source,
-                budget=search.batch_tokens,
+                lambda block: find(block, options, with_weights=False), source, budget=search.batch_tokens
             )
             best = {"tokens": found.tokens[:, 0], "score": found.scores[:, 0], "length": found.lengths[:, 0]}
             return best if found.faults is None else {**best, "degenerate": tf.reduce_any(found.faults, axis=1)}
@@ -129,23 +165,21 @@ class TextEndpoint:
 
     def __init__(
         self,
-        model: Seq2Seq,
+        find: BlockSearch,
         tokenizers: Tokenizers,
         *,
         search: SearchConfig,
         settings: ExportConfig,
         protection: Protection,
         calibration: Calibration | None,
-        lexicon: tf.Variable | None,
     ):
         import tensorflow_text  # where it is missing only this endpoint is
 
-        self.model = model
+        self.find = find
         self.options = _without_n_best(search)
         self.settings = settings
         self.protection = protection
         self.calibration = calibration
-        self.lexicon = lexicon
         self.splitter = Splitter(tokenizers.source, search.max_source_length)
         # A name each: TensorFlow Text would call both resources the same, and one would serve for the other.
         self.source, self.target = (
@@ -153,7 +187,7 @@ class TextEndpoint:
             for side, tokenizer in tokenizers._asdict().items()
         )
         self.tracked = {"source_tokenizer": self.source, "target_tokenizer": self.target}
-        self.weights = _weights(model, lexicon)
+        self.weights = find.variables()
         self.warmup = [tf.constant(lines) for lines in WARMUP_LINES]
         text = tf.TensorSpec([None], tf.string, name="text")
         self.translate, self.nbest, self.align = (
@@ -208,14 +242,7 @@ class TextEndpoint:
         source = tf.concat([chunks.values, tf.RaggedTensor.from_tensor(ends)], axis=1).to_tensor(PAD)
 
         def search(source):
-            found = translate_ids(
-                [self.model],
-                source,
-                options,
-                num_symbols=self.protection.num_symbols,
-                lexicon=self.lexicon,
-                with_weights=with_weights or self.calibration is not None,
-            )
+            found = self.find(source, options, with_weights=with_weights or self.calibration is not None)
             features = None if self.calibration is None else quality_features(source, found)
             return found if with_weights else found._replace(weights=None), features
 
@@ -229,12 +256,6 @@ class TextEndpoint:
 
     def _detokenize(self, ids, spans):
         return self.protection.reveal_in_graph(self.target.detokenize(ids), spans)
-
-
-def _weights(model: Seq2Seq, lexicon: tf.Variable | None) -> list[tf.Variable | Precomputed]:
-    """All that a graph reads and a SavedModel must hold."""
-    weights = [*(variable.value for variable in model.trainable_variables), *model.precomputed]
-    return weights if lexicon is None else [*weights, lexicon]
 
 
 def _describe(protection: Protection) -> str:
@@ -324,7 +345,9 @@ def _save(endpoint: IdsEndpoint | TextEndpoint, signatures, final: Path) -> Path
     module.weights = endpoint.weights
     for name, value in {**endpoint.tracked, **signatures}.items():
         setattr(module, name, value)
-    tf.saved_model.save(module, str(aside), signatures=signatures)
+    # Nobody trains an export: without this the gradient of every LSTM would be traced and saved, too.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(module, str(aside), signatures=signatures, options=options)
     _write_warmup(endpoint, signatures, aside / "assets.extra" / "tf_serving_warmup_requests")
     os.rename(aside, final)
     return final
