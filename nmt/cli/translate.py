@@ -157,7 +157,7 @@ def _export(options: argparse.Namespace, directory: str) -> Translate | None:
     from nmt.export.files import MISSING
     from nmt.export.saved_model import DEFAULT_SIGNATURE, SavedModel
 
-    model = SavedModel(newest)
+    model = SavedModel(newest, warm_up=False)  # of its signatures only one is used here
     signature = "nbest" if options.n_best else "align" if options.alignments else DEFAULT_SIGNATURE
     if signature not in model.signatures or "text" not in model.signatures[signature].inputs:
         raise ValueError(f"{newest} takes no text; the text endpoint of an export is the directory above ids/")
