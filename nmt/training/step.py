@@ -125,9 +125,11 @@ class TrainStep:
         """
         if not self._compiled:
             self._compiled = {
-                "step": tf.function(self._per_replica(self._step), input_signature=[batch_signature]),
-                "accumulate": tf.function(self._per_replica(self._accumulate), input_signature=[batch_signature]),
-                "finish": tf.function(self._per_replica(self._finish), input_signature=[]),
+                "step": tf.function(self._per_replica(self._step), input_signature=[batch_signature], autograph=False),
+                "accumulate": tf.function(
+                    self._per_replica(self._accumulate), input_signature=[batch_signature], autograph=False
+                ),
+                "finish": tf.function(self._per_replica(self._finish), input_signature=[], autograph=False),
             }
 
     def __call__(self, batches: list[Batch], learning_rate: float) -> StepResult:
