@@ -5,11 +5,17 @@ For notebooks and for pages. Imports no TensorFlow.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 
 import numpy as np
 
+from nmt.text.tokenizer import JOINER
+
+# What HTML forbids: control characters and noncharacters, such as those that stand for protected spans in pieces.
+_LAST_OF_PLANES = "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
+FORBIDDEN = re.compile(f"[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\\ufdd0-\\ufdef{_LAST_OF_PLANES}]")
 _SHOWN = 0.005  # a smaller weight is left blank: of long sentences most are, and a page stays small
 
 # Colours work on any background, as a notebook's theme need not be the system's. Notebooks also stripe and pad tables.
@@ -56,7 +62,8 @@ def heat_map(source: Sequence[str], target: Sequence[str], weights: np.ndarray) 
 
 def _piece(piece: str) -> str:
     """A word's first piece begins with SentencePiece's mark of a space, which should not distract from its letters."""
-    return escape(piece).replace("\u2581", "<i>\u2581</i>")
+    shown = FORBIDDEN.sub("\ufffd", piece.replace(JOINER, "\u203f"))
+    return escape(shown).replace("\u2581", "<i>\u2581</i>")
 
 
 def _cell(weight: float) -> str:

@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from nmt.text.tokenizer import JOINER
 from nmt.translation.heat_map import heat_map
 
 SOURCE, TARGET = ("▁a", "<b>", "&amp;"), ("▁x", '"')
@@ -28,6 +29,12 @@ def test_each_weight_stands_in_the_row_of_its_target_and_the_column_of_its_sourc
 def test_pieces_are_headers_and_come_through_as_they_are(table):
     assert tuple("".join(header.itertext()) for header in table.find("thead").iter("th")) == SOURCE
     assert tuple("".join(header.itertext()) for header in table.find("tbody").iter("th")) == TARGET
+
+
+def test_characters_that_html_forbids_are_replaced_and_a_joiner_is_seen():
+    table = ElementTree.fromstring(heat_map([f"a{JOINER}", "b\x00\ufdd0\U0001ffff\U0001f600"], ["c"], np.ones([1, 2])))
+    headers = ["".join(header.itertext()) for header in table.find("table").find("thead").iter("th")]
+    assert headers == ["a\u203f", "b\ufffd\ufffd\ufffd\U0001f600"]
 
 
 def test_a_translation_without_pieces_is_an_empty_table():
