@@ -18,7 +18,7 @@ from nmt.report.plots import Line, bars, curves, reliability_diagram
 from nmt.report.words import Segment, compare
 from nmt.runs.log import Event
 from nmt.search.confidence import Bin
-from nmt.translation.heat_map import STYLE, heat_map
+from nmt.translation.heat_map import FORBIDDEN, STYLE, heat_map
 
 Outputs = Sequence[tuple[int, Output]]  # with the place of its system, which gives the colour
 
@@ -83,7 +83,7 @@ def write_page(report: Report, path: Path) -> None:
         heat_map_style=Markup(STYLE),
         version=version("nmt"),
     )
-    path.write_text(content, encoding="utf-8")
+    path.write_text(FORBIDDEN.sub("\ufffd", content), encoding="utf-8")
 
 
 def _tiles(report: Report) -> list[tuple[str, str, str]]:
