@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from nmt.cli import calibrate, check, config, evaluate, export, info, init, score, serve, train, translate
+from nmt.cli import calibrate, check, config, evaluate, export, info, init, report, score, serve, train, translate
 
 DESCRIPTION = "Neural machine translation with LSTMs: train from one YAML file, translate, serve."
 
@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, Command] = {
     "evaluate": evaluate,
     "calibrate": calibrate,
     "info": info,
+    "report": report,
     "export": export,
     "serve": serve,
 }

@@ -1,4 +1,4 @@
-"""Translations as lines of text: plain, tab-separated, Moses n-best lists, Pharaoh alignments, JSON lines.
+"""Translations as text: plain, tab-separated, Moses n-best lists, Pharaoh alignments, JSON lines, an HTML page.
 
 Imports no TensorFlow.
 """
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nmt.report.alignments import PAGE_END, page_section, page_start
 from nmt.translation.translation import Hypothesis, Translation
 
 _LINE_ENDS = re.compile(r"[\r\n]+")
@@ -21,8 +22,19 @@ class OutputFormat(NamedTuple):
 
     n_best: bool = False  # a Moses n-best list: "number ||| text ||| score"
     scores: bool = False  # "score<TAB>text"
-    alignments: str | None = None  # after a tab, or in the object: "hard" = "0-0 1-2" (Pharaoh), "soft" = all weights
+    # "hard" = "0-0 1-2" (Pharaoh) or "soft" = all weights, after a tab or in the object; "html" = a page of heat maps
+    alignments: str | None = None
     json_lines: bool = False  # an object a line, with all but the alignments, which have to be asked for
+
+
+def beginning(output_format: OutputFormat) -> str:
+    """What is written before the first line."""
+    return page_start() + "\n" if output_format.alignments == "html" else ""
+
+
+def ending(output_format: OutputFormat) -> str:
+    """What is written after the last line."""
+    return PAGE_END + "\n" if output_format.alignments == "html" else ""
 
 
 def render(translation: Translation, *, source: bytes, number: int, output_format: OutputFormat) -> str:
@@ -31,6 +43,8 @@ def render(translation: Translation, *, source: bytes, number: int, output_forma
     Args:
         number: of the line, from 0, as Moses counts.
     """
+    if output_format.alignments == "html":
+        return page_section(translation, source.decode("utf-8", "replace"), number + 1, n_best=output_format.n_best)
     if output_format.json_lines:
         return json.dumps(_as_json(translation, source, output_format), ensure_ascii=False)
     hypotheses = translation.n_best if output_format.n_best else translation.n_best[:1]

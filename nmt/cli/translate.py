@@ -47,8 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scores", action="store_true", help='"score<TAB>translation"')
     parser.add_argument(
         "--alignments",
-        choices=["hard", "soft"],
-        help='after a tab, or in --jsonl: "0-0 2-1", the source piece that each target piece read most, or all weights',
+        choices=["hard", "soft", "html"],
+        help='after a tab, or in --jsonl: "0-0 2-1", the source piece that each target piece read most, or all '
+        "weights; html = a page with a heat map for each line",
     )
     parser.add_argument("--jsonl", action="store_true", help="one JSON object a line, with confidence and n-best list")
     parser.add_argument("--prefix-file", metavar="FILE", help="how each translation starts, line by line")
@@ -61,12 +62,14 @@ def execute(options: argparse.Namespace) -> int:
     Raises:
         ValueError: for options that do not go together, and what is no run, export or server.
     """
-    from nmt.cli.output import OutputFormat, render
+    from nmt.cli.output import OutputFormat, beginning, ending, render
 
     paths = list(options.paths)
     if not options.server and not paths:
         raise ValueError("a run, an export or --server is needed to translate with; see `nmt translate --help`")
     model = None if options.server else paths.pop(0)
+    if options.jsonl and options.alignments == "html":
+        raise ValueError("--alignments html writes a page and --jsonl writes JSON: leave one of them out")
     output_format = OutputFormat(options.n_best is not None, options.scores, options.alignments, options.jsonl)
     with ExitStack() as stack:
         # Opened first, for loading a model takes seconds.
@@ -75,6 +78,7 @@ def execute(options: argparse.Namespace) -> int:
         prefixes = _prefixes(stack, options.prefix_file)
         translate = _server(options) if model is None else _export(options, model) or _translator(options, model)
         output = stack.enter_context(_open_output(options.output)) if options.output else sys.stdout.buffer
+        output.write(beginning(output_format).encode())
         number = 0
         degenerate: list[int] = []
         for lines in _windows(inputs, paths, stack):
@@ -92,6 +96,7 @@ def execute(options: argparse.Namespace) -> int:
                 if translation.truncated:
                     print(f"line {number}: too long for this export, its end is not translated", file=sys.stderr)
             output.flush()
+        output.write(ending(output_format).encode())
         if prefixes is not None and next(prefixes, None) is not None:
             raise ValueError(f"{options.prefix_file}: more lines than the {number:,} that were to translate")
     if degenerate:

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import pty
+import re
 import shutil
 import signal
 import subprocess
@@ -142,6 +143,7 @@ def test_the_help_names_every_command_and_is_shown_where_none_is_given(capsys):
         ("translate {folder}/run --set search.beam=8", "--set search.beam=8: search.beam: unknown key; did you mean"),
         ("translate {folder}/run --n-best 9", "n_best (9) cannot exceed beam_size (3)"),
         ("translate {folder}/run {folder}/input --output {folder}/input", "choose another --output"),
+        ("translate {folder}/run --alignments html --jsonl", "leave one of them out"),
         ("translate {folder}/run {folder}/input --prefix-file {folder}/nope", "{folder}/nope: no such file"),
         ("translate {folder}/run {folder}/input --ensemble {folder}/nope", "{folder}/nope: no such directory"),
         ("translate --server localhost {folder}/input", "'localhost' is no address of a server"),
@@ -241,6 +243,17 @@ def test_files_follow_one_another_and_options_may_stand_anywhere(folder, nmt, ex
     assert nmt("translate", folder / "run", *files, stdin=LINES[0]) == []
     texts = [translation.text for translation in expected]
     assert output.read_text(encoding="utf-8") == "".join(text + "\n" for text in [*texts, *texts, texts[0]])
+
+
+def test_alignments_as_a_page_are_a_heat_map_of_each_line(folder, nmt, expected):
+    assert nmt("translate", folder / "run", folder / "input", "--alignments", "html", "--output", folder / "page") == []
+    page = (folder / "page").read_text(encoding="utf-8")
+    shown = re.findall(r"<section>.*?</section>", page, flags=re.DOTALL)
+    assert len(shown) == len(expected)
+    for section, translation in zip(shown, expected, strict=True):
+        assert section.count('scope="row"') == len(translation.n_best[0].pieces)
+        assert section.count('scope="col"') == len(translation.source_pieces)
+    assert page.endswith("</html>\n")
 
 
 def test_scores_and_alignments_are_those_the_translator_found(folder, nmt, expected):
