@@ -1,4 +1,4 @@
-"""From a YAML file to a `Config` and back; every complaint says where, what came, what was expected.
+"""From a YAML file to a `Config` and back; every error says where, what came and what was expected.
 
 The file is read as a tree of YAML nodes, which know their lines; `--set` overrides are grafted onto that tree as nodes
 that know their text; pydantic (settings.py) judges the values, and its verdicts are put into our words here.
@@ -29,7 +29,7 @@ MERGE = "tag:yaml.org,2002:merge"
 
 
 class ConfigError(ValueError):
-    """All that is wrong with a job's settings at once: `problems`, each with its place."""
+    """All errors in a job's settings at once: `problems`, each with its place."""
 
     def __init__(self, problems: Sequence[str]):
         self.problems = tuple(problems)
@@ -90,7 +90,7 @@ def parse_config(text: str, *, name: str = "config", overrides: Sequence[str] = 
 
 
 def override_config(config: Config, overrides: Sequence[str]) -> Config:
-    """The same settings but for the `section.key=value` overrides."""
+    """The same settings with the `section.key=value` overrides applied."""
     return parse_config(dump_config(config), name="stored config", overrides=overrides) if overrides else config
 
 
@@ -117,7 +117,7 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes what either of the two YAML versions would not read as a string."""
+    """Quotes strings that either of the two YAML versions would read as something else."""
 
 
 _Loader.add_implicit_resolver(INT, INT_PATTERN, list("-+0123456789"))
@@ -160,7 +160,7 @@ def _construct(node: yaml.Node) -> Any:
 
 
 def _check_keys(root: yaml.Node) -> list[str]:
-    """Complains of keys given twice; turns keys into names, 2016 and on, too."""
+    """Reports duplicate keys; turns keys into strings, also 2016 and `on`."""
     seen, waiting, problems = set(), [root], []
     while waiting:
         node = waiting.pop()
@@ -186,7 +186,7 @@ def _check_keys(root: yaml.Node) -> list[str]:
 
 
 def _override(root: yaml.Node, override: str) -> yaml.Node:
-    """The tree with one `section.key=value` set in it; the old tree stays as it is, for aliases share nodes."""
+    """A new tree with one `section.key=value` set; the old one is not modified, as aliases share nodes."""
     place = f"--set {override}"
     path, equals, text = override.partition("=")
     keys = path.strip().split(".")
@@ -202,7 +202,7 @@ def _override(root: yaml.Node, override: str) -> yaml.Node:
 
 
 def _graft(node: yaml.Node | None, keys: Sequence[str], value: yaml.Node, *, done: tuple[str, ...] = ()) -> yaml.Node:
-    """A copy of `node` where what `keys` lead to is `value`."""
+    """A copy of `node` with `value` at the path `keys`."""
     if not keys:
         return value
     mark, path, (key, *rest) = value.start_mark, ".".join(done), keys
@@ -229,8 +229,8 @@ def _graft(node: yaml.Node | None, keys: Sequence[str], value: yaml.Node, *, don
 
 
 def _complaints(error: ValidationError, root: yaml.Node) -> list[str]:
-    """pydantic's findings in our words, in the order of the file."""
-    found: dict[str, yaml.Node] = {}  # in a dict, because each type of a union complains for itself
+    """pydantic's errors in our words, in the order of the file."""
+    found: dict[str, yaml.Node] = {}  # in a dict, because each type of a union reports its own error
     for detail in error.errors():
         place, text = _complaint(detail, root)
         found.setdefault(f"{_place(place)}: {text}", place)
@@ -254,7 +254,7 @@ def _complaint(detail: ErrorDetails, root: yaml.Node) -> tuple[yaml.Node, str]:
         return place, f"{name}: unknown key{_other_key(keys)}"
     if detail["type"] == "value_error":
         message = str(detail["ctx"]["error"])
-        for word in re.findall(r"[a-z_]+(?:\.[a-z_]+)*", message):  # the line of the first setting it speaks of
+        for word in re.findall(r"[a-z_]+(?:\.[a-z_]+)*", message):  # the line of the first setting it mentions
             mentioned = (*keys, *word.split("."))
             if _locate(root, mentioned)[0] == mentioned:
                 place = _locate(root, mentioned)[1]
@@ -305,7 +305,7 @@ def _came(node: yaml.Node) -> str:
 
 
 def _hint(node: yaml.Node, schema: Schema) -> str:
-    """What to do about a value that does not fit, where it can be guessed."""
+    """A hint for a value that does not fit, where one can be guessed."""
     choices = [resolve(choice) for choice in schema.get("anyOf", [schema])]
     types = {choice.get("type") for choice in choices}
     names = [name for choice in choices for name in choice.get("enum", ())]
@@ -323,7 +323,7 @@ def _hint(node: yaml.Node, schema: Schema) -> str:
 
 
 def _other_key(keys: Keys) -> str:
-    """The key that was probably meant: one spelled alike in the section, or of the same name in another."""
+    """The key that was probably meant: a similar one in the section, or one of the same name in another."""
     name, siblings = str(keys[-1]), schema_at(keys[:-1]).get("properties", {})
     alike = _did_you_mean(name, siblings)
     elsewhere = [".".join(path) for path in setting_paths(schema_at(())) if path[-1] == name]

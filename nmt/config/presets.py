@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-# Sizes are the papers' own.
+# Sizes as in the papers.
 PRESETS: dict[str, dict[str, Any]] = {
     # Luong et al. 2015: 4 stacked layers of 1000, general score, input feeding.
     "luong": {
@@ -38,7 +38,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Both nested dictionaries in one; where they disagree, `above` has it."""
+    """Merges two nested dictionaries; where they disagree, `above` wins."""
     merged = {**below, **above}
     for key in below.keys() & above.keys():
         if isinstance(below[key], dict) and isinstance(above[key], dict):

@@ -1,4 +1,4 @@
-"""What makes a directory a run, and what may differ from a run's config.yaml in a job that takes it up again.
+"""What makes a directory a run, and which settings may differ when it is resumed.
 
 Imports no TensorFlow, so that `nmt check` can say at once what `nmt train` would.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from nmt.config.file import override_config
 from nmt.config.settings import Config
 
-# What may change when a run is taken up again, because it bends nothing that was trained before.
+# May change when a run is resumed, because nothing trained before depends on it.
 CHANGEABLE = (
     "run",
     "data.test",
@@ -40,25 +40,25 @@ def best_path(run: str | os.PathLike[str]) -> Path:
 
 
 def is_run(path: str | os.PathLike[str]) -> bool:
-    """Whether a directory holds a run, finished or not; one that holds but a job's config is none."""
+    """Whether a directory holds a run, finished or not; one with only a job's config does not."""
     return config_path(path).is_file() and (Path(path) / "tokenizer").is_dir()
 
 
 def is_begun(path: str | os.PathLike[str]) -> bool:
-    """Whether something was trained in a run: until then its settings bind nobody, and it may be made anew."""
+    """Whether anything was trained in a run; until then it may be recreated with other settings."""
     return is_run(path) and (best_path(path).is_file() or any(Path(path).glob("checkpoints/step-*.npz")))
 
 
 def check_place(path: str | os.PathLike[str]) -> None:
-    """Looks whether a run can be made, or taken up, in a place.
+    """Checks that a run can be created, or resumed, in a place.
 
     Raises:
-        ValueError: if it is no directory, or one with files that are none of a run's.
+        ValueError: if it is not a directory, or has files that do not belong to a run.
     """
     path = Path(path)
     if path.exists() and not path.is_dir():
         raise ValueError(f"{path} is a file: run: names the directory that a run is kept in, choose a new one")
-    # A tokenizer is there alone where the making of a run was cut short.
+    # A tokenizer stands alone if the creation of a run was interrupted.
     strangers = [entry.name for entry in path.iterdir() if entry.name != "tokenizer"] if path.is_dir() else []
     if strangers and not is_run(path):
         raise ValueError(
@@ -67,7 +67,7 @@ def check_place(path: str | os.PathLike[str]) -> None:
 
 
 def check_changes(run: str | os.PathLike[str], old: Config, new: Config) -> None:
-    """Compares a run's settings with those of a job that would take it up.
+    """Compares a run's settings with those of a job that would resume it.
 
     Raises:
         ValueError: if a setting differs that what was trained so far depends on, with all that do.
@@ -88,10 +88,10 @@ def check_changes(run: str | os.PathLike[str], old: Config, new: Config) -> None
 
 
 def override_run(config: Config, overrides: Sequence[str], *, sections: Sequence[str] = ("search",)) -> Config:
-    """A run's settings but for the overrides, SECTION.KEY=VALUE.
+    """A run's settings with the overrides SECTION.KEY=VALUE applied.
 
     Raises:
-        ValueError: for one of another section: that is settled since the run was trained.
+        ValueError: for one of another section, which training has fixed.
     """
     for override in overrides:
         if override.partition(".")[0] not in sections:

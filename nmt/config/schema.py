@@ -1,6 +1,6 @@
-"""What can be set, in words: the type of a setting, the text of `nmt config`, the JSON schema for editors.
+"""Describes the settings: the type of each, the text of `nmt config`, the JSON schema for editors.
 
-All of it is read off the JSON schema that pydantic makes of settings.py. Imports no TensorFlow.
+Everything derives from the JSON schema that pydantic generates for settings.py. Imports no TensorFlow.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def expected(schema: Schema) -> str:
 
 
 def describe_settings() -> str:
-    """Every setting with type, default and meaning, as a YAML file to start from: what is required is left open."""
+    """Every setting with type, default and meaning, as a YAML file to start from; required ones are left empty."""
     lines = ["# Every setting of a job with its default. Relative paths are relative to the current directory.", ""]
     _describe(_schema(), "", lines)
     return "\n".join(lines)

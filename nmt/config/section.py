@@ -12,6 +12,6 @@ Text = Annotated[str, Field(min_length=1)]
 
 
 class Section(BaseModel):
-    """A group of settings: immutable; a key it does not know, and a value that only resembles the type, is an error."""
+    """A group of settings. Immutable; unknown keys and values of another type are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=())

@@ -1,7 +1,7 @@
 """The settings of a job: one YAML file = one job = one `Config`, each of its sections in the file of its name.
 
-Everything that can be set stands in these files once, with its type, range, default and meaning; `nmt config` prints
-their content and `nmt config --schema` its JSON schema. Reading YAML and wording the errors is file.py's work.
+These files define every setting once, with its type, range, default and meaning; `nmt config` prints them and
+`nmt config --schema` their JSON schema. file.py reads YAML and words the errors.
 Imports no TensorFlow, so that the command line can check a config at once.
 """
 

@@ -14,7 +14,7 @@ _WIDTH = 120
 
 
 class Choice(NamedTuple):
-    """A setting that is not left to its default."""
+    """A setting that is written down, with its reason."""
 
     setting: str  # such as "model.units"
     value: Any  # as YAML has it; a TextPair for two files
@@ -22,7 +22,7 @@ class Choice(NamedTuple):
 
 
 def config_text(choices: Iterable[Choice], heading: str) -> str:
-    """A config with these settings, each section in its place, each line with its reason.
+    """A config with these settings in the order of the sections, each with its reason.
 
     Args:
         heading: what the whole file is, as lines without their "#".

@@ -1,7 +1,7 @@
-"""What is wrong or suspicious in a job's files, said before hours are spent on them.
+"""Finds what is wrong or suspicious in a job's files before hours are spent on training.
 
-Each corpus is read once (twice with the counting of lines), in memory that grows by 24 bytes a pair: hashes and lengths
-are kept, never lines.
+Each corpus is read once (twice with counting its lines). Memory grows by 24 bytes per pair: hashes and lengths are
+kept, never lines.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from nmt.text.tokenizer import UNK, Tokenizers, train_tokenizers
 _EXAMPLES = 5
 _CHUNK_PAIRS = 10_000
 _PROFILE_PAIRS = 2_000
-# Enough to know whether the settings can work; the tokenizer of the run itself sees tokenizer.max_sentences.
+# Enough to tell whether the settings work; the tokenizer of the run itself uses tokenizer.max_sentences.
 _TOKENIZER_SENTENCES = 100_000
 # What may differ from a run whose weights or tokenizer are taken.
 _FREE = (
@@ -41,7 +41,7 @@ _FREE = (
 
 @dataclass
 class Finding:
-    """One thing found: what it is, how often, and the first lines of the file where it is."""
+    """One finding: what it is, how often it occurs, and the first lines of the file where it does."""
 
     text: str
     file: str = ""
@@ -62,7 +62,7 @@ class Finding:
 
 @dataclass
 class Report:
-    """Errors stop a training, warnings should be looked at, notes are for information. str() is a readable page."""
+    """Errors prevent training, warnings deserve a look, notes inform. str() is a readable page."""
 
     errors: list[Finding] = field(default_factory=list)
     warnings: list[Finding] = field(default_factory=list)
@@ -77,7 +77,7 @@ class Report:
 
 
 class _Scan:
-    """Reads one corpus and keeps what the checks of the whole need."""
+    """Reads one corpus and collects what the checks of all of it need."""
 
     def __init__(self, name: str, pair: TextPair) -> None:
         self.name, self.pair = name, pair
@@ -95,7 +95,7 @@ class _Scan:
         return len(self.pair_hashes)
 
     def finding(self, text: str, indices: np.ndarray | None = None) -> Finding:
-        """A finding about this corpus, and in it about the pairs of these indices."""
+        """A finding about the pairs of this corpus with these indices."""
         found = Finding(f"{text} in {self.name}", self.pair.source)
         for index in indices if indices is not None else ():
             found.add(int(index) + 1)
@@ -145,7 +145,7 @@ class _Scan:
 
 
 def quick_check(config: Config) -> Report:
-    """The checks that cost one reading of the files; training runs them itself before it begins."""
+    """The checks that need only one pass over the files; training runs them before it starts."""
     report = Report()
     try:
         check_place(config.run)
@@ -163,7 +163,7 @@ def quick_check(config: Config) -> Report:
 
 
 def check(config: Config) -> Report:
-    """All that can be known of a job before it is trained. Changes nothing.
+    """Everything that can be known about a job before training. Changes nothing.
 
     Uses the tokenizers of the job's run, where there is one, or of the run it takes them from, else some trained for
     this on part of the text.
@@ -206,7 +206,7 @@ def _corpora(config: Config) -> Iterator[tuple[str, TextPair]]:
 
 
 def _check_files(config: Config, report: Report) -> None:
-    """Files that are given twice; not where training text comes with several translations."""
+    """Files that are named twice, unless training text comes with several translations."""
     pairs: dict[tuple[str, str], str] = {}
     used: dict[str, tuple[str, str]] = {}
     for name, pair in _corpora(config):
@@ -230,7 +230,7 @@ def tokenizers_from(config: Config) -> str | None:
 
 
 def _check_start(config: Config, report: Report) -> None:
-    """Weights fit no other model, and neither they nor an ensemble other pieces."""
+    """Weights fit one model only, and they and ensembles need the same pieces."""
     if is_begun(config.run):
         return
     for setting, start, sections in (
@@ -258,7 +258,7 @@ def _check_start(config: Config, report: Report) -> None:
 
 
 def _differing(section: Section, other: Section) -> Iterator[tuple[str, object, object]]:
-    """Names of settings that two sections of one kind have otherwise, with the value in each."""
+    """Names of settings that differ between two sections of one kind, with both values."""
     for name, value in other:
         if (wanted := getattr(section, name)) != value:
             yield name, wanted, value

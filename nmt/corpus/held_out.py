@@ -1,4 +1,4 @@
-"""Which pairs of a corpus to keep from training, to decide by and to be judged by.
+"""Chooses which pairs of a corpus to hold out from training, for validation and testing.
 
 A held-out pair is of no use where training has seen its source or its target, so only pairs are taken whose two sides
 come once in the whole corpus; upper and lower case, punctuation and spaces make no difference there. Which of these is
@@ -19,9 +19,9 @@ from typing import TextIO
 from nmt.config.data import TextPair
 from nmt.text.files import count_pairs, read_pairs
 
-# Candidates for each pair that is wanted: some of them come twice.
+# Candidates per pair that is needed: some of them occur twice.
 _CANDIDATES = 4
-# A pair with a longer side is no sentence, and one whose sides differ by more than this is hardly a translation.
+# A longer side is hardly one sentence, and a pair whose sides differ by more than this hardly a translation.
 _LONGEST, _LONGEST_RATIO = 1_000, 4.0
 _NO_LETTERS = re.compile(r"[\W_]+")
 
@@ -30,7 +30,7 @@ def hold_out(pair: TextPair, sizes: Mapping[str, int]) -> dict[int, str]:
     """Chooses the pairs of each set.
 
     Args:
-        pair: the corpus; it is read twice, more often only where it hardly has as many fit pairs.
+        pair: the corpus; it is read twice, more often only if suitable pairs are scarce.
         sizes: the name of each set, and how many pairs it gets.
 
     Returns:
@@ -77,7 +77,7 @@ def write_parts(pair: TextPair, held_out: Mapping[int, str], paths: Mapping[str,
 
 
 def _key(line: str) -> str:
-    """What is left of a line without what hardly makes it another one."""
+    """A line without case, punctuation and spaces, to compare lines by."""
     return _NO_LETTERS.sub("", line.casefold())
 
 

@@ -1,4 +1,4 @@
-"""`nmt init`: looks at a corpus, holds out pairs to decide and to judge by, and writes a config that suits it."""
+"""`nmt init`: profiles a corpus, holds out validation and test pairs, and writes a config that suits it."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from nmt.text.files import count_pairs
 from nmt.text.metrics import CHARACTER_TOKENIZERS, bleu_tokenize
 from nmt.text.tokenizer import train_tokenizers
 
-# Below this nothing is learnt, and nothing can be spared.
+# With fewer pairs nothing is learned, and none can be held out.
 _LEAST_PAIRS = 1_000
-# A held-out set's share of the pairs, its limits, and its largest share.
+# A held-out set's share of the pairs, its limits in pairs, and its largest share.
 _SHARE, _LIMITS, _LARGEST_SHARE = 0.015, (500, 2_000), 0.05
 _TRIAL_SENTENCES = 100_000
 _TRIAL_PAIRS = 10_000
 _VALIDATING = 0.15  # share of a training's time
-_TOO_FEW = 3  # a model is too large where there is no time for such a part of the steps
+_TOO_FEW = 3  # a model is too large if there is no time for a third of the steps
 _SUFFIXES = (".gz", ".txt")
 # ISO 639-1.
 _LANGUAGES = """
@@ -53,7 +53,7 @@ sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi
 
 
 class Request(NamedTuple):
-    """What the user asks for, as options of `nmt init`; None where nothing was said."""
+    """The user's request, as options of `nmt init`; None for options not given."""
 
     source: str
     target: str
@@ -80,7 +80,7 @@ class Request(NamedTuple):
 
 
 class _Job(NamedTuple):
-    """Where everything goes."""
+    """Where the files go."""
 
     config_path: Path
     name: str
@@ -182,7 +182,7 @@ def _plan(request: Request) -> _Job:
 
 
 def _usable(request: Request) -> int:
-    """The number of pairs of the corpus. Raises: ValueError where files cannot be what they are said to be."""
+    """The number of pairs of the corpus. Raises: ValueError if the files are not what the options say."""
     named = {"corpus": request.corpus, "validation": request.validation, "test": request.test}
     used: dict[str, str] = {}
     for what, pair in named.items():
@@ -205,7 +205,7 @@ def _usable(request: Request) -> int:
 
 
 def _language(said: str | None, path: str, side: str) -> str:
-    """The code that was said, or that the file's name ends in."""
+    """The language code given, or the one at the end of the file's name."""
     if said is not None:
         if not re.fullmatch(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]+)*", said):
             raise ValueError(f"--{side}-language {said!r}: a language code such as en, pt_BR or zh-Hans was expected")
@@ -237,7 +237,7 @@ def _held_out_size(pairs: int) -> int:
 def _choices(
     job: _Job, profile: CorpusProfile, minutes: float | None, steps_per_minute: Callable[[Config], float] | None
 ) -> list[Choice]:
-    """All that is not left to its default: settings that do not differ are dropped."""
+    """All settings that differ from their defaults."""
     choices = choose(profile)
     config = parse_config(_text(job, [*choices, *budget(1, "to be found")]))
     trial = config.tokenizer.model_copy(update={"max_sentences": _TRIAL_SENTENCES})
@@ -267,7 +267,7 @@ def _choices(
 
 
 def _within(minutes: float, speed_of: Callable[[list[Choice]], float], choices: list[Choice]) -> list[Choice]:
-    """The choices with no more steps than there is time for, and a model that can learn in these."""
+    """The choices with only as many steps as there is time for, and a model that can learn in these."""
     (wanted,) = (choice for choice in choices if choice.setting == "training.max_steps")
     while True:
         speed = speed_of(choices)
@@ -284,7 +284,7 @@ def _within(minutes: float, speed_of: Callable[[list[Choice]], float], choices: 
 
 
 def _different(job: _Job, choices: Sequence[Choice]) -> list[Choice]:
-    """Those choices that are not what is anyway, or that users will want to change."""
+    """The choices that differ from the defaults, or that users will want to change."""
     default = parse_config(_text(job, []))
 
     def value(setting: str) -> object:

@@ -1,4 +1,4 @@
-"""What a parallel corpus is like: how much text of which kind, seen in a sample spread evenly over it."""
+"""Profile of a parallel corpus: amount and kind of text, from an evenly spaced sample."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from nmt.text.tokenizer import UNSPACED
 _SAMPLE_PAIRS = 50_000
 # Of text in scripts without spaces: a word has roughly so many characters, and what is longer on average is no word.
 _CHARACTERS_A_WORD, _LONGEST_MEAN_WORD = 2.0, 4.0
-# The share of the text that is in frequent characters.
+# The share of the text that consists of frequent characters.
 _COVERAGE = 0.9995
 
 
 class SideProfile(NamedTuple):
-    """One side. Lengths are means a line."""
+    """One side. Lengths are means per line."""
 
     script: str  # of most lines, such as "LATIN"; "CJK" for Chinese and Japanese
     spaced: bool  # whether there are spaces between words
@@ -40,7 +40,7 @@ class Spans(NamedTuple):
     """What could be protected, of one kind, in the sources of the sample."""
 
     found: int
-    kept: float  # the share that the target has, too
+    kept: float  # the share that also occurs in the target
 
 
 class CorpusProfile(NamedTuple):
@@ -62,7 +62,7 @@ class CorpusProfile(NamedTuple):
 
 
 def profile_corpus(pair: TextPair) -> CorpusProfile:
-    """Reads a corpus once (twice with the counting of its lines); memory grows by 8 bytes a pair.
+    """Reads a corpus once (twice with counting its lines); memory grows by 8 bytes per pair.
 
     Raises:
         ValueError: as `read_pairs`.

@@ -19,7 +19,7 @@ from nmt.config.writer import Choice
 from nmt.corpus.profile import CorpusProfile, script_name
 from nmt.data.batches import token_batches
 
-# How much text is called what: running words of the longer side, repeated pairs counted once.
+# Names of amounts of text, in running words of the longer side, repeated pairs counted once.
 AMOUNTS = {"very few": 150_000, "few": 1_500_000, "a fair number": 6_000_000, "many": 40_000_000, "very many": math.inf}
 
 # A column for each of AMOUNTS, and why there is a difference. To retune, or to add a setting, change a line.
@@ -39,13 +39,13 @@ TABLE: dict[str, tuple[tuple[Any, ...], str]] = {
     "search.length_penalty": ((1.4, 1.4, 1.0, 1.0, 1.0), "the fewer, the sooner a search ends a sentence"),
 }
 
-# Two vocabularies hold more than one of the same size, as few pieces are of both languages.
+# Two vocabularies hold more than a joint one of the same size, as few pieces are shared.
 _OF_TWO = 2 / 3
-# Characters beyond these need a place in the vocabulary of their own; so do the bytes.
+# Characters beyond these need additional room in the vocabulary; so do the bytes.
 _FEW_CHARACTERS, _BYTES = 200, 256
 _MANY_CHARACTERS = 300
 _NUMBERS = 0.05
-# Of a kind of span there are enough to tell, and in most translations they are the same.
+# Enough spans of a kind to judge, and the share that translations must keep.
 _SPANS, _KEPT = 20, 0.7
 # 20 epochs for Multi30k's 350,000 words; twice as often where there is an eighth of that.
 _EPOCHS, _EPOCHS_WORDS, _EPOCHS_LIMITS = 20, 350_000, (4, 40)
@@ -56,7 +56,7 @@ _WEIGHT_DECAY = 0.1
 _SMALLEST_UNITS, _LARGEST_RATE, _RATE = 128, 3e-3, "training.schedule.learning_rate"
 _USUAL_LENGTH, _LARGEST_LENGTH = 100, 250
 _SHORTEST_LIMIT = 30  # a sentence should be translated whole even where a corpus has but headings
-# A higher ratio than the largest is that of pairs that are no translations.
+# Higher ratios come from pairs that are not translations.
 _USUAL_RATIO, _LARGEST_RATIO, _USUAL_EXTRA = 2.0, 5.0, 10
 
 # Written even where they are the defaults, as users will want to change them.
@@ -69,7 +69,7 @@ def amount(words: float) -> str:
 
 
 def choose(profile: CorpusProfile) -> list[Choice]:
-    """What the corpus itself decides, before its text is cut into pieces."""
+    """What the corpus decides before its text is tokenized."""
     column = list(AMOUNTS).index(amount(profile.words))
     words = f"{rounded(profile.words):,} words are {amount(profile.words)}"
     choices = [Choice(setting, row[column], f"{words}: {why}") for setting, (row, why) in TABLE.items()]
@@ -104,7 +104,7 @@ def choose(profile: CorpusProfile) -> list[Choice]:
 
 
 def _vocabulary(base: Choice, *, shared: bool, alphabet: int) -> Choice:
-    """With room for an alphabet of many characters; 0 = there are few."""
+    """The vocabulary size, with room for a large alphabet; 0 = it is small."""
     size, reason = base.value, base.reason
     if not shared:
         size, reason = size * _OF_TWO, f"for each language; {reason}"
@@ -115,7 +115,7 @@ def _vocabulary(base: Choice, *, shared: bool, alphabet: int) -> Choice:
 
 
 def _copied(profile: CorpusProfile) -> list[Choice]:
-    """What comes through as it is, and how digits are cut that do not."""
+    """Which spans are protected, and how digits are tokenized if numbers are not."""
     changed = {kind: spans for kind, spans in profile.spans.items() if spans.found >= _SPANS and spans.kept < _KEPT}
     choices = []
     if changed:
@@ -129,13 +129,13 @@ def _copied(profile: CorpusProfile) -> list[Choice]:
 
 
 def epochs(words: float) -> int:
-    """How often to go through so many words: less often the more there are, in all more steps."""
+    """Number of epochs for so many words: fewer for more words, but more steps in total."""
     low, high = _EPOCHS_LIMITS
     return min(high, max(low, round(_EPOCHS * (_EPOCHS_WORDS / max(1.0, words)) ** (1 / 3))))
 
 
 def choose_lengths(lengths: ArrayLike) -> list[Choice]:
-    """What the lengths of pairs in pieces decide.
+    """Settings that depend on the lengths of pairs in pieces.
 
     Args:
         lengths: [pairs, 2], of source and target.
@@ -146,7 +146,7 @@ def choose_lengths(lengths: ArrayLike) -> list[Choice]:
     if longest > _USUAL_LENGTH:
         reason = f"99.9% of the pairs have at most {longest:,} pieces a side"
         choices.append(Choice("data.max_length", limit, reason))
-    # A model is lost in what is longer than all it has learned from, so it gets longer lines in parts.
+    # A model fails on lines longer than those it was trained on, so it translates these in parts.
     longest, limit = _longest(sources)
     reason = f"99.9% of the sources have at most {longest:,} pieces: longer lines are translated in parts"
     choices.append(Choice("search.max_source_length", max(_SHORTEST_LIMIT, limit), reason))
@@ -158,13 +158,13 @@ def choose_lengths(lengths: ArrayLike) -> list[Choice]:
 
 
 def _longest(lengths: np.ndarray) -> tuple[int, int]:
-    """What 99.9% of the lengths are at most, and the limit that has room for these, as far as any has."""
+    """The 99.9th percentile of the lengths, and a limit with room for it, within the largest limit allowed."""
     longest = math.ceil(float(np.percentile(lengths, 99.9)))
     return longest, min(_LARGEST_LENGTH, math.ceil(longest / 10) * 10)
 
 
 def choose_budget(profile: CorpusProfile, lengths: Sequence[tuple[int, int]], data: DataConfig) -> list[Choice]:
-    """How long to train, and what depends on it.
+    """The length of training, and settings that depend on it.
 
     Args:
         lengths: of a sample of the pairs, source and target in pieces.
@@ -198,7 +198,7 @@ def budget(steps: int, reason: str) -> list[Choice]:
 
 
 def halved(choices: Sequence[Choice]) -> list[Choice] | None:
-    """The choices with a model of half the width, which takes larger steps; None where it is as small as can be."""
+    """The choices for a model of half the width, with larger steps; None if it cannot be smaller."""
     of = {choice.setting: choice for choice in choices}
     units, embedding, rate = (of[key] for key in ("model.units", "model.embedding_size", _RATE))
     if units.value < 2 * _SMALLEST_UNITS:
@@ -211,7 +211,7 @@ def halved(choices: Sequence[Choice]) -> list[Choice] | None:
 
 
 def less_dropout(choices: Sequence[Choice], share: float) -> list[Choice]:
-    """What dropout is left where there is time for this share of the steps: nothing is known by heart so soon."""
+    """Lower dropout where there is time for only this share of the steps: little is memorized in few epochs."""
     return [
         Choice(choice.setting, round(choice.value * math.sqrt(share), 2), "little, as there are few epochs")
         for choice in choices
@@ -220,12 +220,12 @@ def less_dropout(choices: Sequence[Choice], share: float) -> list[Choice]:
 
 
 def replaced(choices: Sequence[Choice], by: Sequence[Choice]) -> list[Choice]:
-    """The choices, but these instead of others of the same settings."""
+    """The choices, with those of the same settings replaced by these."""
     of = {choice.setting: choice for choice in choices} | {choice.setting: choice for choice in by}
     return list(of.values())
 
 
 def rounded(number: float) -> int:
-    """To two digits that count, as more would not be true."""
+    """Rounded to two significant digits."""
     digits = max(0, math.floor(math.log10(max(1.0, number))) - 1)
     return round(number / 10**digits) * 10**digits

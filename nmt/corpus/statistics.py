@@ -1,4 +1,4 @@
-"""What pairs of lines, and the lengths and letters of a corpus, tell without knowing a word of either language."""
+"""Language-independent statistics of a corpus: its pairs, lengths and letters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 _BLOCK_LINES = 200
 _LARGEST_SHIFT = 5
-# Kana and Chinese characters change places within one Japanese text.
+# One Japanese text mixes kana and Chinese characters.
 _ONE_SCRIPT = dict.fromkeys(("HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "IDEOGRAPHIC"), "CJK")
 
 _MOJIBAKE = re.compile("[\u00c2\u00c3][\u0080-\u00bf]|\u00e2\u20ac")
@@ -31,7 +31,7 @@ def _numbers_differ(source: str, target: str) -> bool:
     return bool(source_numbers and target_numbers and source_numbers != target_numbers)
 
 
-# (warnings or notes, what is said, whether it is so): all that one pair of lines shows by itself.
+# (warnings or notes, message, check): everything a single pair of lines shows.
 PAIR_CHECKS: tuple[tuple[str, str, Callable[[str, str], bool]], ...] = (
     (
         "warnings",
@@ -68,7 +68,7 @@ def length_outliers(source_lengths: ArrayLike, target_lengths: ArrayLike) -> np.
     # Ratios of short lines scatter: a few characters are added to both sides.
     ratios = np.log((np.asarray(source_lengths) + 5.0) / (np.asarray(target_lengths) + 5.0))  # [pairs]
     distances = np.abs(ratios - np.median(ratios))
-    deviation = 1.4826 * np.median(distances)  # that of a normal distribution, whatever the outliers
+    deviation = 1.4826 * np.median(distances)  # a robust standard deviation
     return np.flatnonzero(distances > max(np.log(3.0), 6.0 * deviation))
 
 
@@ -112,7 +112,7 @@ def _correlations(left: np.ndarray, right: np.ndarray, edges: np.ndarray) -> np.
 
 
 def script(line: str) -> str | None:
-    """The script most different letters of a line are of, such as "LATIN"; None without letters."""
+    """The script of most distinct letters of a line, such as "LATIN"; None without letters."""
     if line.isascii():
         return "LATIN" if any(map(str.isalpha, line)) else None
     scripts = Counter(_letter_script(letter) for letter in dict.fromkeys(line) if letter.isalpha())
@@ -127,7 +127,7 @@ def _letter_script(letter: str) -> str:
 
 
 def profile(lines: Iterable[str]) -> Counter[str]:
-    """How often each three characters follow each other: the fingerprint of a language (Cavnar & Trenkle 1994)."""
+    """Counts of character trigrams: the fingerprint of a language (Cavnar & Trenkle 1994)."""
     return Counter(
         padded[start : start + 3]
         for padded in (f" {line.lower()} " for line in lines)

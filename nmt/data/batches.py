@@ -21,11 +21,11 @@ from nmt.text.tokenizer import BOS, EOS, PAD, Tokenizer, Tokenizers
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# Tokenized and sorted by length at once, in batches (of 25 pieces a row): enough that neighbours are equally long, few
+# Batches (of 25 pieces a row) tokenized and sorted by length together: enough that neighbours have similar lengths, few
 # enough that the first batch comes soon.
 _CHUNK_BATCHES = 200
 _PIECES_A_ROW = 25
-# A chunk never has fewer pairs, nor more (its ids are Python integers).
+# Limits of a chunk in pairs; its ids are Python integers, which take memory.
 _CHUNK_PAIRS = (16_384, 131_072)
 # Matrix products are fastest on whole vector registers.
 _ROWS = 8
@@ -41,10 +41,10 @@ class Batch(NamedTuple):
 
 @dataclass
 class CorpusReport:
-    """What became of one corpus's pairs in one epoch; a pair of weight 2 counts twice."""
+    """How one corpus's pairs were used in one epoch; a pair of weight 2 counts twice."""
 
     name: str
-    pairs: int = 0  # trained on, the identical ones included
+    pairs: int = 0  # trained on, including identical ones
     empty: int = 0  # left out: a side has no piece
     too_long: int = 0  # left out: a side has more than data.max_length pieces, as augmented
     identical: int = 0  # trained on although source == target
@@ -83,7 +83,7 @@ def make_batch(sources: Iterable[Sequence[int]], targets: Iterable[Sequence[int]
 
 
 def token_batches(lengths: Sequence[int] | Sequence[tuple[int, int]] | np.ndarray, budget: int) -> list[list[int]]:
-    """Groups items of like length so that rows x longest stays within a token budget.
+    """Groups items of similar length so that rows x longest stays within a token budget.
 
     Args:
         lengths: [items] or [items, sides], in tokens (EOS included where there is one). Sorted by the last side first.
@@ -104,7 +104,7 @@ def token_batches(lengths: Sequence[int] | Sequence[tuple[int, int]] | np.ndarra
             groups.append(group[:rows])
             group = group[rows:]
             longest = max((int(sides[member].max()) for member in group), default=0)
-            # What is left of the group may itself be too much beside a much longer item.
+            # Beside a much longer item, even the rest of the group may exceed the budget.
             if group and (len(group) + 1) * max(longest, length) > budget:
                 groups.append(group)
                 group, longest = [], 0
@@ -122,8 +122,8 @@ def batches(
     chunks augmented, tokenized, sorted by length, cut into batches, and these shuffled.
 
     Args:
-        skip: leave out so many batches at the start (to resume); the rest is as without.
-        report: gets the counts of the epoch while it runs.
+        skip: batches to leave out at the start (to resume); the others are the same as without.
+        report: filled with the counts of the epoch while it runs.
 
     Raises:
         ValueError: if a file cannot be read, two files differ in length, or no pair is left to train on.
@@ -162,12 +162,12 @@ def dataset(
     multiple: int = 1,
     report: DataReport | None = None,
 ) -> tf.data.Dataset:
-    """`batches` as a tf.data.Dataset of Batch (int32 [batch, time]), made ahead of the training step.
+    """`batches` as a tf.data.Dataset of Batch (int32 [batch, time]), prefetched for the training step.
 
     Args:
         skip, report: as `batches`.
-        multiple: rows of PAD are added until the number of rows is a multiple of this (the number of replicas); they
-            weigh nothing, as all that is counted is `ids != PAD`.
+        multiple: rows of PAD are added until the number of rows is a multiple of this (the number of replicas). They
+            have no weight, as only `ids != PAD` counts.
     """
     import tensorflow as tf  # here, so that `nmt check` reads corpora without waiting for TensorFlow
 
@@ -262,7 +262,7 @@ def _concatenated(
     config: Config,
     random: np.random.Generator,
 ) -> dict[int, tuple[str, str]]:
-    """By their places, the pairs drawn to be followed by another pair of the chunk, where both are short enough.
+    """The pairs drawn to be followed by another pair of the chunk, by position, where both together are short enough.
 
     Pairs at random serve as well as neighbours (Nguyen, Murray & Chiang 2021).
     """

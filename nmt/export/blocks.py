@@ -11,7 +11,7 @@ from nmt.text.tokenizer import PAD
 
 
 def in_blocks(search: Callable[[tf.Tensor], Any], source: tf.Tensor, *, budget: int) -> Any:
-    """What `search` gives for the rows of a batch, of which it gets a block of like lengths at a time.
+    """The results of `search` for the rows of a batch, computed in blocks of similar lengths.
 
     Args:
         search: source int32 [rows, source_time] -> a nest of tensors [rows, ...] and of None; it is traced once, and

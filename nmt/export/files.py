@@ -1,4 +1,4 @@
-"""What stands beside an export's versions: configs for TensorFlow Serving, and a README for whoever serves them."""
+"""Files beside an export's versions: configs for TensorFlow Serving, and a README about serving them."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ MAX_WARMUP_REQUESTS = 1000  # TensorFlow Serving's own limit
 
 
 class TensorSpec(NamedTuple):
-    """What a signature says of one input or output."""
+    """One input or output of a signature."""
 
     tensor: str  # its name in the graph
     dtype: str  # TensorFlow's name: "string", "float32", ...
@@ -33,7 +33,7 @@ class Signature(NamedTuple):
 
     inputs: dict[str, TensorSpec]
     outputs: dict[str, TensorSpec]
-    defaults: dict[str, np.ndarray]  # of inputs that a caller may leave out
+    defaults: dict[str, np.ndarray]  # of optional inputs
     definition: Any  # the SignatureDef message it was read from
 
 
@@ -90,7 +90,7 @@ class SavedModel:
         }
 
     def close(self) -> None:
-        """Frees the model's memory; no `run` may be under way."""
+        """Frees the model's memory; no `run` may be in progress."""
         self._session.close()
 
 

@@ -1,4 +1,4 @@
-"""What a run is and how far it came, for `nmt info`. Imports no TensorFlow."""
+"""Describes a run and its progress, for `nmt info`. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nmt.runs.run import Run
 
 
 def describe_run(run: Run) -> str:
-    """A run's facts, one a line."""
+    """The facts of a run, one per line."""
     return "\n".join(f"{name:<11} {fact}" for name, fact in run_facts(run, read_log(run)).items())
 
 

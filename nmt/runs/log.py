@@ -40,7 +40,7 @@ def read_log(run: Run) -> Log:
     file, log = run.path / "log.jsonl", Log([], [])
     if not file.is_file():
         return log
-    lines = file.read_bytes().split(b"\n")[:-1]  # what follows the last line end is of a line still being written
+    lines = file.read_bytes().split(b"\n")[:-1]  # text after the last line end belongs to a line still being written
     for number, line in enumerate(lines, 1):
         try:
             event = json.loads(line)

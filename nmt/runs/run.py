@@ -48,7 +48,7 @@ _STEP_FILE = re.compile(r"step-(\d{8,})\.npz")
 
 
 class DamagedFileError(ValueError):
-    """A file of arrays is not what was once written."""
+    """A file of arrays differs from what was written."""
 
 
 class Checkpoint(NamedTuple):
@@ -66,10 +66,10 @@ class Checkpoint(NamedTuple):
 
 @contextmanager
 def trained_alone(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Keeps every other training off a run's directory, which may be new; a process that is killed lets go of it.
+    """Locks a run's directory, which may be new, against other trainings; the lock ends with the process.
 
     Raises:
-        ValueError: if another training has it, or as `check_place`.
+        ValueError: if another training holds the lock, or as `check_place`.
     """
     check_place(path)
     if os.name != "posix":  # without such locks
@@ -90,7 +90,7 @@ def trained_alone(path: str | os.PathLike[str]) -> Iterator[None]:
         yield
     finally:
         with suppress(OSError):
-            os.rmdir(path)  # where nothing came of it
+            os.rmdir(path)  # if nothing was written
         os.close(directory)
 
 
@@ -104,7 +104,7 @@ class Run:
 
     @property
     def protection(self) -> Protection:
-        """What its translations leave as it is."""
+        """The spans that its translations keep unchanged."""
         return Protection.of(self.config, self.tokenizers)
 
     @classmethod
@@ -119,7 +119,7 @@ class Run:
             check_changes(path, load_config(config_path(path)), config)
             raise ValueError(f"{path} already holds this run: resume it, or choose another directory with run:")
         check_place(path)
-        (path / "log.jsonl").unlink(missing_ok=True)  # of a training that came to nothing
+        (path / "log.jsonl").unlink(missing_ok=True)  # of a training that was aborted at its start
         (path / "tokenizer").mkdir(parents=True, exist_ok=True)
         tokenizers.save(path / "tokenizer")
         _write_text(config_path(path), dump_config(config))
@@ -159,7 +159,7 @@ class Run:
         """Writes a checkpoint, then drops the oldest beyond training.keep_checkpoints."""
         path = self._step_file("checkpoints", step)
         save_arrays(path, arrays, progress)
-        # A checkpoint of a later step is left over from before a damaged or deleted one was stepped back over.
+        # A checkpoint of a later step is from before training went back to an earlier one, past a damaged one.
         others = [(other, file) for other, file in self._steps("checkpoints") if other != step]
         older = [file for other, file in others if other < step]
         for file in [file for other, file in others if other > step] + older[
@@ -169,7 +169,7 @@ class Run:
         return path
 
     def latest_checkpoint(self) -> Checkpoint | None:
-        """The newest checkpoint that is whole; says on stderr where a newer one is damaged.
+        """The newest intact checkpoint; reports on stderr if a newer one is damaged.
 
         Raises:
             ValueError: if there are checkpoints but all are damaged.
@@ -185,13 +185,13 @@ class Run:
         return None
 
     def latest_step(self) -> int | None:
-        """The step of the newest checkpoint, whole or not."""
+        """The step of the newest checkpoint, intact or not."""
         return next((step for step, _ in self._steps("checkpoints")), None)
 
     def save_weights(self, name: str | int, weights: Arrays) -> Path:
         """Writes weights by their variables' paths: `name` is "best" or the step of a validation.
 
-        New best weights end the old ones' calibration.
+        New best weights invalidate the calibration of the old ones.
         """
         if name == "best":
             (self.path / _CALIBRATION).unlink(missing_ok=True)
@@ -200,7 +200,7 @@ class Run:
         return path
 
     def keep_validations(self, steps: list[int]) -> None:
-        """Drops the weights of all validations but these."""
+        """Deletes the weights of all other validations."""
         for step, file in self._steps("validations"):
             if step not in steps:
                 file.unlink()
@@ -236,7 +236,7 @@ class Run:
         Raises:
             ValueError: as `load_weights`.
         """
-        from nmt.model.seq2seq import build_model  # here, so that reading a run's settings does not wait for TensorFlow
+        from nmt.model.seq2seq import build_model  # here, so that reading settings does not wait for it
 
         weights = self.load_weights(name)
         model = build_model(
@@ -255,7 +255,7 @@ class Run:
         _write_text(self.path / _CALIBRATION, calibration.as_json())
 
     def calibration(self) -> Calibration | None:
-        """How confidence is computed for the best weights; None where that was never fitted.
+        """How confidence is computed for the best weights; None if it was never fitted.
 
         Raises:
             ValueError: if the file is none of this version's.
@@ -269,7 +269,7 @@ class Run:
             raise ValueError(f"{file}: {error}") from None
 
     def lexicon(self) -> np.ndarray:
-        """The lexicon of its training pairs, int32 [source vocabulary, lexicon.LISTED]: learned when first asked for.
+        """The lexicon of its training pairs, int32 [source vocabulary, lexicon.LISTED]: learned on first use.
 
         Raises:
             ValueError: if it has to be learned, and the training corpora cannot be read.
@@ -324,7 +324,7 @@ def assign_weights(model: Seq2Seq, weights: Arrays) -> None:
 
 
 def save_arrays(path: Path, arrays: Arrays, metadata: Mapping[str, Any]) -> None:
-    """Writes one .npz file, wholly or not at all: aside, to the disk, then renamed."""
+    """Writes one .npz file atomically: under another name, synced, then renamed."""
     content = json.dumps({"names": list(arrays), "metadata": metadata})
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(path.name + ".unfinished")
@@ -369,7 +369,7 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def _sync_directory(path: Path) -> None:
-    """Makes a rename outlast a power failure, where the system can."""
+    """Makes a rename survive a power failure, where the system can."""
     if os.name == "posix":
         descriptor = os.open(path, os.O_RDONLY)
         try:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 FEATURES = ("probability", "coverage", "entropy", "source_length", "least_read", "unread", "hardly_read")
-MIN_LINES = 50  # fewer tell too little
+MIN_LINES = 50  # fewer are not enough to calibrate on
 _FOLDS = 10
 _BINS = 10
 _RIDGE = 1.0  # on coefficients of features of variance 1, against a sum over all lines
@@ -26,7 +26,7 @@ class TooFewLinesError(ValueError):
 
 
 class Bin(NamedTuple):
-    """Lines of like confidence."""
+    """Lines of similar confidence."""
 
     lines: int
     confidence: float  # their mean
@@ -35,7 +35,7 @@ class Bin(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-    """A fitted confidence, and how it did on lines not fitted on (each line was judged by a fit on the other folds)."""
+    """A fitted confidence and its cross-validated quality (each line's confidence is from a fit on other folds)."""
 
     intercept: float
     coefficients: tuple[float, ...]  # of FEATURES
@@ -137,7 +137,7 @@ def cross_validated(features: np.ndarray, quality: np.ndarray) -> np.ndarray:
 
 
 def reliability(confidence: np.ndarray, quality: np.ndarray) -> tuple[Bin, ...]:
-    """Lines in bins of equal size by rising confidence: what was promised beside what came."""
+    """Lines in bins of equal size by rising confidence: expected and actual chrF."""
     order = np.argsort(confidence, kind="stable")
     return tuple(
         Bin(len(bin_), float(confidence[bin_].mean()), float(quality[bin_].mean()))

@@ -16,7 +16,7 @@ from nmt.text.protection import Protection
 from nmt.text.tokenizer import BOS, EOS, PAD, Tokenizers
 
 LISTED = 100  # translations of a source piece
-# A pair is looked at while one of its source pieces was seen less often: the usual ones are known soon.
+# A pair is used while one of its source pieces was seen less often than this: frequent ones are learned early.
 _SIGHTINGS = 200
 _MOST_PAIRS = 500_000
 _MOST_LINKS = 30_000_000  # pairs of positions, each some 20 bytes while the fit goes on
@@ -130,7 +130,7 @@ def _tokenized_pairs(config: Config, tokenizers: Tokenizers) -> Iterator[tuple[I
 
 
 def _telling(pairs: Iterable[tuple[Ids, Ids]], source_vocabulary: int) -> Iterator[tuple[Ids, Ids]]:
-    """The pairs that still tell something new of one of their source pieces."""
+    """The pairs with a source piece that was not seen often enough yet."""
     seen = np.zeros(source_vocabulary, np.int64)
     links = 0
     for source, target in pairs:

@@ -1,6 +1,6 @@
-"""The loop of a search: what it carries from token to token, and how rows leave it that are done.
+"""The loop of a search: the state it carries from token to token, and how finished rows leave it.
 
-Of a large batch most rows are done long before the last. They leave, so that no step works for them.
+Most rows of a large batch finish long before the last. They leave, so that no step computes for them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from nmt.layers.shapes import reshape, sizes
 from nmt.search.rules import IMPOSSIBLE, Rules, rules_of_rows
 from nmt.text.tokenizer import BOS, PAD
 
-# Rows leave once no larger share of the batch goes on: leaving copies what stays, which costs some part of a step.
+# Finished rows leave once at most this share is unfinished: leaving copies the others, which costs part of a step.
 _CROWDED = 0.75
 
 
@@ -80,7 +80,7 @@ def run_loop(
     with_weights = not isinstance(weights, tuple)
 
     def leave(progress: Progress, found: Beam, weights: Any) -> tuple[Progress, Beam, Any]:
-        """Drops the rows that are done, advances until many are, and stores what was found for those there were."""
+        """Drops finished rows, advances until many others are finished, and stores the results of all."""
         progress = _drop_done(progress, size)
         rows = progress.source_rows
         read, own = take_rows(memory, rows), rules_of_rows(rules, rows)
@@ -135,13 +135,13 @@ def _goes_on(progress: Progress) -> tf.Tensor:
 
 
 def _is_crowded(progress: Progress) -> tf.Tensor:
-    """Whether so many rows go on that none leaves."""
+    """Whether too many rows are unfinished for any to leave."""
     going, rows = tf.math.count_nonzero(_goes_on(progress), dtype=tf.float32), tf.size(progress.source_rows)
     return going > _CROWDED * tf.cast(rows, tf.float32)
 
 
 def _drop_done(progress: Progress, size: int) -> Progress:
-    """The rows that go on."""
+    """The unfinished rows."""
     keep = tf.cast(tf.where(_goes_on(progress))[:, 0], tf.int32)
     by_row = progress._replace(time=(), state=())  # all else has a row a source
     state = take_rows(progress.state, _beam_rows(keep, size))

@@ -1,7 +1,7 @@
 """The lexical shortlist: the few target pieces that a source can be translated with (L'Hostis et al. 2016).
 
-The output layer is most of what a step of a search costs, and of its thousands of pieces a sentence needs some dozens.
-A search over a shortlist works on columns, the places of pieces in it, and knows nothing of this.
+The output layer is most of the cost of a search step, and a sentence needs some dozens of its thousands of pieces.
+A search over a shortlist works on columns, the positions of pieces in it, without knowing of it.
 """
 
 from __future__ import annotations

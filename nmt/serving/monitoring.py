@@ -36,7 +36,7 @@ class Metrics:
             self._sums[key] += microseconds
 
     def page(self) -> str:
-        """Everything so far in Prometheus's text format."""
+        """All metrics in Prometheus's text format."""
         with self._lock:
             counts = dict(self._counts)
             histograms = {key: (list(buckets), self._sums[key]) for key, buckets in self._histograms.items()}

@@ -1,6 +1,6 @@
-"""What the endpoint answers, whichever way it was asked: predictions, the state of models, their signatures.
+"""The endpoint's answers, for REST and gRPC alike: predictions, the state of models, their signatures.
 
-REST and gRPC both call this and only translate; so the same inputs give the same outputs, errors and metrics.
+REST and gRPC only convert requests and answers, so the same inputs give the same outputs, errors and metrics.
 """
 
 from __future__ import annotations

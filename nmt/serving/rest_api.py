@@ -115,7 +115,7 @@ class RestApi:
 class RestServer(ThreadingHTTPServer):
     """Carries a RestApi over HTTP/1.1: keep-alive, chunked and gzip bodies. Raises OSError where the port is taken."""
 
-    daemon_threads = False  # so that server_close waits for the requests under way
+    daemon_threads = False  # so that server_close waits for requests in progress
     request_queue_size = 128
 
     def __init__(self, api: RestApi, *, host: str, port: int) -> None:
@@ -133,7 +133,7 @@ class RestServer(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def close(self) -> None:
-        """Takes no more requests and waits for those under way."""
+        """Stops accepting requests and waits for those in progress."""
         self.shutdown()
         for connection in list(self._connections):
             with contextlib.suppress(OSError):  # closed by the client meanwhile

@@ -1,8 +1,8 @@
 """TensorFlow Serving's JSON <-> tensors, rule by rule as its REST API document and its server have them.
 
-A request holds its tensors by row, `{"instances": [...]}`, one item a sentence, or by column, `{"inputs": ...}`, one
-tensor an input; the answer comes in the same order, under `predictions` or `outputs`. Strings are arrays of dtype
-object that hold bytes. Imports no TensorFlow.
+A request holds its tensors in row format, `{"instances": [...]}`, one item per sentence, or in column format,
+`{"inputs": ...}`, one tensor per input; the answer comes in the same order, under `predictions` or `outputs`. Strings
+are arrays of dtype object that hold bytes. Imports no TensorFlow.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def read_request(body: bytes, input_types: Callable[[str], Mapping[str, str]]) -
 
 
 def write_response(outputs: Mapping[str, np.ndarray], *, by_row: bool) -> bytes:
-    """Writes the answer to a `:predict` request, by row (needs the same first dimension everywhere) or by column."""
+    """Writes the answer to a `:predict` request, in row format (all share the first dimension) or column format."""
     if not outputs:
         raise invalid_argument("Cannot convert empty tensor map to JSON")
     if by_row:

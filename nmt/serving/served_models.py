@@ -1,6 +1,6 @@
 """The models an endpoint serves: finds their versions on disk, loads, swaps and unloads them while requests run.
 
-A model is a directory with one folder a version, named by a number. Every second the directory is read anew; a new
+A model is a directory with one folder per version, named by a number. It is read every second; a new
 version is loaded before the one it replaces is unloaded, and a version in use is closed only after its last request
 (TensorFlow Serving's AvailabilityPreservingPolicy), so that a swap loses no request.
 """
@@ -51,7 +51,7 @@ class Version:
         self.error: ServingError | None = None  # why it failed to load
         self.attempts = 0
         self.retry_at = 0.0
-        self.requests = 0  # under way
+        self.requests = 0  # in progress
         self.model: SavedModel | None = None
 
 
@@ -133,11 +133,11 @@ class ServedModels:
                     logger.warning("%s: %s", config.base_path, error)
 
     def _update(self, config: ModelConfig) -> None:
-        """Brings what is loaded in line with what is on disk."""
+        """Loads and unloads versions to match those on disk."""
         versions = self._versions[config.name]
         aspired = _aspired(config)
         for number, known in versions.items():
-            if number not in aspired:  # what may come in its place has failed at nothing yet
+            if number not in aspired:  # a version that replaces it starts without failures
                 known.attempts, known.retry_at = 0, 0.0
         for number in aspired:
             with self._lock:

@@ -23,7 +23,7 @@ from nmt.serving.rest_api import RestApi, RestServer
 from nmt.serving.served_models import ServedModels, read_model_configs
 
 DEFAULT_MODEL_NAME = "translator"
-GRACE_SECONDS = 30.0  # that requests under way have to end when the server stops
+GRACE_SECONDS = 30.0  # for requests in progress when the server stops
 
 
 class Server:
@@ -62,7 +62,7 @@ class Server:
         return f"grpc://{_reachable(self._host)}:{self.port}"
 
     def close(self) -> None:
-        """Takes no more requests, finishes those under way and unloads the models."""
+        """Stops accepting requests, finishes those in progress and unloads the models."""
         stopped = self._grpc.stop(GRACE_SECONDS)
         self._rest.close()
         stopped.wait()

@@ -48,10 +48,10 @@ def _augmented(
         _change_outside(source_parts, str.upper)
         _change_outside(target_parts, str.upper)
     elif draw[1] < settings.case_augmentation:
-        # ... but who types no capitals wants to read them.
+        # ... but a source typed without capitals still gets a proper translation.
         _change_outside(source_parts, str.lower)
     plants = protection.kinds and not has_symbol and draw[2] < settings.planted_symbols
-    # Where a side is empty the pair is left out, which a symbol would prevent.
+    # A pair with an empty side is left out; a planted symbol would prevent that.
     if plants and re.search(r"\w", source) and re.search(r"\w", target):
         planted = _planted("".join(source_parts), "".join(target_parts), first=first, draw=draw[3])
         source_parts, target_parts = ([line] for line in planted)
@@ -63,7 +63,7 @@ def _change_outside(parts: list[str], change: Callable[[str], str]) -> None:
 
 
 def _planted(source: str, target: str, *, first: int, draw: float) -> tuple[str, str]:
-    """The pair with a symbol for a word that both sides have once, else with one where both sides begin or end."""
+    """The pair with a symbol in place of a word that both sides have once, else at the start or end of both sides."""
     symbol, other = SYMBOLS[first], SYMBOLS[(first + 1) % len(SYMBOLS)]
     words = [_WORD.findall(line) for line in (source, target)]
     common = [word for word in words[0] if words[0].count(word) == words[1].count(word) == 1]

@@ -1,7 +1,7 @@
-"""Aligned text files, plain or .gz: what can be wrong with them is said here, with file and line.
+"""Reads aligned text files, plain or .gz; errors name file and line.
 
 A line ends at "\\n" and nowhere else (not at U+2028 or a lone "\\r", where other tools lose the alignment); the "\\r"
-of Windows line ends and a byte order mark at the start of a file are no part of the text.
+of Windows line ends and a byte order mark at the start of a file are not part of the text.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
 
 
 def count_lines(path: str | os.PathLike[str]) -> int:
-    """Number of lines of a file, found by reading all of it once: afterwards it is known to be readable UTF-8.
+    """Number of lines of a file. Reads all of it once, so afterwards it is known to be readable UTF-8.
 
-    A last line without a line end counts. Remembered for as long as the file's size and time of change stay.
+    A last line without a line end counts. Cached until the file's size or modification time changes.
 
     Raises:
         ValueError: as `read_lines`, and for a pipe.
@@ -128,7 +128,7 @@ def _not_utf8(path: str | os.PathLike[str], number: int, error: UnicodeDecodeErr
 
 
 def evenly(items: Iterable[Item], *, total: int, keep: int) -> Iterator[Item]:
-    """At most `keep` of the `total` items, at equal distances over all of them; reads every one."""
+    """At most `keep` of the `total` items, evenly spaced; reads all of them."""
     for position, item in enumerate(items):
         if total <= keep or (position + 1) * keep // total > position * keep // total:
             yield item

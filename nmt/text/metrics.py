@@ -15,7 +15,7 @@ from sacrebleu.significance import PairedTest, Result
 
 from nmt.config.settings import Config
 
-# By the codes of ISO 639-1 and 639-3.
+# Codes of ISO 639-1 and 639-3.
 CHARACTER_LANGUAGES = ("ja", "jpn", "ko", "kor", "th", "tha", "lo", "lao", "km", "khm", "my", "mya")
 CHINESE = ("zh", "zho", "chi", "cmn", "yue", "wuu")
 CHARACTER_TOKENIZERS = ("zh", "char")
@@ -29,7 +29,7 @@ class Score(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """BLEU and chrF: higher is better; TER, the share of words to edit: lower is better, None where not asked for."""
+    """BLEU and chrF: higher is better; TER, the share of words to edit: lower is better, None if not computed."""
 
     bleu: Score
     chrf: Score
@@ -53,7 +53,7 @@ class SystemScore(NamedTuple):
 
 
 def bleu_tokenize(config: Config) -> str:
-    """A job's sacrebleu tokenization: as set, else by character where the script puts no spaces between words."""
+    """A job's sacrebleu tokenization: as set, else by character for scripts without spaces between words."""
     if config.data.bleu_tokenize:
         return config.data.bleu_tokenize
     language = _primary_language(config.target_language)
@@ -172,7 +172,7 @@ def paired_bootstrap(
 def _metrics(tokenize: str, *, lowercase: bool, with_ter: bool) -> dict[str, BLEU | CHRF | TER]:
     """The metrics by the names that sacrebleu gives them."""
     metrics: dict[str, BLEU | CHRF | TER] = {
-        # force: it need not warn of tokenized text where that is what was said.
+        # force: no warning about tokenized text where the setting says that it is tokenized
         "BLEU": BLEU(tokenize=tokenize, lowercase=lowercase, force=tokenize == "none"),
         "chrF2": CHRF(lowercase=lowercase),
     }

@@ -1,11 +1,11 @@
-"""What comes through a translation unharmed, exactly once: URLs, e-mail addresses, tags, placeholders, emoji, numbers.
+"""Spans that a translation keeps unchanged, exactly once: URLs, e-mail addresses, tags, placeholders, emoji, numbers.
 
-Before a line is tokenized, each such span becomes a symbol, one piece of the vocabulary: span k symbol k mod 8. The
+Before a line is tokenized, each such span becomes a symbol, a piece of the vocabulary: span k symbol k mod 8. The
 search writes each symbol as often as the source has it (search/rules.py). In the translation the j-th occurrence of a
 symbol becomes the j-th span that it stood for. Training sees symbols where both sides have the same span; what only one
 side has stays text there, so that the model never learns to drop a symbol or to make one up.
 
-All of it is there twice, in Python and as a TensorFlow graph for the SavedModel, by the same regular expressions: they
+Everything exists twice, in Python and as a TensorFlow graph for the SavedModel, with the same regular expressions: they
 keep to what Python's `re` and RE2 read alike, and match no byte that is not UTF-8. Imports no TensorFlow by itself.
 """
 
@@ -22,7 +22,7 @@ from nmt.text.tokenizer import JOINER, SYMBOLS, Tokenizers
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# Where a URL ends is seen in scripts with spaces only, so it has letters of a few; others write theirs as %E4%BD%A0.
+# A URL's end can be seen only in scripts with spaces, so it may have letters of these; others are written as %E4%BD%A0.
 _WORD = "A-Za-zÀ-ԯ0-9"
 _NAME = "[A-Za-z_@][A-Za-z0-9:._-]*"
 _QUOTED = "[\t !#-&(-;=-\ud7ff\ue000-\U0010ffff]"
@@ -39,11 +39,11 @@ _URL = f"[{_URL_END}.,;:!?'*]"
 _IN_URL = rf"\({_URL}*\)|\{{{_URL}*\}}"
 _EMOJI = "\u2600-\u27bf\u2b05-\u2b55\U0001f000-\U0001faff"
 
-# In this order: of two kinds that could begin at the same place the first one counts.
+# In order of precedence: of two kinds that match at the same place, the first one counts.
 KINDS = {
     "urls": rf"(?:[Hh][Tt][Tt][Pp][Ss]?://|[Ff][Tt][Pp]://|[Ww][Ww][Ww]\.)"
     rf"(?:{_URL}|{_IN_URL})*(?:[{_URL_END}]|{_IN_URL})",
-    # At most 64 characters before the @ (RFC 5321): a long word is not read to its end from each of its letters.
+    # At most 64 characters before the @ (RFC 5321), so that a long word is not scanned to its end from each letter.
     "emails": rf"[{_WORD}_][{_WORD}._%+-]{{0,63}}@[{_WORD}-]+(?:\.[{_WORD}-]+)*\.[A-Za-z]{{2,}}",
     "tags": rf"</?[A-Za-z0-9][A-Za-z0-9:._-]*(?:{_ATTRIBUTES})?[\t ]*/?>"
     "|<!--[\t -;=-\ud7ff\ue000-\U0010ffff]*?-->"
@@ -58,12 +58,12 @@ KINDS = {
     "emoji": f"(?:[0-9#*]\ufe0f?\u20e3|[{_EMOJI}][\u200d\ufe0e\ufe0f\U000e0020-\U000e007f]*)+",
     "numbers": r"[0-9]+(?:[.,:/'’][0-9]+)*",
 }
-# In a text the reserved characters are spans themselves, so that none is taken for one of ours.
+# Reserved characters in a text are spans themselves, so that none is mistaken for a symbol.
 _RESERVED = f"[{SYMBOLS[0]}-{JOINER}]"
 _SYMBOL = f"[{SYMBOLS[0]}-{SYMBOLS[-1]}]"
-# A noncharacter, too: put round spans while they are looked for. One in a text counts as a space.
+# Another noncharacter, put around spans while they are searched for. One in a text counts as a space.
 _MARK = chr(0xFDDF)
-# Behind a symbol, a word has the piece that it has behind a space: the one the model knows it by.
+# After a symbol, a word gets the same piece as after a space, which is the one the model knows.
 _WORD_BEHIND = f"({_SYMBOL})([A-Za-z0-9À-\u0dff\u1e00-\u1fff가-힣])"
 _JOINED = rf"\1{JOINER} \2"
 _JOINT = f"{JOINER} ?|{_MARK}"
@@ -87,7 +87,7 @@ class Protection:
         return cls(config.protect if all(tokenizer.has_symbols for tokenizer in tokenizers) else ())
 
     def hide(self, line: str | bytes) -> tuple[str | bytes, list[str]]:
-        """A source line with symbols for its spans, and these in order. Bytes stay bytes, and need not be UTF-8."""
+        """A source line with symbols for its spans, and the spans in order. Bytes stay bytes and need not be UTF-8."""
         if not self.kinds:
             return line, []
         if isinstance(line, bytes):
@@ -98,7 +98,7 @@ class Protection:
     def hide_known(self, line: str | bytes, spans: Sequence[str]) -> str | bytes:
         """A translation, or the start of one, with a symbol for each span that `hide` found in its source.
 
-        `reveal` gives the spans of a symbol out in order: one that comes too early or too often stays text.
+        `reveal` uses up the spans of a symbol in order: a symbol that comes too early or too often stays as it is.
         """
         if not self.kinds:
             return line
@@ -107,7 +107,7 @@ class Protection:
         return self._hide_known(line, spans)
 
     def hide_common(self, source: str, target: str, *, first: int = 0) -> tuple[list[str], list[str]]:
-        """A training pair in parts: outside, span, outside, ... A span that both sides have is a symbol on both.
+        """A training pair in parts: outside, span, outside, ... A span that occurs on both sides is a symbol on both.
 
         Args: first: the number of the first symbol, for all of them must be learnt; when translating it is 0.
         """
@@ -153,7 +153,7 @@ class Protection:
 
     def parts_in_graph(self, lines: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """`parts` of string [batch]: string [batch, parts], filled up with "", and which are spans, bool."""
-        import tensorflow as tf  # here, so that `nmt check` does not wait for it
+        import tensorflow as tf  # imported here, so that `nmt check` does not wait for it
 
         if not self.kinds:
             return lines[:, tf.newaxis], tf.fill([tf.size(lines), 1], False)

@@ -24,15 +24,15 @@ from nmt.text.files import count_lines, evenly, read_lines
 
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
 SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>")
-# What stands for protected spans (protection.py), and what joins a word to one. Noncharacters (Unicode, 23.7): no text
-# has a use for them, and normalization produces none. Their ids follow the special pieces'.
+# Symbols for protected spans (protection.py), and the joiner between one and a word. Noncharacters (Unicode, 23.7): no
+# text uses them, and normalization produces none. Their ids follow those of the special pieces.
 SYMBOLS = tuple(map(chr, range(0xFDD0, 0xFDD8)))
 JOINER = chr(0xFDD8)
 FIRST_SYMBOL = EOS + 1
 
-# The trained model depends on how its sums are divided over threads: a constant gives one model on all machines.
+# The trained model depends on the number of threads: a constant gives the same model on all machines.
 _TRAINING_THREADS = 4
-# Segmentations of a word that sampling chooses from.
+# Number of segmentations of a word that sampling chooses from.
 _SEGMENTATIONS = 16
 _CACHED_SPANS = 100_000
 _SPACE = "\u2581"  # SentencePiece's mark before each word
@@ -41,7 +41,7 @@ _SPACE = "\u2581"  # SentencePiece's mark before each word
 UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
-# Where a Japanese phrase or a clause ends: spans that begin there come again in other sentences.
+# Ends of Japanese phrases and of clauses: spans that start there recur in other sentences.
 _PHRASE_END = re.compile("(?<=[\u3041-\u309f])(?=[^\u3041-\u309f])|(?<=[\u3001\u3002\uff0c\uff01\uff1f\u300d,.!?;:])")
 # Longest span in characters, in text without spaces and with them (where longer "words" are addresses and the like).
 _UNSPACED_SPAN, _SPAN = 8, 32
@@ -93,10 +93,10 @@ class Tokenizer:
     def sample(self, lines: Sequence[str], *, alpha: float, seed: int) -> list[list[int]]:
         """Ids of each line in a random segmentation: subword regularization, a pure function of the arguments.
 
-        SentencePiece's own sampling cannot be repeated in another process, so that a resumed training would go another
-        way. As no piece reaches over a space, words are drawn one by one from the few segmentations of each. What is
-        long without a space, as sentences are in Chinese or Japanese, is first cut into short spans where two pieces of
-        its best segmentation meet: so that the best is still the best, and spans have been met before.
+        SentencePiece's own sampling is not reproducible in another process, so a resumed training would diverge. As no
+        piece crosses a space, words are sampled one by one from the few segmentations of each. Long text without
+        spaces, such as a Chinese or Japanese sentence, is first cut into short spans where two pieces of its best
+        segmentation meet: the best segmentation stays the best, and spans recur, so that they can be cached.
 
         Args:
             alpha: unigram: smoothing of Kudo 2018, section 3.2, over the 16 best of a span (there: 64 of a sentence);
@@ -119,7 +119,7 @@ class Tokenizer:
         return [_SPACE + word for word in self._processor.normalize(line).split(_SPACE) if word]
 
     def _spans(self, word: str) -> list[str]:
-        """Parts of a word that are segmented on their own; most words are one."""
+        """Parts of a word that are segmented independently; most words are one part."""
         unspaced = UNSPACED.search(word) is not None
         longest = _UNSPACED_SPAN if unspaced else _SPAN
         if len(word) <= longest and not unspaced:
@@ -127,7 +127,7 @@ class Tokenizer:
         phrase_ends = {match.start() for match in _PHRASE_END.finditer(word)} if unspaced else set()
         spans, start, end = [], 0, 0
         for piece in self._exact.encode(word, return_type="proto").pieces:
-            # All bytes but the last of a character that is spelled in bytes have no text.
+            # Of a character spelled in bytes, only the last byte has text.
             after = end + len(piece.surface)
             if after > end > start and (after - start > longest or end in phrase_ends):
                 spans.append(word[start:end])
@@ -137,7 +137,7 @@ class Tokenizer:
 
     @cached_property
     def _exact(self) -> sentencepiece.SentencePieceProcessor:
-        """Takes text as it is: normalized already, with the mark before a word where there is one."""
+        """Segments text that is normalized already and has the mark before each word."""
         model = sentencepiece_model_pb2.ModelProto.FromString(self.model)  # type: ignore[attr-defined]
         model.normalizer_spec.name, model.normalizer_spec.precompiled_charsmap = "identity", b""
         model.normalizer_spec.add_dummy_prefix = model.normalizer_spec.remove_extra_whitespaces = False
@@ -156,7 +156,7 @@ class Tokenizer:
 
     def _dropout_segmentations(self, span: str, rate: float) -> list[tuple[int, ...]]:
         whole = tuple(self._exact.encode(span))
-        # Unknown characters, bytes and user-defined symbols are no merges: spans that have them stay as they are.
+        # Unknown characters, bytes and user-defined symbols are not merges: spans with them are not resegmented.
         if rate == 0.0 or tuple(map(self._processor.piece_to_id, self._merged(span, 0.0))) != whole:
             return [whole]
         random = Random(span)
@@ -164,7 +164,7 @@ class Tokenizer:
         return [tuple(map(self._processor.piece_to_id, pieces)) for pieces in drawn]
 
     def _merged(self, span: str, rate: float, random: Random | None = None) -> list[str]:
-        """Merges the best pair until none is left, each pair being passed over at this rate each time (algorithm 1)."""
+        """Merges the best pair until none is left; each is skipped with probability `rate` each time (algorithm 1)."""
         pieces = list(span)
         while True:
             merges = [
@@ -183,7 +183,7 @@ class Tokenizer:
         return {self._processor.id_to_piece(id_): self._processor.get_score(id_) for id_ in ids}
 
     def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
-        """Text of each row of ids; PAD, BOS and EOS are passed over wherever they stand.
+        """Text of each row of ids; PAD, BOS and EOS are skipped.
 
         Raises:
             ValueError: for an id outside the vocabulary.
@@ -200,7 +200,7 @@ class Tokenizer:
 
 
 class Tokenizers(NamedTuple):
-    """Both sides; a joint tokenizer is the same object twice."""
+    """The tokenizers of both sides; a joint one is the same object twice."""
 
     source: Tokenizer
     target: Tokenizer
@@ -224,7 +224,7 @@ class Tokenizers(NamedTuple):
 def train_tokenizers(config: Config) -> Tokenizers:
     """Trains the tokenizers of a job from its training corpora: the same files and settings give the same bytes.
 
-    They see the lines in capitals that training sees (data.case_augmentation), too, and know each letter in both cases.
+    They also see the lines in capitals that training sees (data.case_augmentation), and know each letter in both cases.
     Lines over 4,192 bytes (SentencePiece's own limit) take no part.
 
     Raises:
@@ -260,7 +260,7 @@ def _train(config: Config, paths: list[str], side: str) -> Tokenizer:
             vocab_size=settings.vocabulary_size,
             hard_vocab_limit=settings.hard_vocabulary_limit,
             character_coverage=settings.character_coverage,
-            # They are rare in text of thousands of other characters, and yet what names and numbers in it are made of.
+            # Rare in text of thousands of other characters, but names and numbers consist of them.
             required_chars=string.ascii_letters + string.digits if settings.character_coverage < 1 else "",
             byte_fallback=settings.byte_fallback,
             normalization_rule_name=settings.normalization,
@@ -294,7 +294,7 @@ def _in_capitals_too(lines: Iterable[str], *, share: float) -> Iterator[str]:
 
 
 def _explained(error: str, config: Config, side: str) -> str:
-    """What to do about an error of SentencePiece's trainer."""
+    """Advice for an error of SentencePiece's trainer."""
     wanted = config.tokenizer.vocabulary_size
     if match := re.search(r"set it to a value <= (\d+)", error):
         return (

@@ -23,7 +23,7 @@ _LOG_STEPS = 50
 
 
 def default_callbacks(run: Run) -> list[keras.callbacks.Callback]:
-    """Those that every training has."""
+    """The callbacks of every training."""
     display = ProgressBar() if sys.stderr.isatty() else ProgressLines()
     tensorboard = [TensorBoardScalars(run)] if run.config.training.tensorboard else []
     return [display, RunLog(run), *tensorboard]
@@ -36,7 +36,7 @@ def say(text: str) -> None:
 
 
 class _Monitor(keras.callbacks.Callback):
-    """Sorts the news out of the logs, and makes whole numbers of what Keras has made floats of."""
+    """Detects what is new in the logs, and restores integers that Keras has made floats."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class ProgressBar(_Monitor):
 
 
 class ProgressLines(_Monitor):
-    """A line every half minute, on stderr, for where there is no terminal."""
+    """A line every half minute on stderr, where it is not a terminal."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ class ProgressLines(_Monitor):
 
 
 class RunLog(_Monitor):
-    """log.jsonl: an object a line, with event "train" or "validation"."""
+    """log.jsonl: one object per line, with event "train" or "validation"."""
 
     def __init__(self, run: Run) -> None:
         super().__init__()

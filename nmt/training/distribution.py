@@ -29,13 +29,13 @@ class Workers:
         self.is_chief = self.count == 1 or resolver.task_id == 0
 
     def mean(self, value: float) -> float:
-        """The mean of a number over all workers, which all have to call this, so that none is ahead of it."""
+        """The mean of a number over all workers. All must call this; it also synchronizes them."""
         if self.count == 1:
             return value
         return float(self._all_reduce(tf.constant(value, tf.float32))) / self.strategy.num_replicas_in_sync
 
     def any(self, flag: bool) -> bool:
-        """Whether it is so for any worker; all have to call this."""
+        """Whether the flag is set for any worker; all must call this."""
         return self.mean(flag) > 0
 
     @tf.function

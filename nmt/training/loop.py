@@ -40,9 +40,9 @@ from nmt.training.step import StepResult, TrainState, TrainStep, separate_seeds
 from nmt.training.validation import Validator
 from nmt.translation.calibrate import calibrate_run
 
-# Steps between two looks at the loss: a look waits for the device and, where several workers train, for all of them.
+# Steps between two reads of the loss: reading it waits for the device and, if there are several workers, for all.
 _LOOK_STEPS = 10
-# A loss so many times that of guessing evenly, over all steps between two looks, is no passing phase.
+# A loss this many times that of uniform guessing, over all steps between two reads, means divergence.
 _DIVERGED = 2.0
 
 
@@ -56,7 +56,7 @@ class Interrupted(Exception):
 
 
 def train(config: Config, *, callbacks: Sequence[keras.callbacks.Callback] = ()) -> Run:
-    """Trains the job, or takes it up where it was stopped; returns its run.
+    """Trains the job, or resumes it where it was stopped; returns its run.
 
     Args:
         callbacks: Keras callbacks beside those of callbacks.py, whose docstring says what their logs hold. At the end
@@ -98,7 +98,7 @@ def _train(config: Config, workers: Workers, callbacks: Sequence[keras.callbacks
 
 
 class Trainer:
-    """One sitting of a training."""
+    """One session of a training, from start or resume to stop."""
 
     def __init__(
         self, run: Run, progress: Progress, *, workers: Workers, callbacks: Sequence[keras.callbacks.Callback]
@@ -118,7 +118,7 @@ class Trainer:
         self._pending: list[tuple[int, float, StepResult]] = []
         self._signal: int | None = None
         self._saved_at = self._looked_at = time.monotonic()
-        # As if this sitting had followed on the others without a break.
+        # The clocks continue as if this session had followed the others without a break.
         self._began_at = time.monotonic() - progress.seconds
         self._cpu_began_at = time.process_time() - progress.cpu_seconds
 
@@ -161,7 +161,7 @@ class Trainer:
         loss = progress.epoch_loss / max(1.0, progress.epoch_tokens)
         progress.batches_per_epoch = progress.batch
         progress.epoch, progress.batch, progress.epoch_loss, progress.epoch_tokens = epoch + 1, 0, 0.0, 0.0
-        # Where a run that ended here goes on, these weights have been validated.
+        # If a run that ended here is continued, these weights are validated already.
         if not self.training.validate_every and progress.scored_step != progress.step:
             self._validate()
         scores = {f"val_{name}": score for name, score in progress.scores.items()}
@@ -182,7 +182,7 @@ class Trainer:
         self.callbacks.on_train_batch_end(progress.batch - 1, self.logs)
 
     def _between_steps(self) -> bool:
-        """Does what is due; returns whether there is no further step."""
+        """Validates and saves when due; returns whether training has ended."""
         every = self.training.validate_every
         if every and self.progress.step % every == 0:
             self._validate()
@@ -196,7 +196,7 @@ class Trainer:
         return self.progress.end(self.training) is not None
 
     def _any_worker(self, flag: bool) -> bool:
-        """Whether it is so for any worker. Several must ask each other after the same step, so they seldom do."""
+        """Whether the flag is set for any worker. Workers must ask each other after the same step, so rarely."""
         if self.workers.count > 1 and self.progress.step % _LOOK_STEPS:
             return False
         return self.workers.any(flag)
@@ -205,7 +205,7 @@ class Trainer:
         self.progress.stopped_by_callback |= self.state.model.stop_training
 
     def _look(self) -> None:
-        """Fetches the losses of the steps since the last look, and judges them."""
+        """Fetches the losses of the steps since the last read, and checks them."""
         progress, now = self.progress, time.monotonic()
         progress.seconds = self.workers.mean(now - self._began_at)
         progress.cpu_seconds = time.process_time() - self._cpu_began_at
@@ -258,7 +258,7 @@ class Trainer:
         self._keep_for_average(weights)
         self._look()
         self.callbacks.on_test_end(self._validation_logs(best))
-        # Validation is none of the steps' time.
+        # Validation does not count as time of the steps.
         self._looked_at = time.monotonic()
 
     def _validation_logs(self, best: bool) -> dict[str, Any]:
@@ -323,7 +323,7 @@ class Trainer:
 
     @contextmanager
     def _noting_signals(self) -> Iterator[None]:
-        """The first SIGINT or SIGTERM lets the step end and the run be saved; the second one acts at once."""
+        """After the first SIGINT or SIGTERM the step is finished and the run saved; the second acts at once."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -344,7 +344,7 @@ class Trainer:
 
 
 def next_commands(run: Run) -> str:
-    """What to do with a trained run."""
+    """The next commands for a trained run."""
     path, export = shlex.quote(str(run.path)), shlex.quote(f"{run.path}-export")
     return (
         f"  nmt translate {path}\n  nmt evaluate {path}\n  nmt export {path} {export}\n"
@@ -353,8 +353,8 @@ def next_commands(run: Run) -> str:
 
 
 def _open_run(config: Config, workers: Workers) -> Run:
-    """The job's run, made by the first worker where it is new."""
-    make_optimizer(config.training.optimizer)  # what is wrong with its arguments is known before a tokenizer is learned
+    """The job's run; the first worker creates it if it is new."""
+    make_optimizer(config.training.optimizer)  # so that errors in its arguments appear before a tokenizer is trained
     if workers.is_chief:
         report = quick_check(config)
         if report.errors:

@@ -1,5 +1,5 @@
-"""What changes weights: the optimizers of Keras, the two most used of them with a pass or two over the weights instead
-of a dozen, and their moving average.
+"""The optimizers of Keras, Adam and AdamW with one or two passes over the weights instead of a dozen, and the weights'
+moving average.
 """
 
 from __future__ import annotations
@@ -64,13 +64,13 @@ OPTIMIZERS = {
 def move_average(average: tf.Variable, value: tf.Tensor, decay: tf.Tensor) -> None:
     """average <- decay x average + (1 - decay) x value, of float32 each; decay above 0.
 
-    That is (average + share x value) / (1 + share), which TensorFlow has as one pass: a proximal step with l2 = -1.
+    Equals (average + share x value) / (1 + share), one fused pass in TensorFlow: a proximal step with l2 = -1.
     """
     share = (1.0 - decay) / decay
     tf.raw_ops.ResourceApplyProximalGradientDescent(var=average.handle, alpha=-share, l1=0.0, l2=-1.0, delta=value)
 
 
-# What `training` sets in its own words.
+# Arguments that other settings of `training` determine.
 _RESERVED = {
     "learning_rate": "training.schedule.learning_rate",
     "clipnorm": "training.optimizer.clip_norm",
@@ -89,7 +89,7 @@ def make_optimizer(settings: OptimizerConfig) -> keras.optimizers.Optimizer:
     """The Keras optimizer that `settings` name; its learning rate is set at each step.
 
     Raises:
-        ValueError: for an argument that it does not take, or that is set elsewhere.
+        ValueError: for an argument that it does not accept, or that another setting determines.
     """
     optimizer_class = OPTIMIZERS[settings.name]
     known = [name for name in inspect.signature(optimizer_class).parameters if name not in {*_RESERVED, "kwargs"}]
@@ -105,6 +105,6 @@ def make_optimizer(settings: OptimizerConfig) -> keras.optimizers.Optimizer:
         optimizer = optimizer_class(learning_rate=0.0, **settings.arguments, name="optimizer")
     except (ValueError, TypeError) as error:
         raise ValueError(f"training.optimizer.arguments: {error}") from None
-    # The step has summed the gradients over the replicas, to clip what is really applied; Keras would sum them again.
+    # The step has summed the gradients over the replicas, to clip the sum; Keras would sum them again.
     optimizer._all_reduce_sum_gradients = lambda gradients_and_variables: gradients_and_variables
     return optimizer

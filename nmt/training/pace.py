@@ -12,7 +12,7 @@ from nmt.text.tokenizer import train_tokenizers
 from nmt.training.distribution import Workers, distributed_dataset, make_strategy
 from nmt.training.step import TrainState, TrainStep
 
-# The first steps build and warm up what later ones use.
+# The first steps trace the graph and warm up.
 _UNCOUNTED_STEPS = 5
 _SECONDS = 30.0
 

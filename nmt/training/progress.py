@@ -1,4 +1,4 @@
-"""How far a training is and what it decides by; saved with every checkpoint."""
+"""The progress of a training and the state its decisions depend on; saved with every checkpoint."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ _HIGHER_IS_BETTER = {"bleu": True, "chrf": True, "loss": False, "perplexity": Fa
 
 @dataclasses.dataclass
 class Progress:
-    """Place in the data, scores, patience, time. Everything in it can be written as JSON."""
+    """Position in the data, scores, patience, time. All fields can be written as JSON."""
 
     precision: str  # of this training, "auto" decided
     step: int = 0  # optimizer steps made
     epoch: int = 0  # counted from 0
-    batch: int = 0  # batches of this epoch used up
+    batch: int = 0  # batches of this epoch already used
     epoch_loss: float = 0.0  # summed over this epoch's target tokens
     epoch_tokens: float = 0.0
     batches_per_epoch: int | None = None  # None during the first
-    seconds: float = 0.0  # of training, all sittings
+    seconds: float = 0.0  # of training, all sessions
     cpu_seconds: float = 0.0
     scores: dict[str, float] = dataclasses.field(default_factory=dict)  # of the last validation ...
     scored_step: int | None = None  # ... and its step
@@ -35,7 +35,7 @@ class Progress:
     stopped_by_callback: bool = False
 
     def judge(self, scores: dict[str, float], training: TrainingConfig) -> bool:
-        """Takes in the scores of a validation; returns whether they are the best so far."""
+        """Records the scores of a validation; returns whether they are the best so far."""
         self.scores, self.scored_step = scores, self.step
         if self.take_if_better(scores, training):
             self.stale_validations = self.plateau_validations = 0
@@ -64,7 +64,7 @@ class Progress:
         return better
 
     def end(self, training: TrainingConfig) -> str | None:
-        """Why there is no further step, if there is none."""
+        """Why training ends here; None if it goes on."""
         if training.max_steps and self.step >= training.max_steps:
             return f"training.max_steps ({training.max_steps:,}) reached"
         if training.max_epochs and self.epoch >= training.max_epochs:
@@ -76,7 +76,7 @@ class Progress:
         return "stopped by a callback" if self.stopped_by_callback else None
 
     def share_done(self, training: TrainingConfig) -> float:
-        """How much of the training is behind, 0..1, by the limit that will be met first."""
+        """The share of the training that is done, 0..1, by the limit that will be reached first."""
         shares = [0.0]
         if training.max_steps:
             shares.append(self.step / training.max_steps)

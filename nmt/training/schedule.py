@@ -13,7 +13,7 @@ def learning_rate(training: TrainingConfig, step: int, *, factor: float = 1.0) -
     Args:
         training: the settings; `training.schedule` names the shape.
         step: the step about to be made, counted from 1.
-        factor: what the plateau schedule has multiplied up so far (`factor` once for each time validation got stuck).
+        factor: the plateau schedule's product so far (`factor` once for each time validation stopped improving).
     """
     schedule = training.schedule
     # 1. The warm-up rises linearly and reaches the peak at its last step.
@@ -34,7 +34,7 @@ def learning_rate(training: TrainingConfig, step: int, *, factor: float = 1.0) -
         share = 0.5 * (1.0 + math.cos(math.pi * done))
         peak = schedule.learning_rate * schedule.factor**cycle
         return peak * (schedule.final_fraction + (1.0 - schedule.final_fraction) * share)
-    # 4. Lowered whenever validation no longer gets better.
+    # 4. Lowered whenever validation stops improving.
     if schedule.name == "plateau":
         return schedule.learning_rate * max(factor, schedule.final_fraction)
     # 5. Constant.

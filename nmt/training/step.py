@@ -16,7 +16,7 @@ from nmt.runs.run import assign_weights
 from nmt.text.tokenizer import PAD, Tokenizers
 from nmt.training.optimizer import make_optimizer, move_average
 
-# So far apart that no two replicas' generators count through the same numbers.
+# Far enough apart that no two replicas' generators produce the same numbers.
 _SEED_DISTANCE = 7_919
 
 
@@ -29,10 +29,10 @@ class StepResult(NamedTuple):
 
 
 class TrainState:
-    """All that a step changes: the model with its dropout generators, the optimizer, the weights' moving average."""
+    """Everything a step changes: the model with its dropout generators, the optimizer, the weights' moving average."""
 
     def __init__(self, config: Config, tokenizers: Tokenizers, *, precision: str) -> None:
-        """Call it in the scope of the strategy."""
+        """Create it in the scope of the strategy."""
         training = config.training
         self.optimizer = make_optimizer(training.optimizer)
         self.model = build_model(
@@ -51,11 +51,11 @@ class TrainState:
         self.seeds = [variable for variable in self.model.variables if id(variable) not in weights]
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """All of it, for a checkpoint (see run.Checkpoint)."""
+        """The whole state, for a checkpoint (see run.Checkpoint)."""
         return {name: variable.numpy() for name, variable in self._variables().items()}
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Goes back to what `arrays` gave.
+        """Restores what `arrays` returned.
 
         Raises:
             ValueError: if it came from another model or optimizer.
@@ -67,7 +67,7 @@ class TrainState:
             variable.assign(arrays[name])
 
     def start_from(self, weights: Mapping[str, np.ndarray]) -> None:
-        """Begins with another run's weights, by their variables' paths; the optimizer with nothing.
+        """Starts with another run's weights, by their variables' paths, and a fresh optimizer.
 
         Raises:
             ValueError: if they are of another model.
@@ -78,7 +78,7 @@ class TrainState:
             average.assign(weight)
 
     def weights(self) -> dict[str, np.ndarray]:
-        """Those to validate and translate with: the moving average where there is one."""
+        """The weights to validate and translate with: the moving average if there is one."""
         values = self.average or self.model.weights
         return {weight.path: value.numpy() for weight, value in zip(self.model.weights, values, strict=True)}
 
@@ -86,7 +86,7 @@ class TrainState:
         variables: dict[str, Any] = {f"model/{weight.path}": weight for weight in self.model.weights}
         for variable in self.optimizer.variables:
             name, number = f"optimizer/{variable.path}", 2
-            while name in variables:  # Adafactor calls all its variables of one kind the same
+            while name in variables:  # Adafactor gives all its variables of one kind the same name
                 name, number = f"optimizer/{variable.path}#{number}", number + 1
             variables[name] = variable
         if self.average:
@@ -192,7 +192,7 @@ class TrainStep:
         return StepResult(loss, tokens, norm)
 
     def _update_average(self) -> None:
-        """With a decay that begins low: the first weights are of no use."""
+        """The decay starts low, as the first weights are useless."""
         step = tf.cast(self._state.optimizer.iterations, tf.float32)
         decay = tf.minimum(self._training.ema_decay, (1.0 + step) / (10.0 + step))
         if self._state.average:
@@ -201,7 +201,7 @@ class TrainStep:
 
 
 def separate_seeds(seeds: list[keras.Variable], strategy: tf.distribute.Strategy) -> None:
-    """Gives each replica's dropout random numbers of its own; the first one's, which are saved, stay as they are."""
+    """Gives each replica's dropout its own random numbers; the first replica's, which are saved, are unchanged."""
 
     def move() -> None:
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
