@@ -1,5 +1,5 @@
 # make demo: the main job, from a corpus to a model that answers over HTTP.   make test: linters, types and tests.
-# make docs: the documentation site, in build/site.
+# make docs: the documentation site, in build/site.   make dist: the sdist and the wheel, in dist.
 # Each sets up .venv first and needs nothing but Python 3.11, 3.12 or 3.13 (`make test PYTHON=/path/to/python` to choose).
 
 BIN := .venv/bin
@@ -9,7 +9,7 @@ CANDIDATES := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
 # TensorFlow 2.21 is built for these versions; Debian and Ubuntu package venv's ensurepip apart.
 SUITABLE := import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 
-.PHONY: demo test docs setup clean
+.PHONY: demo test docs dist setup clean
 
 demo: setup
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash data_scripts/run_demo.sh
@@ -23,6 +23,9 @@ test: setup
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --config-file docs/site/mkdocs.yml
 	@echo "Open build/site/index.html"
+
+dist: setup
+	$(BIN)/python -m build
 
 setup: .venv/installed
 
@@ -41,4 +44,4 @@ setup: .venv/installed
 	@touch $@
 
 clean:
-	rm -rf .venv runs/demo exports/demo data/demo
+	rm -rf .venv dist runs/demo exports/demo data/demo

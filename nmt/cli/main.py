@@ -88,9 +88,9 @@ def _main_parser() -> argparse.ArgumentParser:
 
 class _Version(argparse.Action):
     def __call__(self, parser, namespace, values, option_string=None):
-        from importlib.metadata import version
+        from nmt.version import version
 
-        print(f"nmt {version('nmt')}")
+        print(f"nmt {version()}")
         parser.exit()
 
 

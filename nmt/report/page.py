@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from nmt.report.words import Segment, compare
 from nmt.runs.log import Event
 from nmt.search.confidence import Bin
 from nmt.translation.heat_map import FORBIDDEN, STYLE, heat_map
+from nmt.version import version
 
 Outputs = Sequence[tuple[int, Output]]  # with the place of its system, which gives the colour
 
@@ -81,7 +81,7 @@ def write_page(report: Report, path: Path) -> None:
         confidence=_confidence_plots(report),
         facts=list(dict.fromkeys(fact for system in report.systems for fact in system.facts)),
         heat_map_style=Markup(STYLE),
-        version=version("nmt"),
+        version=version(),
     )
     path.write_text(FORBIDDEN.sub("\ufffd", content), encoding="utf-8")
 
