@@ -10,7 +10,7 @@ import html5lib
 import pytest
 import sacrebleu
 
-from nmt.config.settings import TextPair
+from nmt.config.data import TextPair
 from nmt.report.gather import gather
 from nmt.report.page import write_page
 from nmt.runs.run import Run
