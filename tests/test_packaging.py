@@ -1,5 +1,6 @@
 """What is published: the sdist and the wheel hold what they should, and the wheel works without the repository."""
 
+import ast
 import email
 import os
 import re
@@ -10,6 +11,7 @@ import tarfile
 import tomllib
 import venv
 import zipfile
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import parallel_corpus
@@ -23,6 +25,11 @@ def files(folder):
     """Its files' places in the repository, but what Python has compiled."""
     paths = [path for path in (REPOSITORY / folder).rglob("*") if path.is_file() and path.suffix != ".pyc"]
     return {str(path.relative_to(REPOSITORY)) for path in paths}
+
+
+def name_of(requirement):
+    """The normalized name of a distribution, without version and conditions."""
+    return re.sub("[-_.]+", "-", re.match(r"[\w.-]+", requirement)[0]).lower()
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +100,18 @@ def test_every_python_that_may_install_it_is_a_classifier():
     lowest, highest = re.fullmatch(r">=3\.(\d+),<3\.(\d+)", PROJECT["requires-python"]).groups()
     expected = [f"Programming Language :: Python :: 3.{minor}" for minor in range(int(lowest), int(highest))]
     assert [name for name in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", name)] == expected
+
+
+def test_the_package_imports_only_declared_dependencies_and_what_these_require():
+    declared = {name_of(each) for each in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["report"]}
+    required = {name_of(each) for name in declared for each in requires(name) or () if "extra ==" not in each}
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (REPOSITORY / "nmt").rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    imported = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    imported += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+    distributions = packages_distributions()
+    for package in {name.partition(".")[0] for name in imported} - sys.stdlib_module_names - {"nmt"}:
+        assert {name_of(each) for each in distributions[package]} & (declared | required), package
 
 
 def test_the_sdist_holds_what_the_tests_need_and_no_corpora_runs_or_exports(sdist):
