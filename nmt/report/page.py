@@ -144,9 +144,9 @@ def _training_plot(name: str, lines: Sequence[Line], title: str, caption: str, *
 def _line(
     place: int, events: Sequence[Event], key: str, label: str = "", *, dashed: bool = False, faint: bool = False
 ) -> Line:
-    """A curve by step. Colour tells systems apart, so that only the first one's curves need a label."""
+    """A curve by step."""
     points = [(event["step"], event[key]) for event in events if event.get(key) is not None]
-    return Line(place, [x for x, _ in points], [y for _, y in points], label if place == 0 else "", dashed, faint)
+    return Line(place, [x for x, _ in points], [y for _, y in points], label, dashed, faint)
 
 
 # ---- test sets ------------------------------------------------------------------------------------------------------
@@ -303,5 +303,6 @@ _RELIABILITY = (
 def _reliability_plot(name: str, lines: Sequence[Line]) -> Plot:
     numbers = [["", "expected", "measured"]]
     for line in lines:
-        numbers += [[line.label, f"{x:.3f}", f"{y:.3f}"] for x, y in zip(line.x, line.y, strict=True)]
+        label = f"{line.label}, other run" if line.system else line.label
+        numbers += [[label, f"{x:.3f}", f"{y:.3f}"] for x, y in zip(line.x, line.y, strict=True)]
     return Plot(Markup(reliability_diagram(name, lines)), _RELIABILITY, numbers)

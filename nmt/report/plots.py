@@ -110,13 +110,14 @@ def reliability_diagram(name: str, lines: Sequence[Line]) -> str:
 
 
 def _draw(axes: Axes, lines: Sequence[Line]) -> None:
-    """Draws curves, with a legend where they have names."""
+    """Draws curves, with a legend where they have names; one that lines of two systems share stands there once."""
+    named: set[str] = set()
     for line in lines:
         axes.errorbar(
             line.x,
             line.y,
             yerr=line.error,
-            label=line.label,
+            label="" if line.label in named else line.label,
             color=_SYSTEMS[line.system],
             linestyle="--" if line.dashed else "-",
             linewidth=0.9 if line.faint else None,
@@ -124,7 +125,8 @@ def _draw(axes: Axes, lines: Sequence[Line]) -> None:
             elinewidth=1,
             capsize=2,
         )
-    if any(line.label for line in lines):
+        named.add(line.label)
+    if any(named):
         axes.legend()
 
 
