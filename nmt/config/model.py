@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -20,10 +20,8 @@ class AttentionConfig(Section):
 
 
 class EncoderConfig(Section):
-    bidirectional_layers: Annotated[int, Field(ge=0)] = Field(
-        default=1, description="First layers, read in both directions."
-    )
-    layers: Annotated[int, Field(ge=0)] = Field(default=0, description="Unidirectional layers on top, residual.")
+    bidirectional_layers: int = Field(default=1, ge=0, description="First layers, read in both directions.")
+    layers: int = Field(default=0, ge=0, description="Unidirectional layers on top, residual.")
 
     @model_validator(mode="after")
     def _has_a_layer(self) -> EncoderConfig:
@@ -57,8 +55,9 @@ class ModelConfig(Section):
         default=None, description="Start from a published architecture (see `nmt config`); the other keys change it."
     )
     embedding_size: Positive = Field(default=256, description="Size of a token's vector.")
-    embedding_range: Annotated[float, Field(gt=0.0)] = Field(
+    embedding_range: float = Field(
         default=0.5,
+        gt=0.0,
         description="New embeddings are drawn evenly from +- this; too small, and words are told apart late.",
     )
     units: Positive = Field(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -11,24 +11,33 @@ from nmt.config.section import Positive, Probability, Section
 
 class SearchConfig(Section):
     beam_size: Positive = Field(default=5, description="Hypotheses kept at each step; 1 = greedy.")
-    length_penalty: Annotated[float, Field(ge=0.0)] = Field(
-        default=1.0, description="alpha of Wu et al. 2016, eq. 14: 0 = plain log-probability, 1 favours longer output."
+    length_penalty: float = Field(
+        default=1.0,
+        ge=0.0,
+        description="alpha of Wu et al. 2016, eq. 14: 0 = plain log-probability, 1 favours longer output.",
     )
-    coverage_penalty: Annotated[float, Field(ge=0.0)] = Field(
-        default=0.0, description="beta of Wu et al. 2016, eq. 14: punishes source pieces that attention never read."
+    coverage_penalty: float = Field(
+        default=0.0,
+        ge=0.0,
+        description="beta of Wu et al. 2016, eq. 14: punishes source pieces that attention never read.",
     )
     min_length_ratio: float = Field(default=0.0, ge=0.0, description="Shortest output, in pieces per source piece.")
     max_length_ratio: float = Field(default=2.0, gt=0.0, le=100.0, description="Longest output, per source piece ...")
     max_length_extra: int = Field(default=10, ge=1, le=10_000, description="... plus so many pieces.")
     no_repeat_ngram: int = Field(default=0, ge=0, description="No n-gram of this size twice; 0 = off.")
-    repetition_penalty: Annotated[float, Field(ge=0.0)] = Field(
-        default=0.0, description="Taken off the ranking of a piece for each time it was already written; 0 = off."
+    repetition_penalty: float = Field(
+        default=0.0,
+        ge=0.0,
+        description="Taken off the ranking of a piece for each time it was already written; 0 = off.",
     )
     sampling: bool = Field(default=False, description="Draw from the model instead of searching for the best.")
     temperature: float = Field(default=1.0, ge=0.001, description="sampling: below 1 sharper, above 1 flatter.")
-    top_k: Annotated[int, Field(ge=0)] = Field(default=0, description="sampling: only from the k best pieces; 0 = all.")
-    top_p: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
-        default=1.0, description="sampling: only from the best pieces that together have this probability."
+    top_k: int = Field(default=0, ge=0, description="sampling: only from the k best pieces; 0 = all.")
+    top_p: float = Field(
+        default=1.0,
+        gt=0.0,
+        le=1.0,
+        description="sampling: only from the best pieces that together have this probability.",
     )
     seed: int = Field(default=0, ge=0, description="sampling: the same seed and line give the same translation.")
     n_best: Positive = Field(default=1, description="Translations a sentence, best first.")
@@ -36,13 +45,17 @@ class SearchConfig(Section):
         default=True,
         description="Search again, by stricter rules, where a translation is degenerate; flag what stays so.",
     )
-    guard_max_repeats: Annotated[int, Field(ge=0)] = Field(
-        default=3, description="Degenerate: more repeated triples of pieces than this plus twice the source's own."
+    guard_max_repeats: int = Field(
+        default=3,
+        ge=0,
+        description="Degenerate: more repeated triples of pieces than this plus twice the source's own.",
     )
     guard_min_length_ratio: Probability = Field(default=0.3, description="Degenerate: fewer pieces a source piece.")
     guard_min_coverage: Probability = Field(default=0.4, description="Degenerate: a smaller share of the source read.")
-    shortlist: Annotated[int, Field(ge=0, le=100)] = Field(
+    shortlist: int = Field(
         default=0,
+        ge=0,
+        le=100,
         description="Choose from so many likely translations of each source piece, learned from data.train, and the "
         "most frequent pieces: faster, hardly worse; 0 = from all.",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -12,14 +12,15 @@ from nmt.config.section import Positive, Section, Text
 class TokenizerConfig(Section):
     type: Literal["unigram", "bpe"] = Field(default="unigram", description="SentencePiece model type.")
     joint: bool = Field(default=True, description="One vocabulary for both languages (needed to tie all embeddings).")
-    vocabulary_size: Annotated[int, Field(ge=16)] = Field(
-        default=8000, description="Pieces (per language where not joint)."
-    )
+    vocabulary_size: int = Field(default=8000, ge=16, description="Pieces (per language where not joint).")
     hard_vocabulary_limit: bool = Field(
         default=False, description="Fail where the text cannot fill the vocabulary, rather than make a smaller one."
     )
-    character_coverage: Annotated[float, Field(ge=0.98, le=1.0)] = Field(
-        default=1.0, description="Share of the text's characters that get a piece; 0.9995 for Chinese and Japanese."
+    character_coverage: float = Field(
+        default=1.0,
+        ge=0.98,
+        le=1.0,
+        description="Share of the text's characters that get a piece; 0.9995 for Chinese and Japanese.",
     )
     byte_fallback: bool = Field(default=False, description="Spell unknown characters as bytes: nothing is unknown.")
     normalization: Literal["nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "identity"] = Field(
@@ -31,8 +32,10 @@ class TokenizerConfig(Section):
     max_sentences: Positive = Field(
         default=2_000_000, description="At most so many sentences, spread over the corpora, train the tokenizer."
     )
-    sampling_alpha: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
+    sampling_alpha: float = Field(
         default=0.0,
+        ge=0.0,
+        le=1.0,
         description="Subword regularization in training (Kudo 2018; for bpe the merge dropout of Provilkov et al. "
         "2020): smoothing (unigram) or dropout rate (bpe), 0 = off.",
     )

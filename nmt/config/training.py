@@ -25,21 +25,28 @@ class ScheduleConfig(Section):
     name: Literal["constant", "inverse_square_root", "cosine", "plateau"] = Field(
         default="inverse_square_root", description="How the learning rate moves after the warm-up."
     )
-    learning_rate: Annotated[float, Field(gt=0.0)] = Field(default=1.0e-3, description="The peak, after the warm-up.")
-    warmup_steps: Annotated[int, Field(ge=0)] = Field(default=400, description="Steps of linear rise from 0.")
-    hold_steps: Annotated[int, Field(ge=0)] = Field(default=0, description="cosine: steps at the peak before the fall.")
+    learning_rate: float = Field(default=1.0e-3, gt=0.0, description="The peak, after the warm-up.")
+    warmup_steps: int = Field(default=400, ge=0, description="Steps of linear rise from 0.")
+    hold_steps: int = Field(default=0, ge=0, description="cosine: steps at the peak before the fall.")
     decay_steps: Positive | None = Field(
         default=None, description="cosine: steps until final_fraction; null = training.max_steps."
     )
-    final_fraction: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
-        default=0.0, description="cosine and plateau: the learning rate never goes below this share of the peak."
+    final_fraction: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="cosine and plateau: the learning rate never goes below this share of the peak.",
     )
-    restarts: Annotated[int, Field(ge=0)] = Field(
+    restarts: int = Field(
         default=0,
+        ge=0,
         description="cosine: fall in so many more cycles of equal length, each from a peak lower by `factor`.",
     )
-    factor: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
-        default=0.5, description="plateau: multiply by this when stuck; cosine: the peak, at each restart."
+    factor: float = Field(
+        default=0.5,
+        gt=0.0,
+        lt=1.0,
+        description="plateau: multiply by this when stuck; cosine: the peak, at each restart.",
     )
     patience: Positive = Field(default=2, description="plateau: validations without improvement before that.")
 
@@ -59,8 +66,9 @@ class TrainingConfig(Section):
     optimizer: OptimizerConfig = Field(default_factory=OptimizerConfig, description="The update rule.")
     schedule: ScheduleConfig = Field(default_factory=ScheduleConfig, description="The learning rate.")
     label_smoothing: Probability = Field(default=0.1, description="Share of a target's probability spread evenly.")
-    consistency: Annotated[float, Field(ge=0.0)] = Field(
+    consistency: float = Field(
         default=0.0,
+        ge=0.0,
         description="Weight of the divergence between two passes over each batch with other dropout (R-Drop, Liang et "
         "al. 2021): doubles a step's work, pays where text is scarce; 0 = one pass.",
     )
@@ -82,10 +90,10 @@ class TrainingConfig(Section):
         default=None, description="Steps between validations; null = at each epoch's end."
     )
     validation_beam_size: Positive = Field(default=1, description="Beam of the translations that validation scores.")
-    save_minutes: Annotated[float, Field(gt=0.0)] = Field(
-        default=5.0, description="Minutes between checkpoints, besides those at validations."
+    save_minutes: float = Field(
+        default=5.0, gt=0.0, description="Minutes between checkpoints, besides those at validations."
     )
-    keep_checkpoints: Annotated[int, Field(ge=2)] = Field(default=2, description="Newest checkpoints kept, to resume.")
+    keep_checkpoints: int = Field(default=2, ge=2, description="Newest checkpoints kept, to resume.")
     metric: Literal["bleu", "chrf", "loss", "perplexity"] = Field(
         default="bleu", description="Validation metric that decides best, plateau and stopping."
     )
