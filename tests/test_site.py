@@ -66,11 +66,16 @@ def test_each_link_and_each_file_that_a_page_loads_exists(site):
 @pytest.mark.parametrize("page", REFERENCE, ids=lambda page: page.stem)
 def test_the_reference_shows_every_name_that_its_package_exports(site, page):
     (package,) = re.findall(r"^::: ([\w.]+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    tree = ast.parse((REPOSITORY / package.replace(".", "/") / "__init__.py").read_text(encoding="utf-8"))
-    exported = [
-        ast.literal_eval(node.value)
-        for node in tree.body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
-    ]
+    stub = REPOSITORY / package.replace(".", "/") / "__init__.pyi"
+    if stub.exists():
+        tree = ast.parse(stub.read_text(encoding="utf-8"))
+        exported = [alias.asname for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names]
+    else:
+        tree = ast.parse(stub.with_suffix(".py").read_text(encoding="utf-8"))
+        (exported,) = [
+            ast.literal_eval(node.value)
+            for node in tree.body
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+        ] or [[]]
     (anchors,) = (found.anchors for path, found in site.items() if path.parts[-2:] == ("api", f"{page.stem}.html"))
-    assert not [name for names in exported for name in names if f"{package}.{name}" not in anchors]
+    assert not [name for name in exported if f"{package}.{name}" not in anchors]
