@@ -16,7 +16,7 @@ def number_run(tmp_path_factory):
     from num2words import num2words
     from tiny_job import tiny_job
 
-    from nmt.training.loop import train
+    from nmt.training.train import train
 
     folder, choose = tmp_path_factory.mktemp("numbers"), random.Random(1)
     for name, lines in (("train", 600), ("valid", 4)):

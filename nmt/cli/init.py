@@ -35,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    from nmt.corpus.initialize import Request, initialize
+    from nmt.corpus.initialize import initialize
+    from nmt.corpus.plan import Request
 
     print(initialize(Request(**vars(options)), steps_per_minute=_steps_per_minute))
     return 0

@@ -20,7 +20,8 @@ def execute(options: argparse.Namespace) -> int:
 
     config = load_config(options.config, options.overrides)
     import_tensorflow()
-    from nmt.training.loop import Interrupted, train
+    from nmt.training.loop import Interrupted
+    from nmt.training.train import train
 
     try:
         train(config)

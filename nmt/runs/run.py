@@ -20,10 +20,7 @@ import os
 import re
 import sys
 import time
-import zipfile
-import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,6 +29,7 @@ import numpy as np
 from nmt.config.file import dump_config, load_config
 from nmt.config.resuming import best_path, check_changes, check_place, config_path, is_begun, is_run
 from nmt.config.settings import Config
+from nmt.runs.files import Arrays, DamagedFileError, load_arrays, save_arrays, write_text
 from nmt.search.confidence import Calibration
 from nmt.search.lexicon import learn_lexicon
 from nmt.text.protection import Protection
@@ -40,15 +38,8 @@ from nmt.text.tokenizer import Tokenizers
 if TYPE_CHECKING:
     from nmt.model.seq2seq import Seq2Seq
 
-Arrays = Mapping[str, np.ndarray]
-
-_METADATA = "metadata"
 _CALIBRATION = "confidence.json"
 _STEP_FILE = re.compile(r"step-(\d{8,})\.npz")
-
-
-class DamagedFileError(ValueError):
-    """A file of arrays differs from what was written."""
 
 
 class Checkpoint(NamedTuple):
@@ -62,36 +53,6 @@ class Checkpoint(NamedTuple):
         """Those to translate with, by the variable's path: the moving average where there is one."""
         kind = "average/" if any(name.startswith("average/") for name in self.arrays) else "model/"
         return {name.removeprefix(kind): array for name, array in self.arrays.items() if name.startswith(kind)}
-
-
-@contextmanager
-def trained_alone(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Locks a run's directory, which may be new, against other trainings; the lock ends with the process.
-
-    Raises:
-        ValueError: if another training holds the lock, or as `check_place`.
-    """
-    check_place(path)
-    if os.name != "posix":  # without such locks
-        yield
-        return
-    import fcntl
-
-    Path(path).mkdir(parents=True, exist_ok=True)
-    directory = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(directory)
-        raise ValueError(
-            f"{path}: another process trains this run: let it end, stop it, or choose another directory with run:"
-        ) from None
-    try:
-        yield
-    finally:
-        with suppress(OSError):
-            os.rmdir(path)  # if nothing was written
-        os.close(directory)
 
 
 class Run:
@@ -122,7 +83,7 @@ class Run:
         (path / "log.jsonl").unlink(missing_ok=True)  # of a training that was aborted at its start
         (path / "tokenizer").mkdir(parents=True, exist_ok=True)
         tokenizers.save(path / "tokenizer")
-        _write_text(config_path(path), dump_config(config))
+        write_text(config_path(path), dump_config(config))
         return cls(path, config, tokenizers)
 
     @classmethod
@@ -148,7 +109,7 @@ class Run:
         run = cls.open(config.run)
         check_changes(run.path, run.config, config)
         if config != run.config:
-            _write_text(config_path(run.path), dump_config(config))
+            write_text(config_path(run.path), dump_config(config))
             run.config = config
         for unfinished in run.path.rglob("*.unfinished"):
             unfinished.unlink()
@@ -252,7 +213,7 @@ class Run:
 
     def save_calibration(self, calibration: Calibration) -> None:
         """Stores how confidence is computed for the best weights."""
-        _write_text(self.path / _CALIBRATION, calibration.as_json())
+        write_text(self.path / _CALIBRATION, calibration.as_json())
 
     def calibration(self) -> Calibration | None:
         """How confidence is computed for the best weights; None if it was never fitted.
@@ -321,58 +282,3 @@ def assign_weights(model: Seq2Seq, weights: Arrays) -> None:
         variable.assign(arranged[variable.path])
     for made in model.precomputed:
         made.fill()
-
-
-def save_arrays(path: Path, arrays: Arrays, metadata: Mapping[str, Any]) -> None:
-    """Writes one .npz file atomically: under another name, synced, then renamed."""
-    content = json.dumps({"names": list(arrays), "metadata": metadata})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".unfinished")
-    with open(unfinished, "wb") as file:
-        members: dict[str, Any] = {**arrays, _METADATA: np.frombuffer(content.encode(), np.uint8)}
-        np.savez(file, allow_pickle=False, **members)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(unfinished, path)
-    _sync_directory(path.parent)
-
-
-def load_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Reads what `save_arrays` wrote: arrays and metadata.
-
-    Raises:
-        DamagedFileError: if a byte that matters has changed.
-    """
-    with open(path, "rb") as raw:
-        try:
-            with zipfile.ZipFile(raw) as archive:
-                damaged = archive.testzip()
-            if not damaged:
-                raw.seek(0)
-                with np.load(raw, allow_pickle=False) as file:
-                    content = json.loads(file[_METADATA].tobytes())
-                    return {name: file[name] for name in content["names"]}, content["metadata"]
-        # What a changed byte makes of an archive: no member, another place or size, an unknown compression, a password.
-        except (zipfile.BadZipFile, zlib.error, LookupError, ValueError, EOFError, OSError, RuntimeError) as error:
-            damaged = str(error)
-    raise DamagedFileError(f"{path} is damaged ({damaged})")
-
-
-def _write_text(path: Path, text: str) -> None:
-    unfinished = path.with_name(path.name + ".unfinished")
-    with open(unfinished, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(unfinished, path)
-    _sync_directory(path.parent)
-
-
-def _sync_directory(path: Path) -> None:
-    """Makes a rename survive a power failure, where the system can."""
-    if os.name == "posix":
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

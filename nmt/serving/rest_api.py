@@ -22,7 +22,8 @@ from grpc import StatusCode
 from nmt.export.saved_model import DEFAULT_SIGNATURE
 from nmt.serving.error import HTTP_STATUS, ServingError, from_exception, invalid_argument
 from nmt.serving.prediction_service import PredictionService, signatures_of
-from nmt.serving.rest_json import read_request, write_error, write_response
+from nmt.serving.rest_request import read_request
+from nmt.serving.rest_response import write_error, write_response
 from nmt.serving.served_models import Version
 
 METRICS_PATH = "/monitoring/prometheus/metrics"

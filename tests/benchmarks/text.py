@@ -131,7 +131,7 @@ def train_all(options) -> tuple[list[tuple[str, list[str]]], Run, np.ndarray]:
         from nmt.startup import import_tensorflow
 
         import_tensorflow()
-        from nmt.training.loop import train
+        from nmt.training.train import train
 
         train(job(options))
     run = Run.open(str(run_path))

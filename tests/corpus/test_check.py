@@ -3,7 +3,9 @@ import pytest
 
 from nmt.config.file import dump_config, override_config
 from nmt.config.settings import Config
-from nmt.corpus.check import Finding, check, quick_check
+from nmt.corpus.check import check
+from nmt.corpus.findings import Finding
+from nmt.corpus.quick_check import quick_check
 from nmt.text.tokenizer import train_tokenizers
 
 WORDS = {

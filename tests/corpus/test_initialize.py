@@ -11,7 +11,8 @@ from parallel_corpus import sentences, write
 from nmt.config.data import Corpus, TextPair
 from nmt.config.file import load_config
 from nmt.corpus.check import check
-from nmt.corpus.initialize import Request, initialize
+from nmt.corpus.initialize import initialize
+from nmt.corpus.plan import Request
 from nmt.text.files import count_pairs, read_pairs
 from nmt.text.tokenizer import train_tokenizers
 

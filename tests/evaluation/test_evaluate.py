@@ -9,7 +9,7 @@ from tiny_job import tiny_job, write_corpus
 from nmt.config.data import TextPair
 from nmt.evaluation.evaluate import evaluate
 from nmt.runs.run import Run
-from nmt.training.loop import train
+from nmt.training.train import train
 from nmt.translation.translator import Translator
 
 

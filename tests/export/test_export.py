@@ -19,7 +19,7 @@ from nmt.export.writer import export
 from nmt.runs.run import Run
 from nmt.search.confidence import Calibration
 from nmt.text.tokenizer import EOS, FIRST_SYMBOL, PAD, SYMBOLS
-from nmt.training.loop import train
+from nmt.training.train import train
 from nmt.translation.ensemble import load_translator
 from nmt.translation.translator import Translator
 

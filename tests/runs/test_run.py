@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from tiny_job import tiny_job, write_corpus
 
-from nmt.runs.run import Checkpoint, DamagedFileError, Run, load_arrays, save_arrays, trained_alone
+from nmt.runs.files import DamagedFileError, load_arrays, save_arrays
+from nmt.runs.lock import trained_alone
+from nmt.runs.run import Checkpoint, Run
 from nmt.text.tokenizer import train_tokenizers
 
 ARRAYS = {"model/a": np.arange(6, dtype=np.float32).reshape(2, 3), "seed/0": np.array([7, 1])}
@@ -173,7 +175,7 @@ def test_a_run_in_which_nothing_was_trained_is_made_anew_with_other_settings(run
 
 
 def test_while_a_run_is_trained_nobody_else_trains_it_and_a_killed_process_lets_go(run):
-    held = f"import sys, time; from nmt.runs.run import trained_alone; lock = trained_alone({str(run.path)!r})"
+    held = f"import sys, time; from nmt.runs.lock import trained_alone; lock = trained_alone({str(run.path)!r})"
     code = f"{held}; lock.__enter__(); print('held', flush=True); time.sleep(600)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as other:
         try:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from nmt.serving.error import ServingError
-from nmt.serving.rest_json import read_request, write_error, write_response
+from nmt.serving.rest_request import read_request
+from nmt.serving.rest_response import write_error, write_response
 
 TEXT = {"text": "string"}
 
@@ -217,5 +218,5 @@ def test_an_error_is_json_whatever_the_message_holds():
 
 
 def test_reading_and_writing_json_imports_no_tensorflow():
-    code = "import nmt.serving.rest_json, sys; print('tensorflow' in sys.modules)"
+    code = "import nmt.serving.rest_request, nmt.serving.rest_response, sys; print('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

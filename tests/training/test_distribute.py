@@ -27,7 +27,7 @@ SETTINGS = (
 def train_as(strategy: str, folder: Path) -> None:
     import tensorflow as tf
 
-    from nmt.training.loop import train
+    from nmt.training.train import train
 
     if strategy != "multi_worker":
         [processor] = tf.config.list_physical_devices("CPU")

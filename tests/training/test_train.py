@@ -22,10 +22,11 @@ from nmt.runs.run import Run
 from nmt.text.files import read_pairs
 from nmt.text.metrics import score
 from nmt.text.tokenizer import train_tokenizers
-from nmt.training.loop import Interrupted, train
+from nmt.training.loop import Interrupted
 from nmt.training.optimizer import make_optimizer, move_average
 from nmt.training.progress import Progress
 from nmt.training.step import TrainState, TrainStep
+from nmt.training.train import train
 from nmt.translation.translator import Translator
 
 # Everything that has a state of its own, all at once.
@@ -115,7 +116,7 @@ def scored(event):
 def killed(corpus, settings, run):
     """A training in a process of its own, killed at a random moment after its first checkpoint."""
     program = (
-        "import sys; from pathlib import Path; from tiny_job import tiny_job; from nmt.training.loop import train;"
+        "import sys; from pathlib import Path; from tiny_job import tiny_job; from nmt.training.train import train;"
         "train(tiny_job(Path(sys.argv[1]), *sys.argv[2:]))"
     )
     process = subprocess.Popen(

@@ -13,7 +13,7 @@ from nmt.runs.run import Run
 from nmt.search.confidence import TooFewLinesError, calibrate
 from nmt.text.files import read_pairs
 from nmt.text.metrics import sentence_chrf
-from nmt.training.loop import train
+from nmt.training.train import train
 from nmt.translation.calibrate import calibrate_run
 from nmt.translation.translator import Translator
 

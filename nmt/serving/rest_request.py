@@ -1,8 +1,7 @@
-"""TensorFlow Serving's JSON <-> tensors, rule by rule as its REST API document and its server have them.
+"""TensorFlow Serving's JSON -> tensors, rule by rule as its REST API document and its server have them.
 
 A request holds its tensors in row format, `{"instances": [...]}`, one item per sentence, or in column format,
-`{"inputs": ...}`, one tensor per input; the answer comes in the same order, under `predictions` or `outputs`. Strings
-are arrays of dtype object that hold bytes. Imports no TensorFlow.
+`{"inputs": ...}`, one tensor per input. Strings are arrays of dtype object that hold bytes. Imports no TensorFlow.
 """
 
 from __future__ import annotations
@@ -10,9 +9,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,10 +18,9 @@ from grpc import StatusCode
 
 from nmt.serving.error import ServingError, invalid_argument
 
-BYTES_SUFFIX = "_bytes"  # of an output's name: its strings are written as base64
 SHOWN = 256  # characters of a wrong value that an error message shows
 _CPP_NAMES = {"float32": "float", "float64": "double", "float16": "half"}  # what the server calls them in messages
-_INTEGER_TYPES = {"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}
+INTEGER_TYPES = {"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}
 _PARSE_ERRORS = {  # Python's wording -> the server's
     "Expecting value": "Invalid value.",
     "Unterminated string starting at": "Missing a closing quotation mark in string.",
@@ -53,30 +50,6 @@ def read_request(body: bytes, input_types: Callable[[str], Mapping[str, str]]) -
         return _read_request(_parse(body), input_types)
     except RecursionError:
         raise invalid_argument("JSON Parse error: nested too deeply") from None
-
-
-def write_response(outputs: Mapping[str, np.ndarray], *, by_row: bool) -> bytes:
-    """Writes the answer to a `:predict` request, in row format (all share the first dimension) or column format."""
-    if not outputs:
-        raise invalid_argument("Cannot convert empty tensor map to JSON")
-    if by_row:
-        _check_batch_sizes(outputs)
-    columns = {name: _write_tensor(name, value) for name, value in sorted(outputs.items())}
-    if by_row and len(columns) > 1:
-        rows = (zip(columns, row, strict=True) for row in zip(*columns.values(), strict=True))
-        text = _write_list(_write_object(row) for row in rows)
-    else:
-        whole = {name: _write_list(items) if outputs[name].ndim else items[0] for name, items in columns.items()}
-        text = _write_object(whole.items()) if len(whole) > 1 else whole.popitem()[1]
-    key = "predictions" if by_row else "outputs"
-    return f'{{\n    "{key}": {text}\n}}\n'.encode()
-
-
-def write_error(message: str) -> bytes:
-    return json.dumps({"error": message}, ensure_ascii=False).encode(errors="replace")
-
-
-# --- reading ---
 
 
 def _parse(body: bytes) -> dict[str, Any]:
@@ -245,15 +218,15 @@ def _read_value(value: Any, dtype: str) -> Any:
         fits = False
     elif dtype in ("float32", "float64"):
         fits = isinstance(value, int | float)
-    elif dtype in _INTEGER_TYPES:
+    elif dtype in INTEGER_TYPES:
         fits = isinstance(value, int) and np.iinfo(dtype).min <= value <= np.iinfo(dtype).max
     else:
         raise ServingError(
-            StatusCode.UNIMPLEMENTED, f"Conversion of JSON Value: {_show(value)} to type: {_cpp_name(dtype)}"
+            StatusCode.UNIMPLEMENTED, f"Conversion of JSON Value: {_show(value)} to type: {cpp_name(dtype)}"
         )
     if not fits:
         raise invalid_argument(
-            f"JSON Value: {_show(value)} Type: {_type_name(value)} is not of expected type: {_cpp_name(dtype)}"
+            f"JSON Value: {_show(value)} Type: {_type_name(value)} is not of expected type: {cpp_name(dtype)}"
         )
     return _encode(value) if dtype == "string" else value
 
@@ -295,75 +268,5 @@ def _show(value: Any) -> str:
     return text if len(text) <= SHOWN else text[:SHOWN] + "...TRUNCATED"
 
 
-def _cpp_name(dtype: str) -> str:
+def cpp_name(dtype: str) -> str:
     return _CPP_NAMES.get(dtype, dtype)
-
-
-# --- writing ---
-
-
-def _check_batch_sizes(outputs: Mapping[str, np.ndarray]) -> None:
-    batch = None
-    for name, value in sorted(outputs.items()):
-        if value.ndim == 0:
-            raise invalid_argument(f"Tensor name: {name} has no shape information ")
-        if len(value) < 1:
-            raise invalid_argument(f"Tensor name: {name} has invalid batch size: {len(value)}")
-        if batch not in (None, len(value)):
-            raise invalid_argument(f"Tensor name: {name} has inconsistent batch size: {len(value)} expecting: {batch}")
-        batch = len(value)
-
-
-def _write_tensor(name: str, tensor: np.ndarray) -> list[str]:
-    """The JSON of each item along the first dimension; of a scalar, one."""
-    texts = _write_values(tensor.reshape(-1), as_bytes=name.endswith(BYTES_SUFFIX))
-    for axis in range(tensor.ndim - 1, 0, -1):
-        size, lists = tensor.shape[axis], math.prod(tensor.shape[:axis])
-        texts = [_write_list(texts[index * size : (index + 1) * size]) for index in range(lists)]
-    return texts
-
-
-def _write_list(texts: Iterable[str]) -> str:
-    return "[" + ", ".join(texts) + "]"
-
-
-def _write_object(members: Iterable[tuple[str, str]]) -> str:
-    return "{" + ", ".join(f"{_write_string(name)}: {text}" for name, text in members) + "}"
-
-
-def _write_string(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _write_values(values: np.ndarray, *, as_bytes: bool) -> list[str]:
-    if values.dtype == object and as_bytes:
-        return [_write_object([("b64", f'"{base64.b64encode(value).decode()}"')]) for value in values]
-    if values.dtype == object:
-        return [_write_string(value.decode(errors="replace")) for value in values]
-    if values.dtype == bool:
-        return ["true" if value else "false" for value in values]
-    if values.dtype.name in _INTEGER_TYPES:
-        return [str(value) for value in values.tolist()]
-    if values.dtype.name in ("float32", "float64"):
-        return _write_floats(values)
-    raise invalid_argument(f"Failed to write JSON value for tensor type: {_cpp_name(values.dtype.name)}")
-
-
-def _write_floats(values: np.ndarray) -> list[str]:
-    """Six digits where they are enough to read the same number back, else as many as the type has."""
-    numbers = values.tolist()
-    texts = [f"{number:.6g}" for number in numbers]
-    exact = np.array(texts, dtype=values.dtype) == values
-    digits = 9 if values.dtype == np.float32 else 17
-    return [
-        _write_float(number, text if same else f"{number:.{digits}g}")
-        for number, text, same in zip(numbers, texts, exact.tolist(), strict=True)
-    ]
-
-
-def _write_float(number: float, text: str) -> str:
-    if math.isnan(number):
-        return "NaN"
-    if math.isinf(number):
-        return "Infinity" if number > 0 else "-Infinity"
-    return text if "." in text or "e" in text else text + ".0"

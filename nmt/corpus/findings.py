@@ -1,0 +1,44 @@
+"""What a check reports: findings by severity, each with its first lines. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+_EXAMPLES = 5
+
+
+@dataclass
+class Finding:
+    """One finding: what it is, how often it occurs, and the first lines of the file where it does."""
+
+    text: str
+    file: str = ""
+    count: int = 0
+    lines: list[int] = field(default_factory=list)
+
+    def add(self, line: int) -> None:
+        self.count += 1
+        if len(self.lines) < _EXAMPLES:
+            self.lines.append(line)
+
+    def __str__(self) -> str:
+        if not self.count:
+            return self.text
+        more = ", ..." if self.count > len(self.lines) else ""
+        return f"{self.text}: {self.count:,}\n      {self.file}:{', '.join(map(str, self.lines))}{more}"
+
+
+@dataclass
+class Report:
+    """Errors prevent training, warnings deserve a look, notes inform. str() is a readable page."""
+
+    errors: list[Finding] = field(default_factory=list)
+    warnings: list[Finding] = field(default_factory=list)
+    notes: list[Finding] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        parts = []
+        for title, findings in (("Errors", self.errors), ("Warnings", self.warnings), ("Notes", self.notes)):
+            if findings:
+                parts.append("\n".join([title, *(f"  - {finding}" for finding in findings)]))
+        return "\n\n".join(parts) if parts else "Nothing to report."

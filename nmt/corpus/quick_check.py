@@ -1,0 +1,106 @@
+"""The checks of a job that need no more than counting lines; `nmt train` runs them before it starts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from nmt.config.data import TextPair
+from nmt.config.file import load_config
+from nmt.config.resuming import best_path, check_place, config_path, is_begun
+from nmt.config.section import Section
+from nmt.config.settings import Config
+from nmt.corpus.findings import Finding, Report
+from nmt.text.files import count_pairs
+
+# What may differ from a run whose weights or tokenizer are taken.
+_FREE = (
+    *("dropout", "sampling_alpha", "from_run"),
+    # These act only while weights and tokenizer are made; a preset's values are compared one by one.
+    *("embedding_range", "preset", "max_sentences", "hard_vocabulary_limit"),
+)
+
+
+def quick_check(config: Config) -> Report:
+    """The checks that need only one pass over the files; training runs them before it starts."""
+    report = Report()
+    try:
+        check_place(config.run)
+    except ValueError as error:
+        report.errors.append(Finding(f"run: {error}"))
+    for name, pair in corpora(config):
+        try:
+            if count_pairs(pair) == 0:
+                report.errors.append(Finding(f"{name}: {pair.source} and {pair.target} are empty"))
+        except ValueError as error:
+            report.errors.append(Finding(f"{name}: {error}"))
+    _check_files(config, report)
+    _check_start(config, report)
+    return report
+
+
+def corpora(config: Config) -> Iterator[tuple[str, TextPair]]:
+    for number, corpus in enumerate(config.data.train):
+        yield f"data.train[{number}]", corpus
+    yield "data.validation", config.data.validation
+    for name, pair in config.data.test.items():
+        yield f"data.test.{name}", pair
+
+
+def _check_files(config: Config, report: Report) -> None:
+    """Files that are named twice, unless training text comes with several translations."""
+    pairs: dict[tuple[str, str], str] = {}
+    used: dict[str, tuple[str, str]] = {}
+    for name, pair in corpora(config):
+        files = (os.path.realpath(pair.source), os.path.realpath(pair.target))
+        if earlier := pairs.get(files):
+            report.warnings.append(Finding(f"{name} is the same as {earlier}: {pair.source}, {pair.target}"))
+            continue
+        pairs[files] = name
+        for side, file in zip(("source", "target"), files, strict=True):
+            other, other_side = used.get(file, ("", ""))
+            both_train = name.startswith("data.train[") and other.startswith("data.train[") and name != other
+            if other and not (both_train and side == other_side):
+                text = f"{name}.{side} is the same file as {other}.{other_side}: {getattr(pair, side)}"
+                report.warnings.append(Finding(text))
+            used[file] = name, side
+
+
+def tokenizers_from(config: Config) -> str | None:
+    """The other run whose tokenizers the job takes; None where it learns its own."""
+    return config.training.start_from or config.tokenizer.from_run
+
+
+def _check_start(config: Config, report: Report) -> None:
+    """Weights fit one model only, and they and ensembles need the same pieces."""
+    if is_begun(config.run):
+        return
+    for setting, start, sections in (
+        ("training.start_from", config.training.start_from, ("model", "tokenizer")),
+        ("tokenizer.from_run", config.tokenizer.from_run, ("tokenizer",)),
+    ):
+        if start is None:
+            continue
+        try:
+            base = load_config(config_path(start))
+        except ValueError as error:
+            report.errors.append(Finding(f"{setting}: {error} (it is the directory of a run)"))
+            continue
+        if setting == "training.start_from" and not best_path(start).is_file():
+            text = f"{setting}: {start} has no best weights yet: train it up to a validation first"
+            report.errors.append(Finding(text))
+        for section in sections:
+            for name, wanted, value in _differing(getattr(config, section), getattr(base, section)):
+                if name not in _FREE:
+                    text = f"{section}.{name}: {wanted}, but {start}, which {setting} names, has {value}"
+                    report.errors.append(Finding(f"{text}: set it so, or leave {setting} out"))
+        if config.protect and not base.protect:
+            text = f"protect: {config.protect}, but {start}, which {setting} names, has no symbols for that"
+            report.errors.append(Finding(f"{text}: set protect: [], or leave {setting} out"))
+
+
+def _differing(section: Section, other: Section) -> Iterator[tuple[str, object, object]]:
+    """Names of settings that differ between two sections of one kind, with both values."""
+    for name, value in other:
+        if (wanted := getattr(section, name)) != value:
+            yield name, wanted, value
