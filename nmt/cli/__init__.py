@@ -1,1 +1,1 @@
-"""The command line."""
+"""The command line: main.py dispatches, and each command is a file of its name."""

@@ -1,4 +1,4 @@
-"""The settings of a new config: the recipe, on what this corpus and this machine show."""
+"""The settings of a new config: the recipe, applied to what was measured of the corpus and of this machine."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def choose_settings(
     config = parse_config(job_text(plan, [*choices, *budget(1, "to be found")]))
     trial = config.tokenizer.model_copy(update={"max_sentences": _TRIAL_SENTENCES})
     tokenizers = train_tokenizers(config.model_copy(update={"tokenizer": trial}))
-    # It is the most that each may have: where one side has fewer pieces, that limits the other in nothing.
+    # The setting is an upper limit for both sides, so the larger of the two vocabularies decides.
     largest = max(tokenizer.vocabulary_size for tokenizer in tokenizers)
     if largest < config.tokenizer.vocabulary_size:
         fewer = Choice("tokenizer.vocabulary_size", largest, "the text has no more different pieces")

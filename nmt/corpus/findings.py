@@ -1,4 +1,4 @@
-"""What a check reports: findings by severity, each with its first lines. Imports no TensorFlow."""
+"""What a check reports: errors, warnings and notes, with the first lines of each. Imports no TensorFlow."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
 """Chooses which pairs of a corpus to hold out from training, for validation and testing.
 
-A held-out pair is of no use where training has seen its source or its target, so only pairs are taken whose two sides
-come once in the whole corpus; upper and lower case, punctuation and spaces make no difference there. Which of these is
-decided by a hash of their text: the same corpus gives the same pairs, spread over all of it, and a corpus of any size
-is read line by line.
+A held-out pair measures nothing if training has seen its source or its target. So only pairs are taken of which neither
+side occurs a second time in the corpus, ignoring case, punctuation and spaces. A hash of their text selects among
+these: the same corpus gives the same pairs, spread evenly over it, and a corpus of any size is read line by line.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from nmt.text.files import count_pairs, read_pairs
 
 # Candidates per pair that is needed: some of them occur twice.
 _CANDIDATES = 4
-# A longer side is hardly one sentence, and a pair whose sides differ by more than this hardly a translation.
+# A longer side is rarely one sentence; a pair with a higher length ratio is rarely a translation.
 _LONGEST, _LONGEST_RATIO = 1_000, 4.0
 _NO_LETTERS = re.compile(r"[\W_]+")
 
@@ -110,7 +109,7 @@ def _fit(source: str, target: str) -> bool:
 
 
 def _once(pair: TextPair, candidates: Sequence[tuple[str, str]]) -> list[int]:
-    """The line indices of the candidates of which neither side comes again, in the order of `candidates`."""
+    """The line indices of the candidates neither side of which occurs again, in the order of `candidates`."""
     sides = [dict.fromkeys((keys[side] for keys in candidates), 0) for side in (0, 1)]
     indices = dict.fromkeys(candidates, 0)
     for index, keys in enumerate(_keys(pair)):

@@ -1,4 +1,4 @@
-"""What `nmt init` is asked for, and which files it will write: names, languages, sizes of the held-out sets."""
+"""Plans what `nmt init` will write: the files and their names, the languages, the sizes of the held-out sets."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Request(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Where the files go."""
+    """What will be written, and where."""
 
     config_path: Path
     name: str
@@ -62,8 +62,8 @@ class Plan(NamedTuple):
     train: TextPair
     validation: TextPair
     test: TextPair | None
-    counts: dict[str, int]  # pairs of each set; "corpus" = of all
-    cut: dict[str, TextPair]  # the sets that are cut out of the corpus
+    counts: dict[str, int]  # pairs of each set; "corpus": all pairs
+    cut: dict[str, TextPair]  # the sets written from parts of the corpus
 
     @property
     def run(self) -> str:

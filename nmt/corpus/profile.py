@@ -17,7 +17,7 @@ from nmt.text.protection import KINDS, Protection
 from nmt.text.tokenizer import UNSPACED
 
 _SAMPLE_PAIRS = 50_000
-# Of text in scripts without spaces: a word has roughly so many characters, and what is longer on average is no word.
+# In scripts without spaces a word has about so many characters; longer units, on average, are not words.
 _CHARACTERS_A_WORD, _LONGEST_MEAN_WORD = 2.0, 4.0
 # The share of the text that consists of frequent characters.
 _COVERAGE = 0.9995
@@ -28,36 +28,36 @@ class SideProfile(NamedTuple):
 
     script: str  # of most lines, such as "LATIN"; "CJK" for Chinese and Japanese
     spaced: bool  # whether there are spaces between words
-    words: float  # between spaces; where there are none, two characters are counted as one
+    words: float  # separated by spaces; in a script without spaces, two characters count as a word
     characters: float
     different_characters: int  # in the sample
-    alphabet: int  # the most frequent of them that make up 99.95% of it
-    cased: bool  # most lines have letters of which there are capitals
+    alphabet: int  # the most frequent ones, which make up 99.95% of the sample
+    cased: bool  # most lines have letters of a script with upper and lower case
     capitals: float  # share of lines with an upper-case letter
 
 
 class Spans(NamedTuple):
-    """What could be protected, of one kind, in the sources of the sample."""
+    """Spans of one kind in the sampled sources that could be protected."""
 
     found: int
     kept: float  # the share that also occurs in the target
 
 
 class CorpusProfile(NamedTuple):
-    """Both sides. Shares are of the pairs of the sample."""
+    """Both sides. Shares are fractions of the sampled pairs."""
 
     pairs: int
     different_pairs: int
     source: SideProfile
     target: SideProfile
     sample: list[tuple[str, str]]
-    identical: float  # source == target
-    digits: float  # the source has some
+    identical: float  # share of pairs whose sides are equal
+    digits: float  # share of pairs with digits in the source
     spans: dict[str, Spans]  # of each kind in protect.KINDS
 
     @property
     def words(self) -> float:
-        """Running words of the longer side, repeated pairs counted once."""
+        """Number of words on the side with more of them, repeated pairs counted once."""
         return self.different_pairs * max(self.source.words, self.target.words)
 
 
@@ -115,7 +115,7 @@ def _side(lines: Sequence[str]) -> SideProfile:
 
 
 def _without_spaces(words: Counter[str]) -> bool:
-    """Whether a good part is in a script without spaces, and nobody has put some between the words of it."""
+    """Whether much of the text is in a script without spaces between words, and is not segmented by spaces either."""
     counts = {word: count for word, count in words.items() if UNSPACED.search(word)}
     total = sum(counts.values())
     letters = sum(len(word) * count for word, count in counts.items())
@@ -138,7 +138,7 @@ def _spans(sample: Sequence[tuple[str, str]]) -> dict[str, Spans]:
 
 
 def _kind(span: str) -> str:
-    """The first that it can be; "" for a reserved character."""
+    """The first kind that matches; "" for a reserved character."""
     return next((kind for kind, pattern in KINDS.items() if re.fullmatch(pattern, span, re.ASCII)), "")
 
 

@@ -19,24 +19,27 @@ from nmt.config.writer import Choice
 from nmt.corpus.profile import CorpusProfile, script_name
 from nmt.data.batches import token_batches
 
-# Names of amounts of text, in running words of the longer side, repeated pairs counted once.
+# Names of amounts of text, by the number of words of the longer side, repeated pairs counted once.
 AMOUNTS = {"very few": 150_000, "few": 1_500_000, "a fair number": 6_000_000, "many": 40_000_000, "very many": math.inf}
 
 # A column for each of AMOUNTS, and why there is a difference. To retune, or to add a setting, change a line.
 TABLE: dict[str, tuple[tuple[Any, ...], str]] = {
     "data.batch_tokens": ((1024, 1024, 2048, 4096, 4096), "the fewer, the smaller: more steps an epoch"),
     "tokenizer.vocabulary_size": ((2000, 6000, 10_000, 20_000, 32_000), "each piece has to be seen often"),
-    "tokenizer.sampling_alpha": ((0.1, 0.1, 0.1, 0.0, 0.0), "BPE dropout shows them in other pieces each epoch"),
-    "model.embedding_size": ((384, 384, 384, 512, 512), "the more there is to learn from, the larger the model"),
-    "model.units": ((384, 384, 768, 1024, 1024), "the more there is to learn from, the larger the model"),
-    "model.encoder.layers": ((0, 0, 0, 0, 2), "on top of the bidirectional ones; the more words, the deeper"),
-    "model.decoder.layers": ((2, 2, 2, 2, 4), "the upper one knows what was read; the more words, the deeper"),
+    "tokenizer.sampling_alpha": ((0.1, 0.1, 0.1, 0.0, 0.0), "BPE dropout: each epoch splits words differently"),
+    "model.embedding_size": ((384, 384, 384, 512, 512), "the more text, the larger the model"),
+    "model.units": ((384, 384, 768, 1024, 1024), "the more text, the larger the model"),
+    "model.encoder.layers": ((0, 0, 0, 0, 2), "above the bidirectional ones; the more text, the deeper"),
+    "model.decoder.layers": ((2, 2, 2, 2, 4), "the upper ones see what attention has read; the more text, the deeper"),
     "model.lexical": ((True, True, True, False, False), "a path past the LSTMs from a word to its translation"),
-    "model.dropout.embedding": ((0.3, 0.2, 0.2, 0.1, 0.1), "the fewer, the sooner known by heart, the stronger"),
-    "model.dropout.layers": ((0.3, 0.2, 0.2, 0.2, 0.1), "the fewer, the stronger"),
-    "model.dropout.output": ((0.4, 0.3, 0.3, 0.2, 0.1), "the fewer, the stronger"),
+    "model.dropout.embedding": (
+        (0.3, 0.2, 0.2, 0.1, 0.1),
+        "the less text, the sooner it is memorized",
+    ),
+    "model.dropout.layers": ((0.3, 0.2, 0.2, 0.2, 0.1), "the less text, the more dropout"),
+    "model.dropout.output": ((0.4, 0.3, 0.3, 0.2, 0.1), "the less text, the more dropout"),
     "training.schedule.learning_rate": ((2e-3, 2e-3, 1.5e-3, 1e-3, 7e-4), "the peak; the larger the model, the lower"),
-    "search.length_penalty": ((1.4, 1.4, 1.0, 1.0, 1.0), "the fewer, the sooner a search ends a sentence"),
+    "search.length_penalty": ((1.4, 1.4, 1.0, 1.0, 1.0), "with little text a search ends sentences too early"),
 }
 
 # Two vocabularies hold more than a joint one of the same size, as few pieces are shared.
@@ -45,9 +48,9 @@ _OF_TWO = 2 / 3
 _FEW_CHARACTERS, _BYTES = 200, 256
 _MANY_CHARACTERS = 300
 _NUMBERS = 0.05
-# Enough spans of a kind to judge, and the share that translations must keep.
+# The fewest spans of a kind to judge by, and the share of them that targets must keep.
 _SPANS, _KEPT = 20, 0.7
-# 20 epochs for Multi30k's 350,000 words; twice as often where there is an eighth of that.
+# 20 epochs for Multi30k's 350,000 words; twice as many for an eighth of that.
 _EPOCHS, _EPOCHS_WORDS, _EPOCHS_LIMITS = 20, 350_000, (4, 40)
 _LEAST_STEPS = 3_000
 # Validations of a long training, and of one of fewer steps than this.
@@ -55,7 +58,7 @@ _VALIDATIONS, _FEW_VALIDATIONS, _LONG = 20, 10, 5_000
 _WEIGHT_DECAY = 0.1
 _SMALLEST_UNITS, _LARGEST_RATE, _RATE = 128, 3e-3, "training.schedule.learning_rate"
 _USUAL_LENGTH, _LARGEST_LENGTH = 100, 250
-_SHORTEST_LIMIT = 30  # a sentence should be translated whole even where a corpus has but headings
+_SHORTEST_LIMIT = 30  # a sentence should be translated whole even if the corpus has headings only
 # Higher ratios come from pairs that are not translations.
 _USUAL_RATIO, _LARGEST_RATIO, _USUAL_EXTRA = 2.0, 5.0, 10
 
@@ -92,12 +95,12 @@ def choose(profile: CorpusProfile) -> list[Choice]:
         reason = f"{scripts[0]} letters on both sides: one vocabulary, one matrix for all embeddings"
         choices.append(Choice("model.tied_embeddings", "all", reason))
     else:
-        reason = f"{scripts[0]} and {scripts[1]} letters: hardly a piece is of both, so two vocabularies"
+        reason = f"{scripts[0]} and {scripts[1]} letters: hardly any piece occurs in both, so two vocabularies"
         choices.append(Choice("tokenizer.joint", False, reason))
     if many:
-        # Of a large alphabet much is rare; beside a small one, letters and digits are, which names and years are of.
+        # Much of a large alphabet is rare; beside a small one, letters and digits are, and names and years need them.
         coverage = 0.9995 if alphabet > _MANY_CHARACTERS else 0.99995
-        reason = f"{alphabet:,} characters make up 99.95% of the text; of the others some are too rare to learn ..."
+        reason = f"{alphabet:,} characters make up 99.95% of the text; some of the others are too rare to learn ..."
         choices.append(Choice("tokenizer.character_coverage", coverage, reason))
         choices.append(Choice("tokenizer.byte_fallback", True, "... and are spelled in bytes, so that none is unknown"))
     return choices + _copied(profile)

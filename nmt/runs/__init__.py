@@ -1,1 +1,1 @@
-"""The run directory."""
+"""The run directory: what a training writes and everything else reads."""
