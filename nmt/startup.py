@@ -35,3 +35,20 @@ def import_tensorflow() -> None:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+
+
+def require_tensorflow_backend() -> None:
+    """To be called before `import_tensorflow` where Keras may be in use already, or another backend chosen.
+
+    Raises:
+        ImportError: if Keras runs, or is asked to run, on another backend than TensorFlow.
+    """
+    if "keras" in sys.modules:
+        chosen = sys.modules["keras"].config.backend()
+    else:
+        chosen = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if chosen != "tensorflow":
+        raise ImportError(
+            f"nmt runs on Keras's TensorFlow backend only, and the backend chosen here is {chosen!r}: "
+            "set KERAS_BACKEND=tensorflow before Keras is imported."
+        )

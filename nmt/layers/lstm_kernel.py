@@ -7,7 +7,7 @@ output gates, g the candidate, c the memory cell and h the hidden state:
 
 Only `h @ recurrent_kernel` is in the loop. The backward loop carries the gradients of h and c and nothing else; those
 of the kernel, the mask and the normalization are single products or sums over all steps after it. The kernel knows no
-padding: see lstm.py for why it need not.
+padding: lstm.py says why it need not.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from nmt.layers.shapes import reshape, sizes
+from nmt.layers.products import product
 
 EPSILON = 1e-3  # of layer normalization, as in keras.layers.LayerNormalization
 
@@ -24,7 +24,7 @@ EPSILON = 1e-3  # of layer normalization, as in keras.layers.LayerNormalization
 class LSTMState(NamedTuple):
     """What an LSTM carries from step to step: float32 [batch, units] each."""
 
-    hidden: tf.Tensor  # of the products' dtype where nothing else reads it (LSTM.hidden_dtype)
+    hidden: tf.Tensor
     cell: tf.Tensor
 
 
@@ -36,55 +36,15 @@ class Normalization(NamedTuple):
     cell_bias: tf.Tensor  # [units]
 
 
-def product(left, right, dtype, **options):
-    """As rounded_product, returned in float32 (or float64 where that is `dtype`)."""
-    return tf.cast(rounded_product(left, right, dtype, **options), accumulator(dtype))
-
-
-def rounded_product(left, right, dtype, *, turned=False, **options):
-    """Matrix product computed and returned in `dtype`.
-
-    A `left` of more dimensions meets one matrix as one tall matrix: TensorFlow would take it slice by slice, and make a
-    gradient of the matrix for every slice.
-
-    Args: turned: `right` is the transpose of the matrix that is meant. For few rows that is the faster way, as a
-        tall matrix times a narrow one (docs/performance.md).
-    """
-    flat = tf.reshape(left, [-1, left.shape[-1]]) if len(left.shape) > len(right.shape) == 2 else left
-    flat, right = tf.cast(flat, dtype), tf.cast(right, dtype)
-    result = tf.transpose(tf.matmul(right, flat, transpose_b=True)) if turned else tf.matmul(flat, right, **options)
-    if len(left.shape) > len(flat.shape):
-        result = reshape(result, *sizes(left)[:-1], sizes(result)[-1])
-    return result
-
-
-def turn(weights, *variables):
-    """Replaces the arrays of `variables`, of those `weights` by their paths that are there, by their transposes."""
-    for path in {variable.path for variable in variables} & weights.keys():
-        weights[path] = weights[path].T
-
-
-@tf.custom_gradient
-def add_bias(values, bias):
-    """values [..., size] + bias [size], whose gradient as TensorFlow derives it takes five times as long."""
-    return values + bias, lambda upstream: (upstream, tf.raw_ops.BiasAddGrad(out_backprop=upstream))
-
-
-def side_by_side(parts, dtype):
-    """Along the last axis, in the dtype of the product that reads them: cast first, half as much is copied.
-
-    A part without any elements is left out, so that a single other one is not copied for it.
-    """
-    return tf.concat([tf.cast(part, dtype) for part in parts if part.shape[-1] != 0], axis=-1)
-
-
-def accumulator(dtype):
-    """The dtype that sums and states are kept in where products are computed in `dtype`."""
-    return tf.float64 if dtype == tf.float64 else tf.float32
-
-
 def lstm_sequence(
-    gate_inputs, recurrent_kernel, state, *, hidden_mask=None, normalization=None, dtype=tf.float32, turned=False
+    gate_inputs,
+    recurrent_kernel,
+    state,
+    *,
+    hidden_mask=None,
+    normalization=None,
+    dtype=tf.float32,
+    transposed_kernel=False,
 ):
     """Runs an LSTM over time.
 
@@ -96,7 +56,7 @@ def lstm_sequence(
             every step (variational recurrent dropout, Gal & Ghahramani 2016).
         normalization: Normalization or None.
         dtype: of the recurrent products; everything else is float32.
-        turned: the recurrent kernel is [4 * units, units].
+        transposed_kernel: the recurrent kernel is stored as its transpose, [4 * units, units].
 
     Returns: hidden states and cells, float32 [time, batch, units] each.
     """
@@ -108,7 +68,10 @@ def lstm_sequence(
         inputs, kernel, hidden, cell, *rest = arguments
         mask = None if hidden_mask is None else rest.pop(0)
         normalization = Normalization(*rest) if rest else None
-        sequence = _Sequence(kernel, mask, normalization, dtype=dtype, turned=turned, single=inputs.shape[0] == 1)
+        single = inputs.shape[0] == 1
+        sequence = _Sequence(
+            kernel, mask, normalization, dtype=dtype, transposed_kernel=transposed_kernel, single=single
+        )
         hiddens, cells, saved = sequence.forward(inputs, hidden, cell)
 
         def gradient(hiddens_gradient, cells_gradient):
@@ -119,25 +82,7 @@ def lstm_sequence(
     return run(*[tf.convert_to_tensor(argument) for argument in arguments])
 
 
-def lstm_step(inputs, state: LSTMState, kernels, gate_inputs, *, dtype) -> LSTMState:
-    """One step by one product, as decoding makes it: two, each turned back, take 10 to 40% longer.
-
-    Args: inputs float [batch, size]; kernels [4 * units, size + units], of the inputs and of the hidden state, turned
-        (see product); gate_inputs float32 [4 * units, batch], or [4 * units, 1] for all rows, that are added to the
-        product; dtype of the product, and of the hidden state that comes of it.
-    """
-    entering = side_by_side([inputs, state.hidden], dtype)
-    sums = tf.matmul(tf.cast(kernels, dtype), entering, transpose_b=True)  # [4 * units, batch]
-    sums = tf.cast(sums, accumulator(dtype)) + gate_inputs
-    # Features stay in front: so a gate is one piece of memory (see _Sequence).
-    gates, candidate = _activate(sums, axis=0)
-    input_gate, forget_gate, output_gate = tf.split(gates, 3, axis=0)
-    cell = forget_gate * tf.transpose(state.cell) + input_gate * candidate
-    hidden = tf.cast(output_gate * tf.tanh(cell), dtype)
-    return LSTMState(tf.transpose(hidden), tf.transpose(cell))
-
-
-def _activate(sums, axis):
+def activate(sums, axis):
     """Input, forget and output gates as one, and candidates, from the sums of all, 4 * units along `axis`."""
     units = sums.shape[axis] // 4
     gates, candidate = tf.split(sums, [3 * units, units], axis=axis)
@@ -179,29 +124,31 @@ class _Sequence:
     In float32 the loops keep features in front, states as [units, batch]: a gate is then one piece of memory that is
     taken without copying, and the product of each step is that of a tall matrix with a narrow one, at which Eigen is up
     to twice as fast as at the same product the other way about. In bfloat16 another library makes the products, as fast
-    either way, and turning the inputs round would take longer than it saves. So it would for a single step, as decoding
-    and input feeding make it where `lstm_step` does not: both keep them [batch, units].
+    either way, and transposing the inputs would take longer than it saves. So it would for a single step, as decoding
+    and input feeding make it: both keep states as [batch, units].
     """
 
-    def __init__(self, kernel, hidden_mask, normalization: Normalization | None, *, dtype, turned: bool, single: bool):
+    def __init__(
+        self, kernel, hidden_mask, normalization: Normalization | None, *, dtype, transposed_kernel: bool, single: bool
+    ):
         self.single = single
-        self.kernel_turned = turned
+        self.transposed_kernel = transposed_kernel
         self.features = -1 if single or dtype == tf.bfloat16 else -2  # their axis
         self.kernel = tf.cast(kernel, dtype)  # once, not at every step
-        self.entering_kernel = self.kernel if turned or self.features == -1 else tf.transpose(self.kernel)
-        self.hidden_mask = None if hidden_mask is None else self._turned(hidden_mask)
+        self.entering_kernel = self.kernel if transposed_kernel or self.features == -1 else tf.transpose(self.kernel)
+        self.hidden_mask = None if hidden_mask is None else self._swapped(hidden_mask)
         self.normalization = normalization
         self.dtype = dtype
-        self.units = kernel.shape[int(turned)]
+        self.units = kernel.shape[int(transposed_kernel)]
 
-    def _turned(self, values):
-        """[..., batch, features] as the loops have it, or back."""
+    def _swapped(self, values):
+        """[..., batch, features] in the layout of the loops, or back."""
         return values if self.features == -1 else tf.linalg.matrix_transpose(values)
 
     def _times(self, values, kernel):
         """The product of each step's values with a kernel."""
         if self.features == -1:
-            return product(values, kernel, self.dtype, turned=self.kernel_turned)
+            return product(values, kernel, self.dtype, transposed=self.transposed_kernel)
         return product(kernel, values, self.dtype)
 
     def _along(self, vector):
@@ -225,7 +172,7 @@ class _Sequence:
             normalized, deviation = normalize(self._by_gate(recurrent), self.features)  # [4, units]
             recurrent = tf.reshape(normalized, tf.shape(recurrent)) * self._along(self.normalization.gate_gain)
             kept = (normalized, deviation)
-        gates, candidate = _activate(gate_input + recurrent, axis=self.features)
+        gates, candidate = activate(gate_input + recurrent, axis=self.features)
         input_gate, forget_gate, output_gate = tf.split(gates, 3, axis=self.features)
         cell = forget_gate * cell + input_gate * candidate
         shown = cell
@@ -242,14 +189,14 @@ class _Sequence:
 
     def forward(self, gate_inputs, hidden, cell):
         first = LSTMState(hidden, cell)
-        start = [self._turned(values) for values in (gate_inputs, hidden, cell)]
+        start = [self._swapped(values) for values in (gate_inputs, hidden, cell)]
         if self.single:
             steps = [part[tf.newaxis] for part in self.step(start[0][0], *start[1:])]
         else:
             steps = self._loop_forward(*start)
         gates, hiddens, cells, *kept = steps
-        turned = self._turned(hiddens)  # [time, batch, units]
-        return turned, self._turned(cells), _Saved(gates, cells, turned, first, tuple(kept[:2]), tuple(kept[2:]))
+        outputs = self._swapped(hiddens)  # [time, batch, units]
+        return outputs, self._swapped(cells), _Saved(gates, cells, outputs, first, tuple(kept[:2]), tuple(kept[2:]))
 
     def _loop_forward(self, gate_inputs, hidden, cell):
         time = tf.shape(gate_inputs)[0]
@@ -276,14 +223,14 @@ class _Sequence:
 
     def backward(self, hiddens_gradient, cells_gradient, saved: _Saved):
         """Gradients for gate inputs, recurrent kernel, first state, and mask and normalization where there are any."""
-        hiddens_gradient, cells_gradient = self._turned(hiddens_gradient), self._turned(cells_gradient)
+        hiddens_gradient, cells_gradient = self._swapped(hiddens_gradient), self._swapped(cells_gradient)
         factors = self._factors(saved)
         gates_gradient, entered_gradient, cell_gradient = self._loop_backward(
             hiddens_gradient, cells_gradient, factors, saved
         )
-        recurrent_gradient = self._turned(self._recurrent_gradient(gates_gradient, saved.recurrent))
+        recurrent_gradient = self._swapped(self._recurrent_gradient(gates_gradient, saved.recurrent))
         previous_hiddens = tf.concat([saved.first.hidden[tf.newaxis], saved.hiddens[:-1]], axis=0)
-        entered = previous_hiddens if self.hidden_mask is None else previous_hiddens * self._turned(self.hidden_mask)
+        entered = previous_hiddens if self.hidden_mask is None else previous_hiddens * self._swapped(self.hidden_mask)
         kernel_gradient = product(
             tf.reshape(entered, [-1, self.units]),
             tf.reshape(recurrent_gradient, [-1, 4 * self.units]),
@@ -291,13 +238,13 @@ class _Sequence:
             transpose_a=True,
         )
         previous_gradient = self._masked(entered_gradient)  # what each step hands to the hidden state before it
-        first_gradients = [self._turned(gradient) for gradient in (previous_gradient[0], cell_gradient)]
-        turned = self._turned(gates_gradient) if self.normalization else recurrent_gradient
-        if self.kernel_turned:
+        first_gradients = [self._swapped(gradient) for gradient in (previous_gradient[0], cell_gradient)]
+        inputs_gradient = self._swapped(gates_gradient) if self.normalization else recurrent_gradient
+        if self.transposed_kernel:
             kernel_gradient = tf.transpose(kernel_gradient)
-        gradients = [turned, kernel_gradient, *first_gradients]
+        gradients = [inputs_gradient, kernel_gradient, *first_gradients]
         if self.hidden_mask is not None:
-            gradients.append(tf.reduce_sum(self._turned(entered_gradient) * previous_hiddens, axis=0))
+            gradients.append(tf.reduce_sum(self._swapped(entered_gradient) * previous_hiddens, axis=0))
         if self.normalization:
             later = tf.concat([previous_gradient[1:], tf.zeros_like(previous_gradient[:1])], axis=0)
             shown_gradient = (hiddens_gradient + later) * factors[1]  # [time, units]
@@ -315,11 +262,11 @@ class _Sequence:
     def _factors(self, saved: _Saved):
         """All that the backward loop multiplies by, computed for every step at once.
 
-        Returns: what turns the cell's (for o: the hidden state's) gradient into that of the gates' sums
-        [time, 4 * units]; what turns the hidden state's gradient into that of the cell inside tanh [time, units]; the
+        Returns: the factors from the cell's (for o: the hidden state's) gradient to that of the gates' sums
+        [time, 4 * units]; those from the hidden state's gradient to that of the cell inside tanh [time, units]; the
         forget gates [time, units].
         """
-        previous_cells = tf.concat([self._turned(saved.first.cell)[tf.newaxis], saved.cells[:-1]], axis=0)
+        previous_cells = tf.concat([self._swapped(saved.first.cell)[tf.newaxis], saved.cells[:-1]], axis=0)
         input_gates, forget_gates, output_gates, candidates = tf.split(saved.gates, 4, axis=self.features)
         shown = self._gained(saved.cell[0], self.normalization) if self.normalization else saved.cells
         shown = tf.tanh(shown)
@@ -349,7 +296,9 @@ class _Sequence:
         its mask) [time, units] and of the first cell [units].
         """
         time = tf.shape(hiddens_gradient)[0]
-        leaving_kernel = self.kernel if self.features == -2 and not self.kernel_turned else tf.transpose(self.kernel)
+        leaving_kernel = (
+            self.kernel if self.features == -2 and not self.transposed_kernel else tf.transpose(self.kernel)
+        )
         inputs = (hiddens_gradient, cells_gradient, *factors, *saved.recurrent, *saved.cell)
         results = tuple(
             tf.TensorArray(values.dtype, time, element_shape=values.shape[1:]) for values in (factors[0], factors[1])

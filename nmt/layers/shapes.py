@@ -16,19 +16,3 @@ def reshape(values, rows, *others):
     # What is left is the rows; of an empty tensor that cannot be told where another size may be 0 too.
     known = all(isinstance(size, int) and size for size in others)
     return tf.reshape(values, [-1 if known else rows, *others])
-
-
-def group_rows(values, beam: int):
-    """[batch * beam, time, size] -> [batch, beam * time, size]: to one row of a batch a beam is like further steps."""
-    if beam == 1:
-        return values
-    rows, time, size = sizes(values)
-    return reshape(values, rows // beam, beam * time, size)
-
-
-def ungroup_rows(values, beam: int):
-    """[batch, beam * time, size] -> [batch * beam, time, size]."""
-    if beam == 1:
-        return values
-    batch, steps, size = sizes(values)
-    return reshape(values, batch * beam, steps // beam, size)

@@ -16,11 +16,14 @@ import tensorflow as tf
 
 from nmt.config.model import ModelConfig
 from nmt.layers.attention import Attention, Memory
-from nmt.layers.lstm import LSTM, StackedLSTM
-from nmt.layers.lstm_kernel import LSTMState, rounded_product, side_by_side, turn
-from nmt.layers.shapes import group_rows, ungroup_rows
+from nmt.layers.lstm import LSTM
+from nmt.layers.lstm_kernel import LSTMState
+from nmt.layers.products import rounded_product
+from nmt.model.beams import group_rows, ungroup_rows
+from nmt.model.decoder_stack import DecoderStack
 from nmt.model.embedding import Embedding
-from nmt.model.linear import Linear, with_bias, with_ones
+from nmt.model.inference_layers import FusedLSTM, TransposedAttention, TransposedLSTM
+from nmt.model.linear import Linear, concatenate, transpose_weights, with_bias, with_ones
 from nmt.model.precomputed import Precomputed
 
 TOKEN_GATES_BYTES = 2**27  # that are kept at most: see Decoder
@@ -39,11 +42,11 @@ class OutputLayer(NamedTuple):
     Passes over [rows, vocab] wait for memory, and half as much of it is read and written in half as much time.
 
     A product of the few rows of one sentence in float32 takes half as long again with a matrix of a row for each token,
-    as embeddings are, and to turn that round takes as long as some steps: so a decoder that only translates keeps it
-    `by_column`. Only rows can be taken out of it fast, for a shortlist, and in bfloat16 they are as good.
+    as embeddings are, and transposing that takes as long as some steps: so a decoder that only translates stores it
+    transposed. Only rows can be taken out of it fast, for a shortlist, and in bfloat16 they are as good.
     """
 
-    kernel: tf.Tensor  # [vocab, size], or [size, vocab] of a decoder that is by_column
+    kernel: tf.Tensor  # [vocab, size], or [size, vocab] of a decoder with a transposed output
     # [1, vocab], or one for each row of the memory (and the beam's rows of it); None: the kernel is one with_bias.
     bias: tf.Tensor | None
 
@@ -55,12 +58,12 @@ class Decoder(keras.layers.Layer):
         config: the model's settings.
         vocabulary: number of target tokens.
         embedding: of the target; with tied embeddings its matrix is the output's too (Press & Wolf 2017).
-        by_column: the output layer's matrix, the embedding's where they are tied, is [size, vocab].
-        turned: as for LSTM, and so for the other matrices of a step.
+        translating: store the matrices of a step as inference_layers has them.
+        transposed_output: the output layer's matrix, the embedding's where they are tied, is [size, vocab].
 
-    What a token's embedding adds to the first layer's gates is the same wherever it is written. So a decoder that is
-    turned and of float32, unless it is layer-normalized or its vocabulary too large, keeps it of each token:
-    `token_gates` [vocab, 4 * units]. To look them up is faster than that third of the layer's product. (bfloat16's
+    What a token's embedding adds to the first layer's gates is the same wherever it is written. So a decoder that
+    translates in float32, unless it is layer-normalized or its vocabulary too large, keeps it of each token:
+    `token_gates` [vocab, 4 * units]. Looking them up is faster than that third of the layer's product. (bfloat16's
     products are so fast that for many rows it is slower.)
 
     `start(outputs, mask, final_state)` turns what the encoder returns into a Memory and the first DecoderState; then
@@ -75,42 +78,33 @@ class Decoder(keras.layers.Layer):
         vocabulary: int,
         embedding: Embedding,
         *,
-        by_column: bool = False,
-        turned: bool = False,
+        translating: bool = False,
+        transposed_output: bool = False,
         **options,
     ):
         super().__init__(autocast=False, **options)
         self.tied = config.tied_embeddings != "none"
-        self.by_column = by_column
-        self.turned = turned
+        self.translating = translating
+        self.transposed_output = transposed_output
         self.input_feeding = config.decoder.input_feeding
         self.embedding = embedding
         policy = self.dtype_policy
-        joined = turned and not config.layer_normalization
-        recurrent = {
-            "layer_normalization": config.layer_normalization,
-            "recurrent_dropout": config.dropout.recurrent,
-            "turned": turned,
-            "joined": joined,
-            "dtype": policy,
-        }
+        self.fused = translating and not config.layer_normalization
         self.token_gates = None
         shape = (vocabulary, 4 * config.units)
         fits = math.prod(shape) * tf.as_dtype(self.compute_dtype).size <= TOKEN_GATES_BYTES
-        if joined and self.compute_dtype != "bfloat16" and fits:
+        if self.fused and self.compute_dtype != "bfloat16" and fits:
             self.token_gates = Precomputed(self._gates_of_tokens, shape, self.compute_dtype)
-        self.first = LSTM(config.units, name="first", **recurrent)
-        self.upper = StackedLSTM(
-            config.units, layers=config.decoder.layers - 1, dropout=config.dropout.layers, name="upper", **recurrent
-        )
+        self.first = self._lstm(config, "first")
+        upper = [self._lstm(config, f"layer_{place}") for place in range(config.decoder.layers - 1)]
+        self.upper = DecoderStack(upper, dropout=config.dropout.layers, dtype=policy, name="upper")
         score, heads = config.attention.score, config.attention.heads
         # q U . W v = q . (W U') v: to translate, the general score's one kernel does what a scaled one's two do.
-        self.merges_kernels = turned and score == "scaled" and heads == 1
+        self.merges_kernels = translating and score == "scaled" and heads == 1
         score = "general" if self.merges_kernels else score
-        self.attention = Attention(
-            config.units, score=score, heads=heads, turned=turned, dtype=policy, name="attention"
-        )
-        linear = {"turned": turned, "dtype": policy}
+        attention = TransposedAttention if translating else Attention
+        self.attention = attention(config.units, score=score, heads=heads, dtype=policy, name="attention")
+        linear = {"transposed": translating, "dtype": policy}
         self.bridge = Linear(2 * config.units * config.decoder.layers, name="bridge", **linear)
         self.readout = Linear(config.embedding_size if self.tied else config.units, name="readout", **linear)
         self.lexical = None
@@ -120,6 +114,18 @@ class Decoder(keras.layers.Layer):
         self.layer_dropout = keras.layers.Dropout(config.dropout.layers, autocast=False)
         self.output_dropout = keras.layers.Dropout(config.dropout.output, autocast=False)
         self.vocabulary = vocabulary
+
+    def _lstm(self, config: ModelConfig, name: str) -> LSTM | FusedLSTM:
+        if self.fused:
+            return FusedLSTM(config.units, dtype=self.dtype_policy, name=name)
+        layer = TransposedLSTM if self.translating else LSTM
+        return layer(
+            config.units,
+            layer_normalization=config.layer_normalization,
+            recurrent_dropout=config.dropout.recurrent,
+            dtype=self.dtype_policy,
+            name=name,
+        )
 
     def build(self, encoder_size: int):
         """`encoder_size`: of the encoder's state; with a lexical path its outputs have the embeddings behind that."""
@@ -131,15 +137,16 @@ class Decoder(keras.layers.Layer):
             self.token_kernel = self.add_weight(shape, name="token_kernel", autocast=False)
             entering_size = feed_size
         self.first.build((None, None, entering_size))
-        self.attention.build(encoder_size + (self.embedding.size if self.lexical else 0))
-        context_size = self.attention.context_size
+        values_size = encoder_size + (self.embedding.size if self.lexical else 0)
+        self.attention.build((None, None, units), (None, None, values_size))
+        context_size = self.attention.context_size(values_size)
         self.upper.build((None, None, units), (None, None, context_size))
         self.bridge.build((None, 2 * encoder_size))
         self.readout.build((None, None, units + context_size))
         if self.lexical:
             self.lexical.build((None, None, self.embedding.size))
         if not self.tied:
-            shape = (readout_size, self.vocabulary) if self.by_column else (self.vocabulary, readout_size)
+            shape = (readout_size, self.vocabulary) if self.transposed_output else (self.vocabulary, readout_size)
             self.output_kernel = self.add_weight(shape, name="output_kernel", autocast=False)
         self.output_bias = self.add_weight((self.vocabulary,), initializer="zeros", name="output_bias", autocast=False)
         self.built = True
@@ -147,10 +154,10 @@ class Decoder(keras.layers.Layer):
     def start(self, outputs, mask, final_state: LSTMState) -> tuple[Memory, DecoderState]:
         """The memory of a source, and the state before the first token, made from the encoder's last state."""
         bridged = self.bridge(tf.concat(final_state, axis=-1))
-        parts = tf.split(bridged, 2 * len(self._layers_of_state()), axis=-1)
+        parts = tf.split(bridged, 2 * (1 + len(self.upper.layers)), axis=-1)
         layers = tuple(
-            LSTMState(tf.cast(tf.tanh(hidden), layer.hidden_dtype), cell)
-            for layer, hidden, cell in zip(self._layers_of_state(), parts[::2], parts[1::2], strict=True)
+            LSTMState(tf.cast(tf.tanh(hidden), self.compute_dtype if self.fused else hidden.dtype), cell)
+            for hidden, cell in zip(parts[::2], parts[1::2], strict=True)
         )
         feed_size = self.readout.units if self.input_feeding else 0
         return self.attention.memorize(outputs, mask), DecoderState(layers, tf.zeros([tf.shape(mask)[0], feed_size]))
@@ -161,7 +168,7 @@ class Decoder(keras.layers.Layer):
         kernel, bias = output or self.output_layer()
         dtype = tf.as_dtype(self.compute_dtype)
         entering = with_ones(readouts, dtype) if bias is None else readouts
-        logits = rounded_product(entering, kernel, dtype, transpose_b=not self.by_column)
+        logits = rounded_product(entering, kernel, dtype, transpose_b=not self.transposed_output)
         if bias is not None:
             logits = ungroup_rows(group_rows(logits, beam) + bias[:, tf.newaxis], beam)
         return logits, state, weights
@@ -176,8 +183,8 @@ class Decoder(keras.layers.Layer):
         # Tensors, as to gather from a variable makes each later reading of it a copy.
         kernel, bias = (tf.convert_to_tensor(weight.value) for weight in self.output_weights)
         if ids is not None:
-            kernel, bias = tf.gather(kernel, ids, axis=int(self.by_column)), tf.gather(bias, ids)
-        if self.turned and not self.by_column and choices is None:
+            kernel, bias = tf.gather(kernel, ids, axis=int(self.transposed_output)), tf.gather(bias, ids)
+        if self.translating and not self.transposed_output and choices is None:
             return OutputLayer(with_bias(kernel, bias, self.compute_dtype), None)
         kernel, bias = tf.cast(kernel, self.compute_dtype), tf.cast(bias, self.compute_dtype)
         return OutputLayer(kernel, bias[tf.newaxis] if choices is None else bias + tf.cast(choices, bias.dtype))
@@ -194,17 +201,17 @@ class Decoder(keras.layers.Layer):
 
     @property
     def output_weights(self):
-        """The output layer's kernel [vocab, size], or [size, vocab] where it is by_column, and bias [vocab]."""
+        """The output layer's kernel [vocab, size], or [size, vocab] of a transposed output, and bias [vocab]."""
         return (self.embedding.embeddings if self.tied else self.output_kernel), self.output_bias
 
-    def arrange(self, weights: dict[str, np.ndarray]) -> None:
-        """As LSTM's."""
+    def convert_weights(self, weights: dict[str, np.ndarray]) -> None:
+        """See Seq2Seq.converted_weights."""
         kernel = self.first.bias.path.removesuffix("bias") + "kernel"
         if self.token_gates and kernel in weights:
             weights[self.token_kernel.path] = weights[kernel][: self.embedding.size].T
             weights[kernel] = weights[kernel][self.embedding.size :]
-        if self.by_column:
-            turn(weights, self.output_weights[0])
+        if self.transposed_output:
+            transpose_weights(weights, self.output_weights[0])
         if self.merges_kernels:
             keys = self.attention.key_kernel.path
             queries = keys.removesuffix("key_kernel") + "query_kernel"
@@ -217,9 +224,6 @@ class Decoder(keras.layers.Layer):
         gates = rounded_product(embeddings, self.token_kernel.value, self.compute_dtype, transpose_b=True)
         return gates + self.first.bias.value
 
-    def _layers_of_state(self):
-        return [self.first, *self.upper.layers]
-
     def _steps(self, embedded, state: DecoderState, memory: Memory, beam, training):
         """All given steps at once: attentional vectors [rows, time, size], state, weights [rows, time, source_time].
 
@@ -228,21 +232,16 @@ class Decoder(keras.layers.Layer):
         """
         entering = embedded[..., :0] if self.token_gates else embedded
         if self.input_feeding:
-            entering = side_by_side([entering, state.feed[:, tf.newaxis]], self.compute_dtype)
-        hidden, first_state = self.first(
-            entering,
-            initial_state=state.layers[0],
-            gate_inputs=embedded if self.token_gates else None,
-            training=training,
-        )
-        context, weights = self.attention(hidden, memory, beam=beam)
+            entering = concatenate([entering, state.feed[:, tf.newaxis]], self.compute_dtype)
+        gate_inputs = {"gate_inputs": embedded} if self.token_gates else {}
+        hidden, first_state = self.first.scan(entering, initial_state=state.layers[0], training=training, **gate_inputs)
+        # The rows of a beam ask as further time steps would: so their memory is read once.
+        context, weights = self.attention.attend(group_rows(hidden, beam), memory)
+        context, weights = ungroup_rows(context, beam), ungroup_rows(weights, beam)
         hidden, upper_states = self.upper(
-            self.layer_dropout(hidden, training=training),
-            initial_state=state.layers[1:],
-            beside=context,
-            training=training,
+            self.layer_dropout(hidden, training=training), context, state.layers[1:], training=training
         )
-        read = side_by_side([hidden, context], self.compute_dtype)
+        read = concatenate([hidden, context], self.compute_dtype)
         readouts = tf.tanh(self.readout(read))  # Luong et al. 2015, eq. 5
         if self.lexical:
             words = context[..., -self.embedding.size :]  # what attention read of the source's embeddings

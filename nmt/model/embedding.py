@@ -13,27 +13,27 @@ class Embedding(keras.layers.Layer):
         vocabulary: number of tokens.
         size: of a vector.
         spread: new vectors are drawn evenly from +- this.
-        by_column: keep the matrix as [size, vocab] instead of [vocab, size]. To look tokens up is slower then, and a
+        transposed: store the matrix as [size, vocab] instead of [vocab, size]. Looking tokens up is slower then, and a
             product with the matrix, as an output layer that is tied to it makes, much faster (decoder.OutputLayer).
 
     Call with tokens int32 [rows, time]. Returns float [rows, time, size], of the weights' dtype.
     """
 
-    def __init__(self, vocabulary: int, size: int, *, spread: float, by_column: bool = False, **options):
+    def __init__(self, vocabulary: int, size: int, *, spread: float, transposed: bool = False, **options):
         super().__init__(autocast=False, **options)
         self.vocabulary = vocabulary
         self.size = size
-        self.by_column = by_column
+        self.transposed = transposed
         self.initializer = keras.initializers.RandomUniform(-spread, spread)
 
     def build(self, tokens_shape=None):
-        shape = (self.size, self.vocabulary) if self.by_column else (self.vocabulary, self.size)
+        shape = (self.size, self.vocabulary) if self.transposed else (self.vocabulary, self.size)
         self.embeddings = self.add_weight(shape, initializer=self.initializer, name="embeddings", autocast=False)
 
     def call(self, tokens):
         # A tensor, as to gather from a variable makes each later reading of it a copy.
         matrix = tf.convert_to_tensor(self.embeddings.value)
-        if self.by_column:
+        if self.transposed:
             columns = tf.gather(matrix, tf.reshape(tokens, [-1]), axis=1)  # [size, rows * time]
             return tf.reshape(tf.transpose(columns), [*tf.unstack(tf.shape(tokens)), self.size])
         return tf.gather(matrix, tokens)  # [rows, time, size]

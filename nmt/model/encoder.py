@@ -6,8 +6,10 @@ import keras
 import tensorflow as tf
 
 from nmt.config.model import ModelConfig
-from nmt.layers.lstm import StackedLSTM
+from nmt.layers.lstm_kernel import LSTMState
+from nmt.layers.stacked_lstm import StackedLSTM
 from nmt.model.embedding import Embedding
+from nmt.model.inference_layers import TransposedStackedLSTM
 from nmt.text.tokenizer import PAD
 
 
@@ -16,26 +18,26 @@ class Encoder(keras.layers.Layer):
 
     Args:
         config: the model's settings.
-        turned: as for LSTM.
+        translating: store the LSTMs' kernels as their transposes, with which translating is faster.
 
     Call with source int32 [batch, source_time] padded with PAD.
     Returns outputs float32 [batch, source_time, units], with the embeddings behind them where config.lexical says so
     [.., units + embedding_size]; mask bool [batch, source_time] (True = real); and the last layer's final LSTMState.
     """
 
-    def __init__(self, config: ModelConfig, embedding: Embedding, *, turned: bool = False, **options):
+    def __init__(self, config: ModelConfig, embedding: Embedding, *, translating: bool = False, **options):
         super().__init__(autocast=False, **options)
         self.embedding = embedding
         self.lexical = config.lexical
         self.dropout = keras.layers.Dropout(config.dropout.embedding, autocast=False)
-        self.stack = StackedLSTM(
+        stack = TransposedStackedLSTM if translating else StackedLSTM
+        self.stack = stack(
             config.units,
+            config.encoder.bidirectional_layers + config.encoder.layers,
             bidirectional_layers=config.encoder.bidirectional_layers,
-            layers=config.encoder.layers,
             dropout=config.dropout.layers,
             layer_normalization=config.layer_normalization,
             recurrent_dropout=config.dropout.recurrent,
-            turned=turned,
             dtype=self.dtype_policy,
             name="stack",
         )
@@ -47,7 +49,8 @@ class Encoder(keras.layers.Layer):
     def call(self, source, training=False):
         mask = tf.not_equal(source, PAD)
         embedded = self.dropout(self.embedding(source), training=training)  # [batch, source_time, embedding_size]
-        outputs, states = self.stack(embedded, mask=mask, training=training)
+        outputs, states = self.stack.scan(embedded, mask=mask, training=training)
         if self.lexical:
             outputs = tf.concat([outputs, tf.cast(embedded, outputs.dtype)], axis=-1)
-        return outputs, mask, states[-1]
+        final = states[-1]  # hidden, cell; of a bidirectional layer once for each direction
+        return outputs, mask, LSTMState(tf.concat(final[::2], axis=-1), tf.concat(final[1::2], axis=-1))

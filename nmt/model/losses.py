@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from nmt.layers.lstm_kernel import accumulator, product, rounded_product
+from nmt.layers.products import accumulator, product, rounded_product
 from nmt.layers.shapes import sizes
 from nmt.model.linear import with_bias, with_ones
 from nmt.model.maxima import block_maxima, in_blocks

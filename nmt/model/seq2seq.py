@@ -19,7 +19,7 @@ from nmt.config.model import ModelConfig
 from nmt.config.settings import Config
 from nmt.data.batches import Batch
 from nmt.layers.attention import Memory
-from nmt.layers.lstm_kernel import accumulator
+from nmt.layers.products import accumulator
 from nmt.model.decoder import Decoder, DecoderState
 from nmt.model.embedding import Embedding
 from nmt.model.encoder import Encoder
@@ -35,7 +35,7 @@ class Seq2Seq(keras.Model):
     """Encoder-decoder with attention.
 
     Args:
-        translating: lay matrices out as the products of a model that only translates want them.
+        translating: store matrices in the layouts in which a model that only translates is fastest.
         shortlist: to translate, the output layer is asked for some of the tokens at a time, so that each is one row.
 
     Call with source int32 [batch, source_time] and target_in int32 [batch, time], padded with PAD.
@@ -53,26 +53,26 @@ class Seq2Seq(keras.Model):
         **options,
     ):
         super().__init__(autocast=False, **options)
-        by_column = translating and self.compute_dtype != "bfloat16" and not shortlist
+        transposed_output = translating and self.compute_dtype != "bfloat16" and not shortlist
         shape = {"size": config.embedding_size, "spread": config.embedding_range, "dtype": self.variable_dtype}
         tied = config.tied_embeddings
         source_embedding = Embedding(
-            source_vocabulary, by_column=by_column and tied == "all", name="source_embedding", **shape
+            source_vocabulary, transposed=transposed_output and tied == "all", name="source_embedding", **shape
         )
         if tied == "all":
             target_embedding = source_embedding
         else:
             target_embedding = Embedding(
-                target_vocabulary, by_column=by_column and tied == "target", name="target_embedding", **shape
+                target_vocabulary, transposed=transposed_output and tied == "target", name="target_embedding", **shape
             )
         policy = self.dtype_policy
-        self.encoder = Encoder(config, source_embedding, turned=translating, dtype=policy, name="encoder")
+        self.encoder = Encoder(config, source_embedding, translating=translating, dtype=policy, name="encoder")
         self.decoder = Decoder(
             config,
             target_vocabulary,
             target_embedding,
-            by_column=by_column,
-            turned=translating,
+            translating=translating,
+            transposed_output=transposed_output,
             dtype=policy,
             name="decoder",
         )
@@ -85,13 +85,17 @@ class Seq2Seq(keras.Model):
             with keras.name_scope(self.decoder.name, override_parent=""):  # the path that runs know it by
                 self.decoder.embedding.build()
 
-    def arranged(self, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """A trained model's weights by their paths, laid out as this model has them."""
-        arranged = dict(weights)
+    def converted_weights(self, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """A trained model's weights by their paths, in the layouts in which this model stores them.
+
+        Each layer that stores weights in another layout than the training layer replaces those of them that are its own
+        (`convert_weights`).
+        """
+        converted = dict(weights)
         for layer in self._flatten_layers():
-            if hasattr(layer, "arrange"):
-                layer.arrange(arranged)
-        return arranged
+            if hasattr(layer, "convert_weights"):
+                layer.convert_weights(converted)
+        return converted
 
     @property
     def precomputed(self) -> list[Precomputed]:
@@ -145,9 +149,9 @@ def build_model(
 
     Args:
         precision: "float32" or "bfloat16", of the matrix products; states and softmax are float32 in any case.
-        trainable: keep the weights in float32 too; else they have the precision of the products and lie as these want
-            them, so that no product has to cast or turn them.
-        shortlist: where it is not trainable, lay it out to translate with one.
+        trainable: keep the weights in float32 too; else they have the precision and the layout of the
+            products, none of which has to cast or transpose them then.
+        shortlist: where it is not trainable, choose the layout for translating with one.
     """
     keras.utils.set_random_seed(config.seed)
     policy = keras.DTypePolicy(POLICIES[precision] if trainable else precision)

@@ -274,11 +274,11 @@ def assign_weights(model: Seq2Seq, weights: Arrays) -> None:
     Raises:
         ValueError: if the two do not fit each other.
     """
-    arranged = model.arranged(weights)
-    missing = {variable.path for variable in model.weights} ^ arranged.keys()
+    converted = model.converted_weights(weights)
+    missing = {variable.path for variable in model.weights} ^ converted.keys()
     if missing:
         raise ValueError(f"these weights are of another model: {sorted(missing)[0]} is only in one of the two")
     for variable in model.weights:
-        variable.assign(arranged[variable.path])
+        variable.assign(converted[variable.path])
     for made in model.precomputed:
         made.fill()

@@ -37,10 +37,8 @@ def tensorflow_step(library, precision, inputs, *, units, jit):
     from nmt.model.seq2seq import POLICIES
 
     policy = POLICIES[precision]
-    if library == "nmt":
-        layer = LSTM(units, dtype=policy)
-    else:
-        layer = keras.layers.LSTM(units, return_sequences=True, dtype=policy)
+    layer_class = LSTM if library == "nmt" else keras.layers.LSTM
+    layer = layer_class(units, return_sequences=True, dtype=policy)
     layer.build(inputs.shape)
     inputs = tf.constant(inputs)
 
@@ -49,7 +47,6 @@ def tensorflow_step(library, precision, inputs, *, units, jit):
         with tf.GradientTape() as tape:
             tape.watch(inputs)
             outputs = layer(inputs)
-            outputs = outputs[0] if library == "nmt" else outputs
             loss = tf.reduce_sum(tf.cast(outputs, tf.float32))
         gradients = tape.gradient(loss, [inputs, *(weight.value for weight in layer.trainable_weights)])
         return [tf.reduce_sum(tf.cast(gradient, tf.float32)) for gradient in gradients]

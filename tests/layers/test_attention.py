@@ -20,7 +20,7 @@ def normal():
 def make(score, *, heads=1, dtype="float64"):
     """An attention layer whose weights are all random; dot needs values of the size of queries."""
     layer = Attention(UNITS, score=score, heads=heads, dtype=dtype)
-    layer.build(UNITS if score == "dot" else VALUES_SIZE)
+    layer.build((ROWS, TIME, UNITS), (ROWS, SOURCE_TIME, UNITS if score == "dot" else VALUES_SIZE))
     random = np.random.default_rng(1)
     layer.set_weights([random.normal(size=weight.shape) for weight in layer.weights])
     return layer
@@ -52,7 +52,7 @@ def test_context_and_weights_equal_the_papers_formula(normal, score, heads):
     layer = make(score, heads=heads)
     queries, values = normal(ROWS, TIME, UNITS), values_for(layer, normal)
 
-    context, weights = layer(queries, layer.memorize(values, MASK))
+    context, weights = layer.attend(queries, layer.memorize(values, MASK))
 
     for row, time in np.ndindex(ROWS, TIME):
         contexts, expected_weights = [], []
@@ -76,7 +76,7 @@ def test_weights_sum_to_one_over_real_positions_and_are_exactly_zero_on_padding(
     layer = make(score, heads=heads, dtype="float32")
     memory = layer.memorize(np.float32(100 * values_for(layer, normal)), MASK)
 
-    _, weights = layer(np.float32(normal(ROWS, TIME, UNITS)), memory)
+    _, weights = layer.attend(np.float32(normal(ROWS, TIME, UNITS)), memory)
 
     np.testing.assert_allclose(tf.reduce_sum(weights, axis=-1), np.ones((ROWS, TIME)), atol=1e-6)
     assert not np.any(weights.numpy()[np.broadcast_to(~MASK[:, None], weights.shape)])
@@ -89,10 +89,10 @@ def test_padding_changes_nothing_whatever_it_holds(normal, score):
     padded = tf.constant(np.concatenate([values, 1000 * values], axis=1))
     mask = np.concatenate([MASK, np.zeros_like(MASK)], axis=1)
 
-    context, weights = layer(queries, layer.memorize(values, MASK))
+    context, weights = layer.attend(queries, layer.memorize(values, MASK))
     with tf.GradientTape() as tape:
         tape.watch(padded)
-        padded_context, padded_weights = layer(queries, layer.memorize(padded, mask))
+        padded_context, padded_weights = layer.attend(queries, layer.memorize(padded, mask))
         loss = tf.reduce_sum(padded_context**2)
 
     np.testing.assert_allclose(padded_context, context, atol=1e-12)
@@ -100,17 +100,16 @@ def test_padding_changes_nothing_whatever_it_holds(normal, score):
     assert not np.any(tape.gradient(loss, padded).numpy()[~mask])
 
 
-@pytest.mark.parametrize("heads", [1, 2])
 @each_score
-def test_a_beam_reads_one_memory_as_if_each_of_its_rows_had_it(normal, score, heads):
-    layer = make(score, heads=heads)
-    beam = 4
-    queries, values = normal(ROWS * beam, TIME, UNITS), values_for(layer, normal)
-    repeated = layer.memorize(np.repeat(values, beam, axis=0), np.repeat(MASK, beam, axis=0))
-    shared = layer(queries, layer.memorize(values, MASK), beam=beam)
-    for found, expected in zip(shared, layer(queries, repeated), strict=True):
-        assert found.shape == expected.shape
-        np.testing.assert_allclose(found, expected, atol=1e-12)
+def test_a_call_reads_values_as_a_memory_made_of_them_is_read(normal, score):
+    layer = make(score, heads=2)
+    queries, values = normal(ROWS, TIME, UNITS), values_for(layer, normal)
+    expected = layer.attend(queries, layer.memorize(values, MASK))
+    found = layer(queries, values, values_mask=MASK, return_attention_scores=True)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(layer(queries, values, values_mask=MASK), expected[0])
+    np.testing.assert_array_equal(layer(queries, values), layer(queries, values, values_mask=MASK | True))
 
 
 def test_a_row_without_any_real_position_gives_finite_results_and_gradients(normal):
@@ -118,7 +117,7 @@ def test_a_row_without_any_real_position_gives_finite_results_and_gradients(norm
     values = tf.constant(values_for(layer, normal))
     with tf.GradientTape() as tape:
         tape.watch(values)
-        context, weights = layer(normal(ROWS, TIME, UNITS), layer.memorize(values, MASK & False))
+        context, weights = layer.attend(normal(ROWS, TIME, UNITS), layer.memorize(values, MASK & False))
         loss = tf.reduce_sum(context**2) + tf.reduce_sum(weights**2)
     for result in (context, weights, tape.gradient(loss, values)):
         assert np.all(np.isfinite(result))
@@ -129,8 +128,8 @@ def test_bfloat16_products_give_results_close_to_the_exact_ones_and_weights_in_f
     layer, mixed = make(score, heads=2, dtype="float32"), make(score, heads=2, dtype="mixed_bfloat16")
     queries, values = (np.float32(0.3 * each) for each in (normal(ROWS, TIME, UNITS), values_for(layer, normal)))
 
-    expected = layer(queries, layer.memorize(values, MASK))
-    found = mixed(queries, mixed.memorize(values, MASK))
+    expected = layer.attend(queries, layer.memorize(values, MASK))
+    found = mixed.attend(queries, mixed.memorize(values, MASK))
 
     assert [each.dtype for each in found] == [tf.bfloat16, tf.float32]
     for one, other in zip(found, expected, strict=True):
@@ -139,7 +138,12 @@ def test_bfloat16_products_give_results_close_to_the_exact_ones_and_weights_in_f
 
 def test_dot_refuses_values_of_another_size_than_its_queries():
     with pytest.raises(ValueError, match="queries and values of one size; got 6, 4"):
-        Attention(6, score="dot").build(4)
+        Attention(6, score="dot").build((None, None, 6), (None, None, 4))
+
+
+def test_queries_of_another_size_than_the_units_are_refused():
+    with pytest.raises(ValueError, match="queries of its units, 6; got 5"):
+        Attention(6).build((None, None, 5), (None, None, 4))
 
 
 def test_an_unknown_score_and_heads_that_do_not_divide_the_units_are_refused():

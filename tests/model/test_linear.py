@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nmt.layers.lstm_kernel import product
+from nmt.layers.products import product
 from nmt.model.linear import Linear, with_bias, with_ones
 
 SIZE, UNITS = 3, 5
@@ -15,13 +15,13 @@ def normal(*shape):
 
 
 @pytest.mark.parametrize("shape", [(4,), (2, 4), (0, 4)])
-@pytest.mark.parametrize("turned", [False, True])
-def test_a_linear_layer_is_a_product_and_a_sum_in_value_and_gradient(turned, shape):
-    layer = Linear(UNITS, turned=turned)
+@pytest.mark.parametrize("transposed", [False, True])
+def test_a_linear_layer_is_a_product_and_a_sum_in_value_and_gradient(transposed, shape):
+    layer = Linear(UNITS, transposed=transposed)
     inputs, asked, bias = normal(*shape, SIZE), normal(*shape, UNITS), normal(UNITS)
     layer.build(inputs.shape)
     layer.bias.assign(bias)
-    kernel = np.transpose(layer.kernel) if turned else layer.kernel.numpy()
+    kernel = np.transpose(layer.kernel) if transposed else layer.kernel.numpy()
     with tf.GradientTape() as tape:
         outputs = layer(inputs)
         loss = tf.reduce_sum(outputs * asked)
@@ -29,7 +29,9 @@ def test_a_linear_layer_is_a_product_and_a_sum_in_value_and_gradient(turned, sha
 
     np.testing.assert_allclose(outputs, inputs @ kernel + bias, rtol=1e-5, atol=1e-6)
     flat_inputs, flat_asked = inputs.reshape(-1, SIZE), asked.reshape(-1, UNITS)
-    np.testing.assert_allclose(np.transpose(of_kernel) if turned else of_kernel, flat_inputs.T @ flat_asked, rtol=1e-4)
+    np.testing.assert_allclose(
+        np.transpose(of_kernel) if transposed else of_kernel, flat_inputs.T @ flat_asked, rtol=1e-4
+    )
     np.testing.assert_allclose(of_bias, flat_asked.sum(axis=0), rtol=1e-5, atol=1e-6)
 
 

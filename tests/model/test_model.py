@@ -13,7 +13,10 @@ from nmt.config.model import ModelConfig
 from nmt.config.presets import PRESETS
 from nmt.config.section import Section
 from nmt.data.batches import Batch
-from nmt.layers.lstm import LSTM, BidirectionalLSTM
+from nmt.layers.attention import Attention
+from nmt.layers.bidirectional import Bidirectional
+from nmt.layers.lstm import LSTM
+from nmt.model.linear import Linear
 from nmt.model.losses import token_log_probabilities
 from nmt.model.seq2seq import Seq2Seq, build_model
 from nmt.runs.run import assign_weights
@@ -113,13 +116,13 @@ def test_a_bfloat16_model_to_translate_with_has_bfloat16_weights_and_float32_cel
     of_listed, _, _ = narrow.decoder(TARGET_IN, state, memory, listed)
     np.testing.assert_allclose(np.float32(of_listed)[real], narrow(SOURCE, TARGET_IN)[real], atol=0.05)
     for layer in narrow._flatten_layers():
-        if hasattr(layer, "turned"):
-            assert layer.turned
+        assert type(layer) not in (LSTM, Attention)
+        assert not isinstance(layer, Linear) or layer.transposed
 
 
 @pytest.mark.parametrize("shortlist", [False, True])
 @pytest.mark.parametrize("tied", ["none", "target", "all"])
-def test_to_translate_the_output_layer_lies_by_column_but_for_a_shortlist_and_says_the_same(tied, shortlist, tmp_path):
+def test_to_translate_the_output_layer_is_transposed_but_for_a_shortlist_and_says_the_same(tied, shortlist, tmp_path):
     config = tiny_job(tmp_path, "tokenizer.joint=true", f"model.tied_embeddings={tied}")
     sizes = {"source_vocabulary": VOCABULARY, "target_vocabulary": VOCABULARY}
     trained = build_model(config, **sizes)
@@ -175,7 +178,7 @@ def test_to_translate_merged_kernels_say_what_those_of_queries_and_keys_say(prec
         trained = build_model(config, **sizes)
         translating = build_model(config, **sizes, precision=precision, trainable=False)
         weights = {weight.path: weight.numpy() for weight in trained.weights}
-        assert translating.arranged(weights).keys() == {weight.path for weight in translating.weights}
+        assert translating.converted_weights(weights).keys() == {weight.path for weight in translating.weights}
         assign_weights(translating, weights)
         return trained.decoder.attention, translating.decoder.attention
 
@@ -184,8 +187,8 @@ def test_to_translate_merged_kernels_say_what_those_of_queries_and_keys_say(prec
     random = np.random.default_rng(0)
     queries = random.normal(size=(3, 2, layer.units)).astype(np.float32)
     values = random.normal(size=(3, 4, layer.key_kernel.shape[0])).astype(np.float32)
-    expected = layer(queries, layer.memorize(values, SOURCE != PAD))
-    for one, other in zip(merged(queries, merged.memorize(values, SOURCE != PAD)), expected, strict=True):
+    found, expected = (each.attend(queries, each.memorize(values, SOURCE != PAD)) for each in (merged, layer))
+    for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(tf.cast(one, tf.float32), other, atol=tolerance)
     for attention in ({"score": "general"}, {"score": "scaled", "heads": 2}):
         trained, translating = models(**attention)
@@ -303,7 +306,7 @@ def test_every_preset_builds_the_layers_it_promises(preset):
     promised = PRESETS[preset]
     encoder = [type(layer) for layer in model.encoder.stack.layers]
     assert encoder == (
-        [BidirectionalLSTM] * promised["encoder"]["bidirectional_layers"] + [LSTM] * promised["encoder"]["layers"]
+        [Bidirectional] * promised["encoder"]["bidirectional_layers"] + [LSTM] * promised["encoder"]["layers"]
     )
     assert 1 + len(model.decoder.upper.layers) == promised["decoder"]["layers"]
     assert model.decoder.attention.score == promised["attention"]["score"]

@@ -241,7 +241,7 @@ def test_a_model_loads_with_the_weights_saved(run):
     run.save_weights("best", weights)
     model = run.load_model("best")
     found = {weight.path: weight.numpy() for weight in model.weights}
-    assert same(found, model.arranged(weights))
+    assert same(found, model.converted_weights(weights))
     run.save_weights("best", {f"other/{name}": weight for name, weight in weights.items()})
     with pytest.raises(ValueError, match="of another model"):
         run.load_model("best")
