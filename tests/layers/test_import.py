@@ -22,11 +22,15 @@ def test_in_a_fresh_process_the_layers_work_and_nothing_is_said():
     assert (result.returncode, result.stdout, result.stderr) == (0, "(1, 2)\n", "")
 
 
-@pytest.mark.parametrize("before", ["", "import keras; "], ids=["before Keras", "after Keras"])
-def test_another_backend_is_refused_with_what_to_do(before):
-    result = python(before + USE, KERAS_BACKEND="numpy")
+@pytest.mark.parametrize(
+    ("before", "backend"),
+    [("", "jax"), ("import keras; keras.config.backend = lambda: 'jax'; ", "tensorflow")],
+    ids=["that is asked for", "that Keras has started"],
+)
+def test_another_backend_is_refused_with_what_to_do(before, backend):
+    result = python(before + USE, KERAS_BACKEND=backend)
     assert result.returncode == 1
     assert result.stderr.splitlines()[-1] == (
-        "ImportError: nmt runs on Keras's TensorFlow backend only, and the backend chosen here is 'numpy': "
+        "ImportError: nmt runs on Keras's TensorFlow backend only, and the backend chosen here is 'jax': "
         "set KERAS_BACKEND=tensorflow before Keras is imported."
     )
