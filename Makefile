@@ -3,7 +3,7 @@
 # Each sets up .venv first and needs nothing but Python 3.11, 3.12 or 3.13 (`make test PYTHON=/path/to/python` to choose).
 
 BIN := .venv/bin
-# Test processes at a time: each takes a core and 5 GB.
+# Test processes at a time: each takes a core and up to 3 GB.
 JOBS := 2
 CANDIDATES := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
 # TensorFlow 2.21 is built for these versions; Debian and Ubuntu package venv's ensurepip apart.
@@ -18,7 +18,7 @@ test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q --numprocesses $(JOBS) --dist loadfile
+	$(BIN)/pytest -q --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --config-file docs/site/mkdocs.yml

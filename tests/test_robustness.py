@@ -1,18 +1,24 @@
 """What no corpus prepares a model for: one line, bounded, free of loops or flagged, with its spans unharmed."""
 
+import subprocess
+import sys
 from collections import Counter
+from contextlib import closing
 from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from nmt.config.file import load_config, override_config
 from nmt.export.saved_model import SavedModel
 from nmt.export.writer import export
 from nmt.runs.run import Run
+from nmt.training.train import train
 from nmt.translation.ensemble import load_translator
 
-DEMO = Path(__file__).parents[1] / "runs" / "demo"  # what `make demo` leaves behind
+ROOT = Path(__file__).parents[1]
+DEMO = ROOT / "runs" / "demo"  # what `make demo` leaves behind
 SENTENCE = "She bought twenty-one apples in May."
 PARAGRAPH = " ".join(
     f"On the {day}. day of the long journey the {who} counted {what}, wrote the number down and went on."
@@ -57,17 +63,48 @@ def num_repeats(text):
 
 
 @pytest.fixture(scope="module", params=["number_run", "demo"])
-def run(request):
+def run(request, tmp_path_factory):
     if request.param == "number_run":
         return request.getfixturevalue("number_run")
-    if not (DEMO / "best.npz").is_file():
-        pytest.skip("there is no runs/demo: `make demo` makes it")
-    return Run.open(DEMO)
+    if (DEMO / "best.npz").is_file():
+        return Run.open(DEMO)
+    return train_small_demo(tmp_path_factory.mktemp("demo"))
+
+
+def train_small_demo(folder):
+    """The job of `make demo`, with a smaller corpus and model, and fewer steps."""
+    script = ROOT / "data_scripts" / "demo.py"
+    subprocess.run([sys.executable, script, folder, "--pairs", "1000"], check=True, stdout=subprocess.DEVNULL)
+    for side in ("en", "de"):
+        lines = (folder / f"valid.{side}").read_text(encoding="utf-8").splitlines()[:20]
+        (folder / f"valid.{side}").write_text("\n".join(lines), encoding="utf-8")
+    train_set = f"{{source: {folder}/train.en, target: {folder}/train.de}}"
+    return train(
+        load_config(
+            ROOT / "configs" / "demo.yaml",
+            overrides=[
+                f"run={folder}/run",
+                f"data.train=[{train_set}]",
+                f"data.validation={{source: {folder}/valid.en, target: {folder}/valid.de}}",
+                "data.test={}",
+                "tokenizer.vocabulary_size=400",
+                "model.units=64",
+                "model.embedding_size=32",
+                "training.max_steps=200",
+                "training.validate_every=200",
+            ],
+        )
+    )
 
 
 @pytest.fixture(scope="module")
-def translations(run):
-    return dict(zip(ALL, load_translator([run]).translate(ALL), strict=True))
+def translator(run):
+    return load_translator([run])
+
+
+@pytest.fixture(scope="module")
+def translations(translator):
+    return dict(zip(ALL, translator.translate(ALL), strict=True))
 
 
 @pytest.mark.parametrize("kind", LINES)
@@ -92,13 +129,14 @@ def test_spans_come_through_unharmed_exactly_once(translations, kind):
     assert {span: text.count(span) for span in spans} == {span: line.count(span) for span in spans}
 
 
-def test_an_empty_line_stays_empty_among_others(run):
-    assert [each.text for each in load_translator([run]).translate(["", "Twenty", "   "])][::2] == ["", ""]
+def test_an_empty_line_stays_empty_among_others(translator):
+    assert [each.text for each in translator.translate(["", "Twenty", "   "])][::2] == ["", ""]
 
 
 def test_the_export_translates_every_one_of_them_as_the_command_line_does(run, translations, tmp_path):
     pytest.importorskip("tensorflow_text")
-    model = SavedModel(export(run, tmp_path))
-    found = model.run("serving_default", {"text": np.array([line.encode() for line in ALL], dtype=object)})
+    written = export(run, tmp_path, config=override_config(run.config, ["export.n_best=1"]))
+    with closing(SavedModel(written, warm_up=False)) as model:
+        found = model.run("serving_default", {"text": np.array([line.encode() for line in ALL], dtype=object)})
     assert [text.decode() for text in found["translation"]] == [translations[line].text for line in ALL]
     assert found["degenerate"].tolist() == [translations[line].degenerate for line in ALL]

@@ -22,17 +22,22 @@ def run(tmp_path_factory) -> Run:
 
 
 @pytest.fixture(scope="module")
+def report(run):
+    return evaluate(run)
+
+
+@pytest.fixture(scope="module")
 def lines(run):
     pair = run.config.data.test["one"]
     return [open(path, encoding="utf-8").read().splitlines() for path in (pair.source, pair.target)]
 
 
-def test_scores_are_sacrebleus_of_the_translators_lines(run, lines):
+def test_scores_are_sacrebleus_of_the_translators_lines(run, report, lines):
     sources, references = lines
     translator = Translator([run.load_model()], run.tokenizers, run.config.search, protection=run.protection)
     translations = translator.translate(sources)
     expected = sacrebleu.corpus_bleu([translation.text for translation in translations], [references]).score
-    (result,) = evaluate(run).results
+    (result,) = report.results
     assert (result.name, result.lines) == ("one", len(sources))
     assert result.scores.bleu.value == pytest.approx(expected)
     assert "tok:13a" in result.scores.bleu.signature
@@ -61,14 +66,13 @@ def test_a_run_against_itself_differs_by_nothing(run):
     assert len(values) == 1
 
 
-def test_a_run_together_with_itself_scores_as_it_does_alone(run):
-    alone, together = evaluate(run), evaluate(run, ensemble=[run])
-    assert together.results[0].scores == alone.results[0].scores
+def test_a_run_together_with_itself_scores_as_it_does_alone(run, report):
+    together = evaluate(run, ensemble=[run])
+    assert together.results[0].scores == report.results[0].scores
     assert str(together).startswith(f"{run.path} + {run.path} (")
 
 
-def test_the_json_holds_what_the_table_shows(run):
-    report = evaluate(run)
+def test_the_json_holds_what_the_table_shows(report):
     data = json.loads(report.as_json())
     result = report.results[0]
     assert data["search"]["beam_size"] == 2

@@ -5,6 +5,8 @@ import math
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -41,16 +43,29 @@ LINES = [
     b"cat " * 5000,
 ]
 CALIBRATION = Calibration(
-    intercept=0.3, coefficients=(2.0, 1.0, -0.4, -0.3), lines=0, pearson=0.0, spearman=0.0, reliability=()
+    intercept=0.3,
+    coefficients=(2.0, 1.0, -0.4, -0.3, 0.5, -0.5, -0.2),
+    lines=0,
+    pearson=0.0,
+    spearman=0.0,
+    reliability=(),
 )
-SETTINGS = ("search.beam_size=4", "search.max_source_length=30", "export.n_best=4", "model.attention.heads=2")
+SETTINGS = (
+    "search.guard=true",
+    "search.beam_size=4",
+    "search.max_source_length=30",
+    "export.n_best=4",
+    "model.attention.heads=2",
+)
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Run:
     folder = tmp_path_factory.mktemp("job")
     write_corpus(folder)
-    run = train(tiny_job(folder, "training.max_steps=30", "tokenizer.joint=false", *SETTINGS))
+    run = train(
+        tiny_job(folder, "training.max_steps=30", "training.validate_every=30", "tokenizer.joint=false", *SETTINGS)
+    )
     run.save_calibration(CALIBRATION)
     return run
 
@@ -61,8 +76,15 @@ def exported(run, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def model(exported) -> SavedModel:
-    return SavedModel(exported)
+def model(exported) -> Iterator[SavedModel]:
+    with closing(SavedModel(exported)) as model:
+        yield model
+
+
+@pytest.fixture(scope="module")
+def ids_model(exported) -> Iterator[SavedModel]:
+    with closing(SavedModel(exported.parent / "ids" / exported.name)) as model:
+        yield model
 
 
 @pytest.fixture(scope="module")
@@ -85,25 +107,26 @@ def variable_bytes(version: Path) -> int:
 
 
 def test_a_bfloat16_export_has_two_bytes_a_weight_and_says_what_a_bfloat16_translator_says(run, exported, tmp_path):
-    search = run.config.search.model_copy(update={"precision": "bfloat16"})
-    narrow = export(run, tmp_path, config=run.config.model_copy(update={"search": search}))
+    config = override_config(run.config, ["search.precision=bfloat16", "export.n_best=1"])  # nbest has its own tests
+    narrow = export(run, tmp_path, config=config)
     saved = variable_bytes(exported) - variable_bytes(narrow)
     assert saved == 2 * run.load_model().count_params()
 
     lines = [b"red cat sees", b"big dog. small house. old tree runs."]
     model = run.load_model(precision="bfloat16")
-    expected = Translator([model], run.tokenizers, search, protection=run.protection).translate(lines)
-    found = SavedModel(narrow).run("serving_default", texts(lines))
+    expected = Translator([model], run.tokenizers, config.search, protection=run.protection).translate(lines)
+    with closing(SavedModel(narrow, warm_up=False)) as served:
+        found = served.run("serving_default", texts(lines))
     assert found["translation"].tolist() == [translation.text.encode() for translation in expected]
     np.testing.assert_allclose(found["score"], [translation.score for translation in expected], atol=0.05)
 
 
 def test_an_export_with_a_shortlist_says_what_the_command_line_says_with_it(run, translations, tmp_path):
-    search = run.config.search.model_copy(update={"shortlist": 1})
-    expected = load_translator([run], search=search).translate(LINES)
+    config = override_config(run.config, ["search.shortlist=1", "export.n_best=1"])
+    expected = load_translator([run], search=config.search).translate(LINES)
     assert [one.text for one in expected] != [one.text for one in translations]  # the list is short enough to matter
-    export(run, tmp_path, config=run.config.model_copy(update={"search": search}))
-    found = SavedModel(tmp_path / "1").run("serving_default", texts(LINES))
+    with closing(SavedModel(export(run, tmp_path, config=config), warm_up=False)) as served:
+        found = served.run("serving_default", texts(LINES))
     assert [text.decode() for text in found["translation"]] == [translation.text for translation in expected]
     np.testing.assert_allclose(found["score"], [translation.score for translation in expected], rtol=1e-5, atol=1e-4)
 
@@ -175,30 +198,27 @@ def test_alignments_are_those_of_the_command_line(model, translations):
         assert not found["alignment"][place, rows:].any()
 
 
-def test_the_ids_endpoint_agrees_and_needs_no_sentencepiece_ops(run, exported, translations):
-    directory = exported.parent / "ids" / exported.name
-    assert b"Sentencepiece" not in (directory / "saved_model.pb").read_bytes()
+def test_the_ids_endpoint_agrees_and_needs_no_sentencepiece_ops(run, exported, ids_model, translations):
+    assert b"Sentencepiece" not in (ids_model.directory / "saved_model.pb").read_bytes()
     assert b"Sentencepiece" in (exported / "saved_model.pb").read_bytes()
     ids = run.tokenizers.source.encode(LINES[:1])[0]
-    found = SavedModel(directory).run("serving_default", {"source": np.array([[*ids, EOS]], np.int32)})
+    found = ids_model.run("serving_default", {"source": np.array([[*ids, EOS]], np.int32)})
     tokens = found["tokens"][0, : found["length"][0]]
     assert tokens[-1] == EOS
     assert found["degenerate"].tolist() == [translations[0].degenerate]
     assert run.protection.reveal(run.tokenizers.target.decode([tokens])[0], []) == translations[0].text
 
 
-def test_the_ids_endpoint_writes_each_symbol_as_often_as_the_source_has_it(run, exported):
+def test_the_ids_endpoint_writes_each_symbol_as_often_as_the_source_has_it(ids_model):
     source = [FIRST_SYMBOL, FIRST_SYMBOL, 20, FIRST_SYMBOL + 7, EOS]
-    directory = exported.parent / "ids" / exported.name
-    found = SavedModel(directory).run("serving_default", {"source": np.array([source], np.int32)})
+    found = ids_model.run("serving_default", {"source": np.array([source], np.int32)})
     symbols = range(FIRST_SYMBOL, FIRST_SYMBOL + len(SYMBOLS))
     written = [id_ for id_ in found["tokens"][0].tolist() if id_ in symbols]
     assert sorted(written) == [id_ for id_ in source if id_ in symbols]
 
 
-def test_the_ids_endpoint_makes_nothing_of_nothing(exported):
-    directory = exported.parent / "ids" / exported.name
-    found = SavedModel(directory).run("serving_default", {"source": np.array([[EOS], [PAD]], np.int32)})
+def test_the_ids_endpoint_makes_nothing_of_nothing(ids_model):
+    found = ids_model.run("serving_default", {"source": np.array([[EOS], [PAD]], np.int32)})
     assert found["tokens"].tolist() == [[EOS], [EOS]]
     assert not found["degenerate"].any()
 
@@ -215,21 +235,25 @@ def test_weights_are_stored_once(run, exported):
     assert stored < 1.1 * weights + 20_000
 
 
-def test_settings_of_the_export_can_be_changed(run, tmp_path):
-    written = export(run, tmp_path, config=override_config(run.config, ["export.n_best=3"]))
-    assert SavedModel(written).run("nbest", texts(LINES[:1]))["score"].shape == (1, 3)
-
-
 @pytest.fixture(scope="module")
 def next_version(run, exported) -> Path:
-    """A second export beside a copy of the first: of 40 pieces a line at most, not guarded and not calibrated."""
-    settings = run.config.export.model_copy(update={"max_line_pieces": 40})
-    search = run.config.search.model_copy(update={"guard": False})
-    config = run.config.model_copy(update={"export": settings, "search": search})
+    """A second export beside a copy of the first: other settings of the export, not guarded and not calibrated."""
+    config = override_config(run.config, ["export.max_line_pieces=40", "export.n_best=3", "search.guard=false"])
     path = shutil.copytree(run.path, run.path.with_name("uncalibrated"))
     (path / "confidence.json").unlink()
     strict = Run(path, config, run.tokenizers)
     return export(strict, shutil.copytree(exported.parent, exported.parent.with_name("again")))
+
+
+@pytest.fixture(scope="module")
+def next_model(next_version) -> Iterator[SavedModel]:
+    with closing(SavedModel(next_version, warm_up=False)) as model:
+        yield model
+
+
+def test_settings_of_the_export_can_be_changed(run, next_model):
+    assert run.config.export.n_best == 4
+    assert next_model.run("nbest", texts(LINES[:1]))["score"].shape == (1, 3)
 
 
 def test_the_next_export_is_the_next_version_and_nothing_half_written_is_left(next_version):
@@ -239,20 +263,19 @@ def test_the_next_export_is_the_next_version_and_nothing_half_written_is_left(ne
     assert {path.name for path in (directory / "ids").iterdir()} == {"1", "2"}
 
 
-def test_a_line_over_the_limit_is_cut_and_says_so(next_version):
-    found = SavedModel(next_version).run("serving_default", texts([b"red cat", LINES[-1]]))
+def test_a_line_over_the_limit_is_cut_and_says_so(next_model):
+    found = next_model.run("serving_default", texts([b"red cat", LINES[-1]]))
     assert list(found["truncated"]) == [False, True]
 
 
-def test_an_export_of_a_run_that_is_neither_guarded_nor_calibrated_has_no_such_outputs(exported, next_version):
+def test_an_export_of_a_run_that_is_neither_guarded_nor_calibrated_has_no_such_outputs(model, ids_model, next_model):
     thoughts = {"degenerate", "confidence"}
-    for version, expected in ((exported, thoughts), (next_version, set())):
-        for name, signature in SavedModel(version).signatures.items():
-            if name in ("serving_default", "nbest", "align"):
-                assert signature.outputs.keys() & thoughts == expected
-    ids = next_version.parent / "ids"
-    assert "degenerate" in SavedModel(ids / "1").signatures["serving_default"].outputs
-    assert "degenerate" not in SavedModel(ids / "2").signatures["serving_default"].outputs
+    for loaded, expected in ((model, thoughts), (next_model, set())):
+        for name in ("serving_default", "nbest", "align"):
+            assert loaded.signatures[name].outputs.keys() & thoughts == expected
+    assert "degenerate" in ids_model.signatures["serving_default"].outputs
+    with closing(SavedModel(next_model.directory.parent / "ids" / "2", warm_up=False)) as ids:
+        assert "degenerate" not in ids.signatures["serving_default"].outputs
 
 
 def test_every_signature_has_a_warm_up_request(exported):
@@ -277,14 +300,14 @@ def test_the_written_configs_name_the_model_and_can_be_parsed(run, exported):
     assert "urls, emails, tags, placeholders, emoji, numbers" in readme
 
 
-def test_the_export_needs_neither_this_package_nor_keras(exported):
+def test_the_export_needs_neither_this_package_nor_keras(next_model):
     """In a process of its own, as the server has neither."""
     program = f"""
 import json, sys, numpy as np, tensorflow as tf, importlib.util, pathlib
 package = pathlib.Path(importlib.util.find_spec("tensorflow_text").origin).parent
 tf.load_op_library(str(package / "python/ops/_sentencepiece_tokenizer.so"))
 with tf.compat.v1.Session(graph=tf.Graph()) as session:
-    meta = tf.compat.v1.saved_model.load(session, ["serve"], {str(exported)!r})
+    meta = tf.compat.v1.saved_model.load(session, ["serve"], {str(next_model.directory)!r})
     signature = meta.signature_def["serving_default"]
     fetch = signature.outputs["translation"].name
     found = session.run(fetch, {{signature.inputs["text"].name: np.array([b"red cat sees"], dtype=object)}})
@@ -293,4 +316,4 @@ print(json.dumps([found[0].decode(), "nmt" in sys.modules]))
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     text, imported = json.loads(result.stdout.splitlines()[-1])
     assert not imported
-    assert text == SavedModel(exported).run("serving_default", texts([b"red cat sees"]))["translation"][0].decode()
+    assert text == next_model.run("serving_default", texts([b"red cat sees"]))["translation"][0].decode()

@@ -157,7 +157,7 @@ def test_a_model_that_translates_says_what_the_trained_one_says_and_again_with_o
     assert bool(translating.decoder.token_gates) == (kept and not config.model.layer_normalization)
     assert not trained.decoder.token_gates
     random = np.random.default_rng(0)
-    whole = tf.function(translating)  # a graph keeps what it read when it was traced
+    whole = tf.function(translating, autograph=False)  # a graph keeps what it read when it was traced
     for _ in range(2):
         for weight in trained.weights:
             weight.assign(random.normal(scale=0.4, size=weight.shape))

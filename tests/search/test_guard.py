@@ -47,17 +47,17 @@ def repeats(pieces):
     return len(triples) - len(set(triples))
 
 
-def translate(model, source, options=OPTIONS, **arguments):
-    """translate_ids as one graph."""
+def compiled(model, options=OPTIONS, **arguments):
+    """translate_ids as one graph for sources of any shape."""
     return tf.function(
         lambda ids: translate_ids([model], ids, options, **arguments),
         input_signature=[tf.TensorSpec([None, None], tf.int32)],
         autograph=False,
-    )(source)
+    )
 
 
 def unguarded(model, source, options=OPTIONS):
-    return translate(model, source, options.model_copy(update={"guard": False}), with_weights=True)
+    return compiled(model, options.model_copy(update={"guard": False}), with_weights=True)(source)
 
 
 def rows(found):
@@ -156,8 +156,13 @@ def plain(model):
 
 
 @pytest.fixture(scope="module")
-def guarded(model):
-    return translate(model, sources())
+def guarded_graph(model):
+    return compiled(model)
+
+
+@pytest.fixture(scope="module")
+def guarded(guarded_graph):
+    return guarded_graph(sources())
 
 
 def test_the_second_search_mends_what_it_can_and_leaves_the_rest_alone(plain, guarded):
@@ -192,13 +197,10 @@ def test_each_row_has_the_hypotheses_of_one_search_all_of_them_and_what_is_wrong
     assert 0 < taken < len(firsts)
 
 
-def test_a_row_depends_on_itself_alone(model, guarded):
-    by_itself = tf.function(
-        lambda ids: translate_ids([model], ids, OPTIONS), input_signature=[tf.TensorSpec([1, None], tf.int32)]
-    )
+def test_a_row_depends_on_itself_alone(guarded_graph, guarded):
     for row, together in enumerate(rows(guarded)):
         source = sources()[row : row + 1]
-        (alone,) = rows(by_itself(source[:, : np.count_nonzero(source)]))
+        (alone,) = rows(guarded_graph(source[:, : np.count_nonzero(source)]))
         assert (alone[0], alone[2]) == (together[0], together[2])
         np.testing.assert_allclose(alone[1], together[1], atol=1e-4)
 
@@ -224,19 +226,19 @@ def test_weights_are_what_the_kept_hypothesis_read(model, guarded):
 def test_a_prefix_starts_the_second_search_too(model):
     source = sources()
     prefix = tf.constant([[6] * 7] * len(source))
-    found = translate(model, source, prefix=prefix)
+    found = compiled(model, prefix=prefix)(source)
     assert found.faults.numpy().any()
     np.testing.assert_array_equal(found.tokens[:, 0, :7], prefix)
 
 
-def test_no_rows_give_no_rows(model):
-    found = translate(model, np.zeros([0, 3], np.int32))
+def test_no_rows_give_no_rows(guarded_graph):
+    found = guarded_graph(np.zeros([0, 3], np.int32))
     assert found.faults.shape == (0, len(FAULTS))
     assert found.tokens.shape[0] == 0
 
 
 def test_without_the_guard_nothing_is_judged(model, plain):
-    found = translate(model, sources(), OPTIONS.model_copy(update={"guard": False}))
+    found = compiled(model, OPTIONS.model_copy(update={"guard": False}))(sources())
     assert found.faults is None
     np.testing.assert_array_equal(found.tokens, plain.tokens)
 
@@ -256,7 +258,7 @@ def test_a_search_without_faults_is_not_made_again():
 def test_samples_are_judged_and_left_as_they_were_drawn(model):
     options = OPTIONS.model_copy(update={"sampling": True})
     noise = tf.random.stateless_uniform([24, OPTIONS.n_best, 40], seed=[1, 2])
-    found = translate(model, sources(), options, noise=noise)
-    drawn = translate(model, sources(), options.model_copy(update={"guard": False}), noise=noise)
+    found = compiled(model, options, noise=noise)(sources())
+    drawn = compiled(model, options.model_copy(update={"guard": False}), noise=noise)(sources())
     np.testing.assert_array_equal(found.tokens, drawn.tokens)
     assert found.faults.numpy().any()

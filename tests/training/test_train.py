@@ -438,6 +438,15 @@ def test_a_checkpoint_of_another_training_is_refused(plain):
 OPTIMIZERS = ["adam", "adamw", "nadam", "adafactor", "rmsprop", "sgd", "lion"]
 
 
+@pytest.fixture
+def eagerly():
+    """Without graphs, for what a step does and not how it is compiled: tracing one takes seconds."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_checkpoint_holds_all_that_an_optimizer_keeps(corpus, tokenizers, pairs, name):
     state, step = new_step(corpus, tokenizers, f"training.optimizer.name={name}")

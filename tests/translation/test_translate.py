@@ -41,13 +41,14 @@ def other_model(number_run):
 
 @pytest.fixture(scope="module")
 def translator(number_run, model):
-    """Makes translators, each kind once: tracing one takes longer than all it is asked for."""
+    """Makes translators, each kind once: tracing one takes longer than all it is asked for, and guarding it as long
+    again."""
     made = {}
 
     def make(*models, with_alignments=False, **settings):
         key = (*map(id, models), with_alignments, *sorted(settings.items()))
         if key not in made:
-            options = number_run.config.search.model_copy(update=settings)
+            options = number_run.config.search.model_copy(update={"guard": False, **settings})
             made[key] = Translator(
                 models or [model],
                 number_run.tokenizers,
@@ -125,7 +126,7 @@ def test_scores_of_a_batch_equal_those_of_each_pair_alone(translator):
 # --- lines -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("settings", [{}, {"beam_size": 1}, {"n_best": 3}], ids=str)
+@pytest.mark.parametrize("settings", [{}, {"beam_size": 1}, {"n_best": 3, "guard": True}], ids=str)
 def test_a_batch_equals_its_lines_one_by_one_and_keeps_their_order(translator, settings):
     own = translator(**settings)
     together = own.translate(LINES)
@@ -347,7 +348,7 @@ WITH_SPANS = [
 @pytest.mark.parametrize(
     "settings",
     [
-        {"n_best": 3},
+        {"n_best": 3, "guard": True},
         {"beam_size": 1, "max_length_ratio": 0.01, "max_length_extra": 1},
         {"no_repeat_ngram": 1, "repetition_penalty": 9.0, "max_source_length": 7},
         {"sampling": True, "n_best": 3, "temperature": 3.0, "max_source_length": 20},
@@ -364,7 +365,7 @@ def test_every_span_comes_out_exactly_once_in_every_hypothesis(translator, setti
 
 
 def test_lines_with_spans_equal_themselves_alone_and_show_the_spans_for_pieces(translator):
-    own = translator(n_best=3)
+    own = translator(n_best=3, guard=True)
     together = own.translate(WITH_SPANS)
     assert_equal_translations(together, [own.translate([line])[0] for line in WITH_SPANS])
     for span in SPANS:
@@ -396,7 +397,8 @@ def test_a_span_in_a_prefix_is_the_sources_and_comes_no_second_time(translator):
 
 
 def test_without_protection_symbols_are_pieces_like_others(number_run, model):
-    plain = Translator([model], number_run.tokenizers, number_run.config.search)
+    search = number_run.config.search.model_copy(update={"guard": False})
+    plain = Translator([model], number_run.tokenizers, search)
     assert all(translation.source_pieces for translation in plain.translate(WITH_SPANS))
 
 
