@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Looks at a corpus and writes a config that suits it, each setting with its reason. Where no validation set is "
         "given, pairs are held out for one and for a test set, into files beside the config; yours stay as they are."
     )
-    parser.add_argument("--source", required=True, metavar="FILE", help="source lines (plain or .gz)")
+    parser.add_argument("--source", required=True, metavar="FILE", help="source lines (plain or compressed)")
     parser.add_argument("--target", required=True, metavar="FILE", help="their translations, line by line")
     for side in ("source", "target"):
         parser.add_argument(

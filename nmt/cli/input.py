@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import codecs
 import contextlib
-import gzip
 import io
 import os
 import select
 import sys
-import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
+
+from nmt.text.opening import open_text, text_of
 
 WINDOW_LINES = 2000
 _BLOCK_BYTES = 1 << 20
@@ -26,14 +26,12 @@ def standard_input() -> BinaryIO:
     """Raises: ValueError where the process has been started without one."""
     if sys.stdin is None:
         raise ValueError("stdin is closed: name a FILE")
-    return sys.stdin.buffer
+    return text_of(sys.stdin.buffer, "stdin")
 
 
 def open_input(path: str) -> BinaryIO:
-    """A file of lines, plain or .gz; "-" is stdin."""
-    if path == "-":
-        return standard_input()
-    return gzip.open(path, "rb") if path.endswith(".gz") else open(path, "rb")  # type: ignore[return-value]
+    """A file of lines; "-" is stdin."""
+    return standard_input() if path == "-" else open_text(path)
 
 
 def windows(file: BinaryIO, *, size: int = WINDOW_LINES) -> Iterator[list[bytes]]:
@@ -82,14 +80,8 @@ def typed_lines() -> Iterator[list[bytes]]:
 
 
 def _read(file: BinaryIO) -> bytes:
-    """Some bytes as soon as there are any; none at the end.
-
-    Raises: ValueError: for a damaged .gz.
-    """
-    try:
-        return file.read1(_BLOCK_BYTES)  # type: ignore[attr-defined]
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(f"{file.name}: a damaged .gz: {error}") from None
+    """Some bytes as soon as there are any; none at the end."""
+    return file.read1(_BLOCK_BYTES)  # type: ignore[attr-defined]
 
 
 def _pauses(file: BinaryIO) -> bool:

@@ -20,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_run(parser)
     add_weights(parser)
-    parser.add_argument("source", metavar="SOURCE", help="file of source lines (plain or .gz)")
-    parser.add_argument("target", metavar="TARGET", help="file of their translations (plain or .gz)")
+    parser.add_argument("source", metavar="SOURCE", help="file of source lines (plain or compressed)")
+    parser.add_argument("target", metavar="TARGET", help="file of their translations (plain or compressed)")
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -35,7 +35,7 @@ HELP = "translate files, stdin or typed lines"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "%(prog)s [options] RUN [FILE ...]\n       %(prog)s [options] --server URL [FILE ...]"
     parser.description = (
-        "Translates line by line, files (plain or .gz) or stdin, to stdout: one line out for each line in. "
+        "Translates line by line, files (plain or compressed) or stdin, to stdout: one line out for each line in. "
         "On a terminal and without FILE it asks for lines."
     )
     parser.add_argument("paths", nargs="*", metavar="RUN [FILE ...]", help="a run or an export, then the files")
@@ -258,7 +258,7 @@ def _prefixes(stack: ExitStack, path: str | None) -> Iterator[str] | None:
 
 def _open_output(path: str) -> BinaryIO:
     """As inputs are read: what is called .gz is."""
-    return gzip.open(path, "wb") if path.endswith(".gz") else open(path, "wb")  # type: ignore[return-value]
+    return gzip.open(path, "wb") if path.lower().endswith(".gz") else open(path, "wb")  # type: ignore[return-value]
 
 
 def _check_output(path: str | None, inputs: Iterable[BinaryIO], prefix_file: str | None) -> None:

@@ -10,9 +10,9 @@ from nmt.config.section import Positive, Probability, Section, Text
 
 
 class TextPair(Section):
-    """Two aligned text files, plain or .gz: line n of one is the translation of line n of the other."""
+    """Two aligned text files, plain or compressed: line n of one is the translation of line n of the other."""
 
-    source: Text = Field(description="File with one source sentence a line (plain text or .gz, UTF-8).")
+    source: Text = Field(description="File with one source sentence a line (plain text or compressed, UTF-8).")
     target: Text = Field(description="File with the translations, line by line.")
 
 

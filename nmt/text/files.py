@@ -1,4 +1,4 @@
-"""Reads aligned text files, plain or .gz; errors name file and line.
+"""Reads aligned text files; errors name file and line.
 
 A line ends at "\\n" and nowhere else (not at U+2028 or a lone "\\r", where other tools lose the alignment); the "\\r"
 of Windows line ends and a byte order mark at the start of a file are not part of the text.
@@ -7,16 +7,14 @@ of Windows line ends and a byte order mark at the start of a file are not part o
 from __future__ import annotations
 
 import codecs
-import gzip
 import os
 import stat
-import zlib
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 from nmt.config.data import TextPair
+from nmt.text.opening import DamagedError, open_text
 
 _BLOCK_BYTES = 1 << 20
 Item = TypeVar("Item")
@@ -26,17 +24,17 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
     """Yields the lines of a text file, without their line ends; the whole file is never in memory.
 
     Raises:
-        ValueError: if the file cannot be read, is a damaged .gz or is not UTF-8; names the file and the line.
+        ValueError: if the file cannot be read or unpacked, or is not UTF-8; names the file and the line.
     """
     number = 0
-    with _open(path) as file:
+    with open_text(path) as file:
         try:
             for number, line in enumerate(file, start=1):
                 line = line.removesuffix(b"\n").removesuffix(b"\r")
                 yield (line.removeprefix(codecs.BOM_UTF8) if number == 1 else line).decode("utf-8")
         except UnicodeDecodeError as error:
             raise _not_utf8(path, number, error) from None
-        except (EOFError, OSError, zlib.error) as error:
+        except (DamagedError, OSError) as error:
             raise _unreadable(path, number, error) from None
 
 
@@ -48,7 +46,7 @@ def count_lines(path: str | os.PathLike[str]) -> int:
     Raises:
         ValueError: as `read_lines`, and for a pipe.
     """
-    with _open(path) as file:
+    with open_text(path) as file:
         status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
         raise ValueError(f"{path} is no regular file, and has to be read more than once: write it to a file first")
@@ -59,7 +57,7 @@ def count_lines(path: str | os.PathLike[str]) -> int:
 def _count_lines(path: str, size: int, changed: int) -> int:
     decoder = codecs.getincrementaldecoder("utf-8")()
     lines, last = 0, b"\n"
-    with _open(path) as file:
+    with open_text(path) as file:
         try:
             while block := file.read(_BLOCK_BYTES):
                 decoder.decode(block)
@@ -68,7 +66,7 @@ def _count_lines(path: str, size: int, changed: int) -> int:
             decoder.decode(b"", final=True)
         except UnicodeDecodeError as error:
             raise _not_utf8(path, lines + error.object[: error.start].count(b"\n") + 1, error) from None
-        except (EOFError, OSError, zlib.error) as error:
+        except (DamagedError, OSError) as error:
             raise _unreadable(path, lines, error) from None
     return lines + (last != b"\n")
 
@@ -98,33 +96,16 @@ def read_pairs(pair: TextPair) -> Iterator[tuple[str, str]]:
     yield from zip(read_lines(pair.source), read_lines(pair.target), strict=True)
 
 
-def _open(path: str | os.PathLike[str]) -> BinaryIO:
-    path = Path(path)
-    if path.is_dir():
-        raise ValueError(f"{path} is a directory: a text file is needed (plain, or gzip with a name ending in .gz)")
-    try:
-        return gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb")  # type: ignore[return-value]
-    except FileNotFoundError:
-        raise ValueError(f"{path}: no such file (looked from {Path.cwd()})") from None
-    except OSError as error:
-        raise ValueError(f"{path} cannot be opened: {error.strerror}") from None
-
-
 def _unreadable(path: str | os.PathLike[str], lines: int, error: Exception) -> ValueError:
-    return ValueError(
-        f"{path} cannot be read beyond line {lines:,}: {error}. Is it damaged, or not the kind it is named?"
-    )
+    damage = error if isinstance(error, DamagedError) else f"{path} cannot be read: {error}"
+    return ValueError(f"{damage} (behind line {lines:,})")
 
 
 def _not_utf8(path: str | os.PathLike[str], number: int, error: UnicodeDecodeError) -> ValueError:
-    start = error.object[:4] if number == 1 else b""
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        hint = "It looks like UTF-16: convert it with `iconv -f UTF-16 -t UTF-8`."
-    elif start.startswith(b"\x1f\x8b"):
-        hint = "It looks like gzip: give it a name ending in .gz."
-    else:
-        hint = "Convert the file to UTF-8 (`iconv -f ENCODING -t UTF-8`), or correct or remove the line on both sides."
-    return ValueError(f"{path}:{number}: not UTF-8 (byte 0x{error.object[error.start]:02x}). {hint}")
+    return ValueError(
+        f"{path}:{number}: not UTF-8 (byte 0x{error.object[error.start]:02x}). Convert the file to UTF-8 "
+        "(`iconv -f ENCODING -t UTF-8`), or correct or remove the line on both sides."
+    )
 
 
 def evenly(items: Iterable[Item], *, total: int, keep: int) -> Iterator[Item]:

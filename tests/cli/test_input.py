@@ -1,6 +1,5 @@
 """Lines to translate: what is a line, and when lines are handed on."""
 
-import gzip
 import io
 import os
 import random
@@ -8,7 +7,7 @@ import threading
 
 import pytest
 
-from nmt.cli.input import count_lines, open_input, windows
+from nmt.cli.input import count_lines, windows
 
 
 def lines_of(content: bytes, size: int = 1000) -> list[bytes]:
@@ -69,17 +68,6 @@ def test_a_pipe_that_pauses_has_its_lines_handed_on():
     assert found == [[b"one", b"two"], [b"three"]]
 
 
-def test_a_gz_file_is_read_as_what_is_in_it(tmp_path):
-    content = b"a\nb\xff\nc"
-    (tmp_path / "plain").write_bytes(content)
-    (tmp_path / "packed.gz").write_bytes(gzip.compress(content))
-    for name in ("plain", "packed.gz"):
-        path = str(tmp_path / name)
-        with open_input(path) as file:
-            assert list(windows(file)) == [[b"a", b"b\xff", b"c"]]
-        assert count_lines(path) == 3
-
-
 @pytest.mark.parametrize("content", [b"", b"\n", b"a", b"a\n", b"a\n\nb"])
 def test_counted_lines_are_the_lines_read(tmp_path, content):
     (tmp_path / "lines").write_bytes(content)
@@ -94,13 +82,3 @@ def test_a_byte_order_mark_that_comes_alone_is_not_the_end():
         thread.start()
         assert list(windows(file)) == [[b"one"]]
         thread.join()
-
-
-def test_a_damaged_gz_is_named(tmp_path):
-    whole = gzip.compress(os.urandom(5_000).hex().encode() + b"\n")
-    for content in (whole[: len(whole) // 2], whole[:100] + b"\0" * 50 + whole[150:], b"not compressed\n"):
-        (tmp_path / "cut.gz").write_bytes(content)
-        with pytest.raises(ValueError, match=r"cut\.gz: a damaged \.gz"):
-            count_lines(str(tmp_path / "cut.gz"))
-        with open_input(str(tmp_path / "cut.gz")) as file, pytest.raises(ValueError, match=r"cut\.gz: a damaged \.gz"):
-            list(windows(file))

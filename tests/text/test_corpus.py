@@ -7,9 +7,6 @@ import pytest
 from nmt.config.data import TextPair
 from nmt.text.files import count_lines, count_pairs, evenly, read_lines, read_pairs
 
-# Without the time in it: processes that share the tests, collecting them a second apart, would name one differently.
-GZIPPED = gzip.compress(b"hello\n", mtime=0)
-
 
 def write(path, content: bytes):
     path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
@@ -52,7 +49,7 @@ def test_invalid_utf8_is_an_error_with_file_and_line(tmp_path, name, read):
 @pytest.mark.parametrize("read", [count_lines, lambda path: list(read_lines(path))])
 @pytest.mark.parametrize(
     ("content", "hint"),
-    [("hello\n".encode("utf-16"), "UTF-16"), (GZIPPED, "gzip"), (b"cut \xe2\x82", ":1: not UTF-8")],
+    [("hello\n".encode("utf-16"), "UTF-16"), (b"cut \xe2\x82", ":1: not UTF-8")],
 )
 def test_a_file_of_another_encoding_gets_a_hint(tmp_path, read, content, hint):
     (tmp_path / "text").write_bytes(content)
@@ -67,16 +64,16 @@ def test_what_cannot_be_read_is_named(tmp_path, read):
     with pytest.raises(ValueError, match="is a directory"):
         read(tmp_path)
     (tmp_path / "plain.gz").write_bytes(b"not compressed\n")
-    with pytest.raises(ValueError, match=r"plain\.gz cannot be read beyond line 0"):
+    with pytest.raises(ValueError, match=r"plain\.gz: a damaged \.gz"):
         read(tmp_path / "plain.gz")
     whole = gzip.compress(os.urandom(5_000).hex().encode() + b"\n")
     (tmp_path / "cut.gz").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match=r"cut\.gz cannot be read"):
+    with pytest.raises(ValueError, match=r"cut\.gz: a damaged \.gz.*\(behind line 0\)"):
         read(tmp_path / "cut.gz")
     broken = bytearray(whole)
     broken[len(broken) // 2] ^= 0xFF
     (tmp_path / "broken.gz").write_bytes(broken)
-    with pytest.raises(ValueError, match=r"broken\.gz cannot be read"):
+    with pytest.raises(ValueError, match=r"broken\.gz: a damaged \.gz"):
         read(tmp_path / "broken.gz")
 
 
