@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
@@ -27,6 +28,7 @@ from nmt.serving.prediction_service import PredictionService, signatures_of
 MAX_MESSAGE_CHARACTERS = 1024  # of an error
 THREADS = 64  # requests that may run at once
 ONE_DAY = 86_400.0  # seconds
+MAX_REPEATED = 1_000_000  # elements that a shorter list of values may stand for
 _VALUE_FIELDS = {  # of a TensorProto: as the server fills it, for clients that read them directly
     "bool": "bool_val",
     "float32": "float_val",
@@ -169,10 +171,26 @@ def _inputs(request: Any, signature: Signature) -> dict[str, np.ndarray]:
     inputs = {}
     for name, value in request.inputs.items():
         try:
+            _check_size(value)
             inputs[name] = tf.make_ndarray(value)
         except (TypeError, ValueError, KeyError) as error:
             raise invalid_argument(f"tensor parsing error: {name} ({error})") from None
     return inputs
+
+
+def _check_size(value: TensorProto) -> None:
+    """Compares the size that a tensor claims with what was sent, before memory is taken for it.
+
+    One value may stand for several equal ones, as tf.make_tensor_proto has it, but not for any number.
+
+    Raises: ValueError.
+    """
+    sizes = [dimension.size for dimension in value.tensor_shape.dim]
+    if min(sizes, default=0) < 0:
+        raise ValueError(f"shape {sizes} has a negative size")
+    elements, sent = math.prod(sizes), value.ByteSize()  # an element has a byte at least
+    if elements > max(sent, MAX_REPEATED):
+        raise ValueError(f"shape {sizes} has {elements:,} elements, which {sent:,} bytes cannot hold")
 
 
 def _wanted_outputs(request: Any, signature: Signature) -> list[str]:

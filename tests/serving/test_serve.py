@@ -117,6 +117,20 @@ def grpc_predict(channel, model, inputs, *, timeout=60, **spec):
     return prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(message, timeout=timeout)
 
 
+@pytest.mark.parametrize("sizes", [[10**12], [10**6, 10**6, 10**6], [-1], [2**62]])
+def test_a_shape_that_what_was_sent_cannot_fill_is_an_invalid_argument(channel, sizes):
+    message = predict_pb2.PredictRequest()
+    message.model_spec.name = "translator"
+    text = message.inputs["text"]
+    text.CopyFrom(tf.make_tensor_proto([b"a"]))
+    del text.tensor_shape.dim[:]
+    text.tensor_shape.dim.extend(type(text.tensor_shape).Dim(size=size) for size in sizes)
+    with pytest.raises(grpc.RpcError) as refusal:
+        prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(message, timeout=60)
+    assert refusal.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "tensor parsing error: text (shape [" in refusal.value.details()
+
+
 def same_json(found, expected):
     """Equality of JSON values, up to a relative 1e-6 in numbers."""
     if isinstance(expected, dict):
