@@ -192,6 +192,9 @@ class ServedModels:
 
     def _check_started(self, config: ModelConfig) -> None:
         versions = self._versions[config.name]
+        if not versions and (Path(config.base_path) / "saved_model.pb").is_file():
+            parent = Path(config.base_path).parent
+            raise ValueError(f"{config.base_path} is one version of a model: name the directory above it, {parent}")
         if not versions:
             raise ValueError(
                 f"{config.base_path}: no version of a model here: expected folders named by numbers, such as "
