@@ -52,6 +52,8 @@ class Tokenizer:
 
     def __init__(self, model: bytes) -> None:
         self.model = model
+        if not model:
+            raise ValueError("an empty file, no SentencePiece model: its content was lost, take the file from a copy")
         try:
             self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
         except RuntimeError:

@@ -307,6 +307,9 @@ def test_what_is_no_tokenizer_is_refused_by_name(tmp_path):
     (tmp_path / "bad.model").write_bytes(b"nonsense")
     with pytest.raises(ValueError, match=r"bad\.model: not a SentencePiece model"):
         Tokenizer.load(tmp_path / "bad.model")
+    (tmp_path / "bad.model").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"bad\.model: an empty file"):
+        Tokenizer.load(tmp_path / "bad.model")
 
 
 def test_a_model_of_other_special_ids_is_refused():
