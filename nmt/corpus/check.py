@@ -98,7 +98,7 @@ def _report_pairs(scan: Scan, report: Report) -> None:
     for finding, (severity, _, _) in zip(scan.of_pairs, PAIR_CHECKS, strict=True):
         if finding.count:
             getattr(report, severity).append(finding)
-    report.warnings += [finding for finding in (scan.too_long, scan.unknown) if finding.count]
+    report.warnings += [finding for finding in (scan.empty, scan.too_long, scan.unknown) if finding.count]
     characters = f"{sum(scan.source_lengths):,.0f} and {sum(scan.target_lengths):,.0f} characters"
     pieces = f", {scan.pieces[0]:,} and {scan.pieces[1]:,} pieces" if scan.pieces[0] else ""
     report.notes.append(Finding(f"{scan.name}: {len(scan):,} pairs, {characters}{pieces}"))

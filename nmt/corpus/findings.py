@@ -36,6 +36,12 @@ class Report:
     warnings: list[Finding] = field(default_factory=list)
     notes: list[Finding] = field(default_factory=list)
 
+    def refusal(self) -> str:
+        """The errors as one message."""
+        if len(self.errors) == 1:
+            return str(self.errors[0])
+        return "\n".join([f"{len(self.errors)} errors in the job's files", *(f"  - {error}" for error in self.errors)])
+
     def __str__(self) -> str:
         parts = []
         for title, findings in (("Errors", self.errors), ("Warnings", self.warnings), ("Notes", self.notes)):

@@ -12,6 +12,7 @@ from nmt.config.section import Section
 from nmt.config.settings import Config
 from nmt.corpus.findings import Finding, Report
 from nmt.text.files import count_pairs
+from nmt.text.metrics import language_code
 
 # What may differ from a run whose weights or tokenizer are taken.
 _FREE = (
@@ -28,6 +29,11 @@ def quick_check(config: Config) -> Report:
         check_place(config.run)
     except ValueError as error:
         report.errors.append(Finding(f"run: {error}"))
+    for setting in ("source_language", "target_language"):
+        if (meant := language_code(language := getattr(config, setting))) is not None:
+            hint = f'"{meant}"' if meant else 'such as "de"'
+            text = f'{setting}: "{language}" is no language code: write {hint}, which chooses how BLEU cuts words'
+            report.warnings.append(Finding(text))
     for name, pair in corpora(config):
         try:
             if count_pairs(pair) == 0:

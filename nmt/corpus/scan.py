@@ -34,6 +34,7 @@ class Scan:
         self.profiles: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
         self.scripts: tuple[dict[str, Finding], dict[str, Finding]] = ({}, {})
         self.of_pairs = [self.finding(text) for _, text, _ in PAIR_CHECKS]
+        self.empty = self.finding("pairs with an empty side (training leaves them out)")
         self.too_long = self.finding("pairs longer than data.max_length pieces")
         self.unknown = self.finding("pairs with characters that the tokenizer does not know")
         self.pieces = [0, 0]
@@ -88,5 +89,7 @@ class Scan:
                 self.too_long.add(line_number)
             elif source and target:
                 self.usable += 1
+            else:
+                self.empty.add(line_number)
             if UNK in source or UNK in target:
                 self.unknown.add(line_number)

@@ -34,11 +34,6 @@ def _numbers_differ(source: str, target: str) -> bool:
 # (warnings or notes, message, check): everything a single pair of lines shows.
 PAIR_CHECKS: tuple[tuple[str, str, Callable[[str, str], bool]], ...] = (
     (
-        "warnings",
-        "pairs with an empty side (training leaves them out)",
-        lambda source, target: not (source.strip() and target.strip()),
-    ),
-    (
         "notes",
         "pairs with source and target identical (training keeps them)",
         lambda source, target: source == target != "",

@@ -6,6 +6,7 @@ with one from elsewhere. Imports no TensorFlow.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -19,6 +20,12 @@ from nmt.config.settings import Config
 CHARACTER_LANGUAGES = ("ja", "jpn", "ko", "kor", "th", "tha", "lo", "lao", "km", "khm", "my", "mya")
 CHINESE = ("zh", "zho", "chi", "cmn", "yue", "wuu")
 CHARACTER_TOKENIZERS = ("zh", "char")
+# Names of languages that are scored in another way than most: for them, a name in place of a code must not pass.
+_NAMED = {
+    **{"japanese": "ja", "korean": "ko", "thai": "th", "lao": "lo", "khmer": "km", "burmese": "my", "myanmar": "my"},
+    **{"chinese": "zh", "mandarin": "zh", "cantonese": "yue"},
+}
+_CODE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]+)*")
 
 
 class Score(NamedTuple):
@@ -67,8 +74,18 @@ def has_spaces(language: str) -> bool:
     return _primary_language(language) not in CHARACTER_LANGUAGES + CHINESE
 
 
-def _primary_language(code: str) -> str:
-    return code.replace("_", "-").split("-")[0].lower()
+def language_code(language: str) -> str | None:
+    """The code that is meant where a language's name came instead of one, such as "ja" for "Japanese"; "" where it is
+    no name known here, None where it is a code.
+    """
+    if _CODE.fullmatch(language):
+        return None
+    words = re.findall(r"\w+", language.lower())
+    return _NAMED.get(words[0], "") if words else ""
+
+
+def _primary_language(language: str) -> str:
+    return language_code(language) or language.replace("_", "-").split("-")[0].lower()
 
 
 def score(

@@ -6,6 +6,7 @@ from nmt.config.settings import Config
 from nmt.corpus.check import check
 from nmt.corpus.findings import Finding
 from nmt.corpus.quick_check import quick_check
+from nmt.data.batches import DataReport, batches
 from nmt.text.tokenizer import train_tokenizers
 
 WORDS = {
@@ -91,6 +92,36 @@ def test_what_single_pairs_show_is_counted_with_the_first_lines(job):
         f"data.train[0]: 7\n      {job.place('train', 10, 20, 30, 40, 50)}, ..."
     )
     assert found(report.notes, "identical").endswith(f"data.train[0]: 1\n      {job.place('train', 5)}")
+
+
+def test_check_and_training_agree_on_which_lines_are_empty(job):
+    blank = ["", " ", "\t", "\u00a0", "\u3000", "\u200b", "\ufeff", "\u00ad", "\u2028", "\x07", "\x00", "."]
+    for number, line in enumerate(blank):
+        job.train[2 * number], job.train[2 * number + 1] = (line, "ein hund"), ("a dog", line)
+    config = override_config(job.config(), ["data.case_augmentation=0.0", "protect=[]"])
+    report, trained = check(config), DataReport()
+    for _ in batches(config, train_tokenizers(config), epoch=0, report=trained):
+        pass
+    assert trained.corpora[0].empty > 10
+    assert f"data.train[0]: {trained.corpora[0].empty}\n" in found(report.warnings, "empty side")
+
+
+@pytest.mark.parametrize(
+    ("language", "hint"), [("Japanese", '"ja"'), ("chinese (simplified)", '"zh"'), ("Deutsch", "such as")]
+)
+def test_the_name_of_a_language_in_place_of_its_code_gets_a_hint(job, language, hint):
+    report = quick_check(override_config(job.config(), [f"target_language={language}"]))
+    assert hint in found(report.warnings, f'target_language: "{language}" is no language code')
+
+
+def test_a_refusal_is_one_message_with_each_error_in_it(job):
+    config = job.config()
+    for side in "en", "de":
+        (job.folder / f"train.{side}").write_text("")
+    (error,) = quick_check(config).errors
+    assert quick_check(config).refusal() == str(error)
+    (job.folder / "validation.de").write_text("")
+    assert quick_check(config).refusal().startswith("2 errors in the job's files\n  - data.train[0]: ")
 
 
 def test_pairs_over_max_length_and_unknown_characters_are_counted(job):

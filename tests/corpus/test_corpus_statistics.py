@@ -103,7 +103,6 @@ def test_profiles_are_closer_within_a_language_than_across():
 @pytest.mark.parametrize(
     ("text", "wrong", "right"),
     [
-        ("empty", [("", "a"), ("a", " \t"), ("", "")], [("a", "b")]),
         ("identical", [("a", "a")], [("a", "b"), ("", "")]),
         ("U+FFFD", [("a\ufffd", "a"), ("a", "\ufffd")], [("a", "b?")]),
         ("Latin-1", [("Gr\u00c3\u00bc\u00c3\u0178e", "a"), ("it\u00e2\u20ac\u2122s", "a")], [("Grüße Ãa Âge", "â €")]),

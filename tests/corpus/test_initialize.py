@@ -196,7 +196,7 @@ def test_two_scripts_have_a_vocabulary_each_and_text_without_spaces_is_taken(fol
 
 def test_text_without_spaces_is_scored_by_character_whatever_its_language_is_called(folder):
     write(folder, source=sentences("LATIN", 1_500), target=sentences("CJK", 1_500), languages=("en", "ja"))
-    for language, written in (("ja", None), ("jpn", None), ("zh", None), ("Japanese", "char")):
+    for language, written in (("ja", None), ("jpn", None), ("zh", None), ("Japanese", None), ("Nihongo", "char")):
         initialize(Request("text.en", "text.ja", target_language=language))
         assert load_config(f"en-{language}/config.yaml").data.bleu_tokenize == written
 

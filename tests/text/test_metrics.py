@@ -9,7 +9,7 @@ import pytest
 import sacrebleu
 from tiny_job import tiny_job
 
-from nmt.text.metrics import bleu_tokenize, bootstrap, has_spaces, paired_bootstrap, score, sentence_chrf
+from nmt.text.metrics import bleu_tokenize, bootstrap, has_spaces, language_code, paired_bootstrap, score, sentence_chrf
 
 REFERENCES = [f"der {noun} steht {place} und wartet {number} Minuten ." for noun, place, number in
               zip(["Mann", "Hund", "Zug", "Bus"] * 10, ["dort", "hier"] * 20, range(40), strict=True)]  # fmt: skip
@@ -92,6 +92,23 @@ def test_languages_without_word_spaces_are_scored_by_character_and_the_signature
     found = score(["一二三四五"], ["一二三四六"], tokenize=bleu_tokenize(job))
     assert f"tok:{tokenize}" in found.bleu.signature
     assert ("asian:yes" in found.ter.signature) == (tokenize != "13a")
+
+
+@pytest.mark.parametrize(
+    ("language", "code"),
+    [
+        ("Japanese", "ja"),
+        ("CHINESE", "zh"),
+        ("korean", "ko"),
+        ("ja", None),
+        ("zh-Hans", None),
+        ("pt_BR", None),
+        ("Deutsch", ""),
+    ],
+)
+def test_a_name_of_a_language_is_told_from_a_code(language, code):
+    assert language_code(language) == code
+    assert has_spaces(language) == (language.lower() not in ("japanese", "chinese", "korean", "ja", "zh-hans"))
 
 
 def test_a_job_whose_text_is_tokenized_already_is_scored_by_its_own_words(tmp_path):
