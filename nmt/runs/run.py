@@ -2,6 +2,7 @@
 
     config.yaml                     the settings, complete; written last, so a directory that has it is a run
     tokenizer/                      source.model, target.model
+    corpora.json                    sizes and hashes of the files it was begun with (corpora.py)
     checkpoints/step-00001200.npz   all that training needs to go on as if never interrupted; the newest few
     validations/step-00001200.npz   weights of the last validations, where their average is wanted
     best.npz                        the weights that validated best
@@ -279,6 +280,11 @@ def assign_weights(model: Seq2Seq, weights: Arrays) -> None:
     if missing:
         raise ValueError(f"these weights are of another model: {sorted(missing)[0]} is only in one of the two")
     for variable in model.weights:
+        if variable.shape != converted[variable.path].shape:
+            raise ValueError(
+                f"these weights are of another model or tokenizer: {variable.path} is "
+                f"{list(converted[variable.path].shape)}, {list(variable.shape)} was expected"
+            )
         variable.assign(converted[variable.path])
     for made in model.precomputed:
         made.fill()

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -37,15 +37,32 @@ from nmt.translation.calibrate import calibrate_run
 _LOOK_STEPS = 10
 # A loss this many times that of uniform guessing, over all steps between two reads, means divergence.
 _DIVERGED = 2.0
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(Exception):
-    """SIGINT or SIGTERM came, and the run is saved. `signal` is its number."""
+    """SIGINT, SIGTERM or SIGHUP came, and the run is saved. `signal` is its number."""
 
     def __init__(self, signal_number: int, run: Run) -> None:
         self.signal = signal_number
         name = signal.Signals(signal_number).name
         super().__init__(f"stopped by {name}; {run.path} is saved and `nmt train` with the same config continues it")
+
+
+class _Interval(NamedTuple):
+    """Steps between two reads of the loss, and what they summed up to."""
+
+    steps: int
+    loss: float
+    tokens: float
+    seconds: float
+
+
+def _latest(intervals: list[_Interval]) -> list[_Interval]:
+    """The last of the intervals that together have _LOOK_STEPS steps: an epoch's last one may have a single step."""
+    while sum(interval.steps for interval in intervals[1:]) >= _LOOK_STEPS:
+        intervals = intervals[1:]
+    return intervals
 
 
 class Trainer:
@@ -67,6 +84,7 @@ class Trainer:
         self.callbacks = keras.callbacks.CallbackList([*callbacks, *own], model=self.state.model)
         self.logs: dict[str, Any] = {}
         self._pending: list[tuple[int, float, StepResult]] = []
+        self._recent: list[_Interval] = []
         self._signal: int | None = None
         self._saved_at = self._looked_at = time.monotonic()
         # The clocks continue as if this session had followed the others without a break.
@@ -170,6 +188,8 @@ class Trainer:
             loss, tokens = loss + step_loss, tokens + step_tokens
             progress.epoch_loss += step_loss
             progress.epoch_tokens += step_tokens
+        self._recent = _latest([*self._recent, _Interval(len(self._pending), loss, tokens, now - self._looked_at)])
+        interval = _Interval(*map(sum, zip(*self._recent, strict=True)))
         evenly = math.log(self.run.tokenizers.target.vocabulary_size)
         if len(self._pending) == _LOOK_STEPS and loss / tokens > _DIVERGED * evenly:
             raise self._diverged(f"has risen to {loss / tokens:.3g} (guessing evenly has {evenly:.3g})", step, rate)
@@ -177,10 +197,10 @@ class Trainer:
         self.logs = {
             "step": step,
             "epoch": progress.epoch,
-            "loss": loss / tokens,
+            "loss": interval.loss / interval.tokens,
             "learning_rate": rate,
             "gradient_norm": norm,
-            "tokens_per_second": tokens / (now - self._looked_at),
+            "tokens_per_second": interval.tokens / interval.seconds,
             "seconds": progress.seconds,
             "cpu_seconds": progress.cpu_seconds,
             "done": done,
@@ -274,11 +294,16 @@ class Trainer:
 
     @contextmanager
     def _noting_signals(self) -> Iterator[None]:
-        """After the first SIGINT or SIGTERM the step is finished and the run saved; the second acts at once."""
+        """After the first of these signals the step is finished and the run saved; the second acts at once.
+
+        `nohup` has a process ignore SIGHUP, and it stays so.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.getsignal(number) for number in _STOPPING}
+        if before.get(signal.SIGHUP) is signal.SIG_IGN:
+            del before[signal.SIGHUP]
 
         def note(number: int, _frame: object) -> None:
             self._signal = number

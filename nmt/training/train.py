@@ -12,6 +12,7 @@ from nmt.config.resuming import is_begun
 from nmt.config.settings import Config
 from nmt.corpus.quick_check import quick_check, tokenizers_from
 from nmt.model.precision import choose_precision
+from nmt.runs.corpora import changed_corpora, record_corpora
 from nmt.runs.lock import trained_alone
 from nmt.runs.run import Run
 from nmt.text.tokenizer import Tokenizers, train_tokenizers
@@ -33,7 +34,7 @@ def train(config: Config, *, callbacks: Sequence[keras.callbacks.Callback] = ())
 
     Raises:
         ValueError: for files or settings that cannot be trained on, a run of another job, a loss that diverges.
-        Interrupted: after SIGINT or SIGTERM, when the run is saved.
+        Interrupted: after SIGINT, SIGTERM or SIGHUP, when the run is saved.
     """
     # Several workers: this comes before any other use of TensorFlow.
     workers = Workers(make_strategy(config.training.strategy))
@@ -79,12 +80,30 @@ def _open_run(config: Config, workers: Workers) -> Run:
     if workers.is_chief:
         report = quick_check(config)
         if report.errors:
-            raise ValueError(str(report))
+            raise ValueError(report.refusal())
         if report.warnings:
             say(str(report))
-        run = Run.resume(config) if is_begun(config.run) else Run.create(config, _tokenizers(config))
+        run = _resume(config) if is_begun(config.run) else _create(config)
     workers.mean(0.0)
     return run if workers.is_chief else Run.open(config.run)
+
+
+def _create(config: Config) -> Run:
+    run = Run.create(config, _tokenizers(config))
+    for side, tokenizer in run.tokenizers._asdict().items():
+        if tokenizer.vocabulary_size < config.tokenizer.vocabulary_size and not tokenizers_from(config):
+            say(
+                f"The {side} vocabulary has {tokenizer.vocabulary_size:,} pieces, not the "
+                f"{config.tokenizer.vocabulary_size:,} of tokenizer.vocabulary_size: the text has no more."
+            )
+    record_corpora(run.path, config)
+    return run
+
+
+def _resume(config: Config) -> Run:
+    for change in changed_corpora(config.run, config):
+        say(f"Warning: {change}; what follows is trained on other text than what came before")
+    return Run.resume(config)
 
 
 def _tokenizers(config: Config) -> Tokenizers:

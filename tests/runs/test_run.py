@@ -245,3 +245,7 @@ def test_a_model_loads_with_the_weights_saved(run):
     run.save_weights("best", {f"other/{name}": weight for name, weight in weights.items()})
     with pytest.raises(ValueError, match="of another model"):
         run.load_model("best")
+    run.save_weights("best", {name: np.resize(weight, (7, *weight.shape[1:])) for name, weight in weights.items()})
+    with pytest.raises(ValueError, match=r"another model or tokenizer: .*\], \[.*\] was expected$") as refusal:
+        run.load_model("best")
+    assert len(str(refusal.value)) < 300

@@ -22,7 +22,7 @@ from nmt.runs.run import Run
 from nmt.text.files import read_pairs
 from nmt.text.metrics import score
 from nmt.text.tokenizer import train_tokenizers
-from nmt.training.loop import Interrupted
+from nmt.training.loop import Interrupted, _Interval, _latest
 from nmt.training.optimizer import make_optimizer, move_average
 from nmt.training.progress import Progress
 from nmt.training.step import TrainState, TrainStep
@@ -152,6 +152,57 @@ def test_killed_and_stopped_by_signals_it_ends_with_the_same_bits(corpus, uninte
     steps.append(Run.open(config.run).latest_checkpoint().step)
     assert 0 < steps[0] < steps[1] == steps[0] + 2 < 17
     assert_same_end(train(config), run)
+
+
+def test_a_terminal_that_closes_saves_the_run(corpus, tmp_path):
+    config = tiny_job(corpus, f"run={tmp_path}/run", "training.max_steps=50")
+    hang_up = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: os.kill(os.getpid(), signal.SIGHUP))
+    before = signal.signal(signal.SIGHUP, lambda *_: None)
+    try:
+        with pytest.raises(Interrupted, match="stopped by SIGHUP"):
+            train(config, callbacks=[hang_up])
+        assert Run.open(config.run).latest_step() == 1
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as `nohup` starts a process
+        most = tiny_job(corpus, f"run={tmp_path}/run", "training.max_steps=3")
+        assert train(most, callbacks=[hang_up]).latest_step() == 3
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_resumed_training_names_the_files_that_have_changed(corpus, tmp_path, capsys):
+    for file in corpus.glob("*.*"):
+        shutil.copy(file, tmp_path)
+    train(tiny_job(tmp_path, "training.max_steps=1"))
+    train(tiny_job(tmp_path, "training.max_steps=2"))
+    assert "has changed" not in capsys.readouterr().err
+    lines = (tmp_path / "train.xx").read_text().splitlines()
+    (tmp_path / "train.xx").write_text("\n".join([*lines[1:], lines[0]]) + "\n")
+    with open(tmp_path / "valid.en", "a") as source, open(tmp_path / "valid.xx", "a") as target:
+        print("cat", file=source)
+        print("tac", file=target)
+    train(tiny_job(tmp_path, "training.max_steps=3"))
+    said = capsys.readouterr().err
+    assert f"data.train[0].target: {tmp_path}/train.xx has changed since" in said
+    assert "bytes as before, but not the same" in said
+    assert f"data.validation.source: {tmp_path}/valid.en has changed" in said
+    assert "train.en" not in said.replace("has changed", "").split("trained on")[0]
+
+
+def test_a_vocabulary_smaller_than_wanted_is_said(corpus, tmp_path, capsys):
+    settings = ["tokenizer.vocabulary_size=500", "tokenizer.hard_vocabulary_limit=false", "training.max_steps=1"]
+    run = train(tiny_job(corpus, f"run={tmp_path}/run", *settings))
+    assert (
+        f"The source vocabulary has {run.tokenizers.source.vocabulary_size} pieces, not the 500"
+        in capsys.readouterr().err
+    )
+
+
+def test_what_is_shown_covers_as_many_steps_at_the_end_of_an_epoch_as_within():
+    ten, one = _Interval(10, 30.0, 100.0, 5.0), _Interval(1, 4.0, 2.0, 0.5)
+    assert _latest([one]) == [one]
+    assert _latest([ten, one]) == [ten, one]
+    assert _latest([ten, ten, one]) == [ten, one]
+    assert _latest([one, ten]) == [ten]
 
 
 def test_a_finished_training_says_so_and_changes_nothing(uninterrupted, capsys):

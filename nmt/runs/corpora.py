@@ -1,0 +1,57 @@
+"""Whether a run's corpora are still those it was begun with: their sizes and hashes, in corpora.json.
+
+Imports no TensorFlow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from nmt.config.data import TextPair
+from nmt.config.settings import Config
+
+
+def record_corpora(run: str | os.PathLike[str], config: Config) -> None:
+    """Writes what the training and validation files of a new run are."""
+    files = {name: _identity(path) for name, path in _files(config)}
+    _record(run).write_text(json.dumps(files, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def changed_corpora(run: str | os.PathLike[str], config: Config) -> list[str]:
+    """Names each file that is not what it was when the run was begun; none for a run that has no record."""
+    if not _record(run).is_file():
+        return []
+    before = json.loads(_record(run).read_text(encoding="utf-8"))
+    return [
+        f"{name}: {path} has changed since {run} was begun ({_difference(before[name], now)})"
+        for name, path in _files(config)
+        if name in before and (now := _identity(path)) != before[name]
+    ]
+
+
+def _record(run: str | os.PathLike[str]) -> Path:
+    return Path(run) / "corpora.json"
+
+
+def _files(config: Config) -> Iterator[tuple[str, str]]:
+    """Files by the settings that name them, so that they may be moved."""
+    pairs: dict[str, TextPair] = {f"data.train[{number}]": corpus for number, corpus in enumerate(config.data.train)}
+    for name, pair in {**pairs, "data.validation": config.data.validation}.items():
+        yield f"{name}.source", pair.source
+        yield f"{name}.target", pair.target
+
+
+def _identity(path: str) -> dict[str, Any]:
+    with open(path, "rb") as file:
+        return {"bytes": os.fstat(file.fileno()).st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def _difference(before: dict[str, Any], now: dict[str, Any]) -> str:
+    if before["bytes"] == now["bytes"]:
+        return f"{now['bytes']:,} bytes as before, but not the same"
+    return f"{before['bytes']:,} bytes then, {now['bytes']:,} now"
