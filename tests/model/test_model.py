@@ -319,6 +319,26 @@ def test_recurrent_dropout_with_input_feeding_is_refused_with_a_way_out():
         ModelConfig(decoder={"input_feeding": True}, dropout={"recurrent": 0.1})
 
 
+def test_weights_have_the_paths_by_which_runs_of_earlier_versions_store_them(tmp_path):
+    sizes = {"source_vocabulary": VOCABULARY, "target_vocabulary": VOCABULARY}
+    settings = {"encoder": {"bidirectional_layers": 1, "layers": 1}, "decoder": {"layers": 2}}
+    overrides = [f"model.{name}={json.dumps(value)}" for name, value in settings.items()]
+    model = build_model(tiny_job(tmp_path, "tokenizer.joint=true", *overrides), **sizes)
+    lstms = {
+        "model/encoder/stack/layer_0/forward",
+        "model/encoder/stack/layer_0/backward",
+        "model/encoder/stack/layer_1",
+        "decoder/first",
+        "decoder/upper/layer_0",
+    }
+    expected = {f"{lstm}/{name}" for lstm in lstms for name in ("kernel", "recurrent_kernel", "bias")}
+    expected |= {f"decoder/attention/{side}_kernel" for side in ("query", "key")}
+    expected |= {f"decoder/{layer}/{name}" for layer in ("bridge", "readout") for name in ("kernel", "bias")}
+    expected |= {"model/encoder/source_embedding/embeddings", "decoder/target_embedding/embeddings"}
+    expected |= {"decoder/output_bias"}
+    assert {weight.path for weight in model.weights} == expected
+
+
 def test_the_seed_alone_decides_the_first_weights(tmp_path):
     def weights(seed):
         model = build_model(tiny_job(tmp_path, f"seed={seed}"), source_vocabulary=20, target_vocabulary=20)
