@@ -5,6 +5,7 @@ Each corpus is read once (twice with counting its lines).
 
 from __future__ import annotations
 
+import unicodedata
 from array import array
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,6 +25,7 @@ from nmt.text.tokenizer import Tokenizers, train_tokenizers
 
 # Enough to tell whether the settings work; the tokenizer of the run itself uses tokenizer.max_sentences.
 _TOKENIZER_SENTENCES = 100_000
+_MOST_NAMED = 5
 
 
 def check(config: Config) -> Report:
@@ -49,6 +51,7 @@ def check(config: Config) -> Report:
         _check_alignment(scan, report)
         _check_duplicates(scan, report)
         _check_scripts(scan, report)
+        _check_invisible(scan, report)
     if tokenizers and not any(scan.usable for scan in training):
         text = f"data.train: no pair to train on: all have an empty side or over {config.data.max_length} pieces"
         report.errors.append(Finding(f"{text} (data.max_length)"))
@@ -140,6 +143,21 @@ def _check_scripts(scan: Scan, report: Report) -> None:
             if most is not None and finding is not most:
                 text = f"lines in {name} letters in {scan.name}.{side}, most are {most.text}: another language?"
                 report.warnings.append(replace(finding, text=text))
+
+
+def _check_invisible(scan: Scan, report: Report) -> None:
+    effects = ("they are removed", "control characters are removed, others are written as they are")
+    sides = zip(("source", "target"), effects, scan.invisible, scan.invisible_characters, strict=True)
+    for side, effect, finding, characters in sides:
+        if finding.count:
+            names = ", ".join(f"{count:,} x {_named(each)}" for each, count in characters.most_common(_MOST_NAMED))
+            more = ", ..." if len(characters) > _MOST_NAMED else ""
+            text = f"lines with invisible characters in {scan.name}.{side} ({names}{more}; {effect})"
+            report.warnings.append(replace(finding, text=text))
+
+
+def _named(character: str) -> str:
+    return f"U+{ord(character):04X} {unicodedata.name(character, 'control character')}"
 
 
 def _check_languages(scan: Scan, validation: Scan, report: Report) -> None:

@@ -17,6 +17,7 @@ from nmt.config.settings import Config
 from nmt.corpus.findings import Finding
 from nmt.corpus.statistics import PAIR_CHECKS, profile, script
 from nmt.text.files import read_pairs
+from nmt.text.invisible import invisible_characters
 from nmt.text.protection import Protection
 from nmt.text.tokenizer import UNK, Tokenizers
 
@@ -37,6 +38,8 @@ class Scan:
         self.empty = self.finding("pairs with an empty side (training leaves them out)")
         self.too_long = self.finding("pairs longer than data.max_length pieces")
         self.unknown = self.finding("pairs with characters that the tokenizer does not know")
+        self.invisible = (Finding("", pair.source), Finding("", pair.target))
+        self.invisible_characters: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
         self.pieces = [0, 0]
         self.usable = 0  # pairs that can be trained on
 
@@ -71,6 +74,10 @@ class Scan:
         ):
             if letters := script(line):
                 scripts.setdefault(letters, Finding(letters, path)).add(line_number)
+        for finding, characters, line in zip(self.invisible, self.invisible_characters, (source, target), strict=True):
+            if found := invisible_characters(line):
+                finding.add(line_number)
+                characters.update(found)
         self.source_hashes.append(hash(source))
         self.pair_hashes.append(hash((source, target)))
         self.source_lengths.append(len(source))

@@ -7,6 +7,8 @@ side has stays text there, so that the model never learns to drop a symbol or to
 
 Everything exists twice, in Python and as a TensorFlow graph for the SavedModel, with the same regular expressions: they
 keep to what Python's `re` and RE2 read alike, and match no byte that is not UTF-8. Imports no TensorFlow by itself.
+
+Invisible characters of a source line are removed here too (invisible.py), because spans keep theirs.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nmt.config.settings import Config
+from nmt.text.invisible import EMOJI, EMOJI_PARTS, KEYCAP, visible, visible_in_graph
 from nmt.text.tokenizer import JOINER, SYMBOLS, Tokenizers
 
 if TYPE_CHECKING:
@@ -37,7 +40,6 @@ _ATTRIBUTES = rf"(?:[\t ]+{_NAME})*[\t ]+{_NAME}{_VALUE}(?:[\t ]+{_NAME}(?:{_VAL
 _URL_END = rf"{_WORD}_~%&=+$@#/\-"
 _URL = f"[{_URL_END}.,;:!?'*]"
 _IN_URL = rf"\({_URL}*\)|\{{{_URL}*\}}"
-_EMOJI = "\u2600-\u27bf\u2b05-\u2b55\U0001f000-\U0001faff"
 
 # In order of precedence: of two kinds that match at the same place, the first one counts.
 KINDS = {
@@ -55,7 +57,7 @@ KINDS = {
     rf"|[$#%]?\{{ ?[{_WORD}_.:,!?<>^+*/=|#%$@&\[\]-]* ?\}}"
     r"|\\(?:[nrt\"\\]|u[0-9A-Fa-f]{4})"
     r"|%%|%(?:\([A-Za-z0-9_.-]+\)|[0-9]{1,2}\$)?[+#-]?[0-9]{0,3}(?:\.[0-9]{1,3})?(?:hh|ll|[hlqjzt])?(?:[sd@]|[A-Za-z]\b)",
-    "emoji": f"(?:[0-9#*]\ufe0f?\u20e3|[{_EMOJI}][\u200d\ufe0e\ufe0f\U000e0020-\U000e007f]*)+",
+    "emoji": f"(?:{KEYCAP}|[{EMOJI}][{EMOJI_PARTS}]*)+",
     "numbers": r"[0-9]+(?:[.,:/'’][0-9]+)*",
 }
 # Reserved characters in a text are spans themselves, so that none is mistaken for a symbol.
@@ -70,7 +72,7 @@ _JOINT = f"{JOINER} ?|{_MARK}"
 
 
 class Protection:
-    """What is protected; with no kinds nothing, and lines stay as they are.
+    """What is protected. Without kinds nothing is, and only invisible characters change a line.
 
     Args: kinds: keys of KINDS.
     """
@@ -88,8 +90,6 @@ class Protection:
 
     def hide(self, line: str | bytes) -> tuple[str | bytes, list[str]]:
         """A source line with symbols for its spans, and the spans in order. Bytes stay bytes and need not be UTF-8."""
-        if not self.kinds:
-            return line, []
         if isinstance(line, bytes):
             text, spans = self._hide(line.decode("utf-8", "surrogateescape"))
             return text.encode("utf-8", "surrogateescape"), spans
@@ -123,6 +123,7 @@ class Protection:
             if waiting[span]:
                 source_parts[place] = target_parts[waiting[span].popleft()] = SYMBOLS[number % len(SYMBOLS)]
                 number += 1
+        source_parts[::2] = map(visible, source_parts[::2])
         return source_parts, target_parts
 
     def join(self, parts: Sequence[str]) -> str:
@@ -166,10 +167,10 @@ class Protection:
         import tensorflow as tf
 
         if not self.kinds:
-            return lines, tf.fill([tf.size(lines), 0], "")
+            return visible_in_graph(lines), tf.fill([tf.size(lines), 0], "")
         parts, is_span = self.parts_in_graph(lines)
         symbols = tf.gather(SYMBOLS, tf.range(tf.shape(parts)[1]) // 2 % len(SYMBOLS))  # [parts]
-        text = tf.strings.reduce_join(tf.where(is_span, symbols, parts), axis=1)  # [batch]
+        text = tf.strings.reduce_join(tf.where(is_span, symbols, visible_in_graph(parts)), axis=1)  # [batch]
         return tf.strings.regex_replace(text, _WORD_BEHIND, _JOINED), parts[:, 1::2]
 
     def reveal_in_graph(self, text: tf.Tensor, spans: tf.Tensor) -> tf.Tensor:
@@ -196,6 +197,7 @@ class Protection:
     def _hide(self, line: str) -> tuple[str, list[str]]:
         parts = self.parts(line)
         spans = parts[1::2]
+        parts[::2] = map(visible, parts[::2])
         parts[1::2] = [SYMBOLS[number % len(SYMBOLS)] for number in range(len(spans))]
         return self.join(parts), spans
 

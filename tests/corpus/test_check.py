@@ -133,6 +133,18 @@ def test_pairs_over_max_length_and_unknown_characters_are_counted(job):
     assert found(report.warnings, "does not know").endswith(f"data.validation: 1\n      {job.place('validation', 3)}")
 
 
+def test_invisible_characters_are_named_with_their_places(job):
+    job.train[2] = ("the do\u00adg walks near the old\u200b house\u00ad", job.train[2][1])
+    job.train[5] = ("the cat sees می\u200cخواهم", "die katze\x00 sieht")
+    warnings = check(job.config()).warnings
+    text = found(warnings, "invisible characters in data.train[0].source")
+    assert "2 x U+00AD SOFT HYPHEN, 1 x U+200B ZERO WIDTH SPACE" in text
+    assert job.place("train", 3) in text
+    text = found(warnings, "invisible characters in data.train[0].target")
+    assert "1 x U+0000 control character" in text
+    assert f"{job.folder / 'train'}.de:6" in text
+
+
 def test_a_corpus_of_which_training_could_take_nothing_is_an_error(job):
     report = check(override_config(job.config(), ["data.max_length=3"]))
     found(report.errors, "data.train: no pair to train on: all have an empty side or over 3 pieces")

@@ -40,6 +40,8 @@ LINES = [
     b"see <b>red</b> {cat}: https://x.org/a_(b)?c=d, 3.5 dogs. " * 6,
     b"\xff{a}\xfe<b>\xef\xb7\x91\xef\xb7\x9f 5" + "\ufdd0\ufdd8x\ufddf1".encode(),
     b"1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17",
+    "\u200br\u00aded c\u2060at\u0085 \u2066sees\u2069".encode(),
+    "\ufeff\u200b\u00ad".encode(),
     b"cat " * 5000,
 ]
 CALIBRATION = Calibration(

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from nmt.text.invisible import visible
 from nmt.text.protection import KINDS, Protection
 from nmt.text.tokenizer import FIRST_SYMBOL, JOINER, SYMBOLS, UNK, train_tokenizers
 
@@ -155,12 +156,12 @@ def test_a_line_takes_time_in_proportion_to_its_length_at_most():
 # --- there and back --------------------------------------------------------------------------------------------------
 
 
-def test_hidden_and_revealed_a_line_is_what_it_was():
+def test_hidden_and_revealed_a_line_is_what_it_was_where_all_of_it_is_visible():
     for line in nasty_lines(2_000):
-        text = line.decode("utf-8", "surrogateescape")
+        text = visible(line.decode("utf-8", "surrogateescape"))
         hidden, spans = EVERYTHING.hide(text)
         assert EVERYTHING.reveal(hidden, spans) == text.replace("\ufddf", " ")
-        as_bytes, same = EVERYTHING.hide(line)
+        as_bytes, same = EVERYTHING.hide(text.encode("utf-8", "surrogateescape"))
         assert (as_bytes, same) == (hidden.encode("utf-8", "surrogateescape"), spans)
 
 
@@ -190,14 +191,14 @@ def test_reserved_characters_of_a_text_are_spans_and_so_are_never_taken_for_symb
     assert SYMBOLS[5] not in EVERYTHING.hide_known(f"{SYMBOLS[5]} 5", spans)
 
 
-def test_with_nothing_to_protect_lines_stay_as_they_are():
+def test_with_nothing_to_protect_lines_stay_as_they_are_but_for_what_is_invisible():
     nothing = Protection()
     for line in nasty_lines(200):
-        assert nothing.hide(line) == (line, [])
-        assert nothing.hide_known(line, []) == line
         text = line.decode("utf-8", "replace")
+        assert nothing.hide(text) == (visible(text), [])
+        assert nothing.hide_known(line, []) == line
         assert nothing.reveal(text, []) == text
-        assert nothing.hide_common(text, text) == ([text], [text])
+        assert nothing.hide_common(text, text) == ([visible(text)], [text])
         assert nothing.join([text]) == text
 
 
