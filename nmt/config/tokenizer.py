@@ -24,7 +24,9 @@ class TokenizerConfig(Section):
     )
     byte_fallback: bool = Field(default=False, description="Spell unknown characters as bytes: nothing is unknown.")
     normalization: Literal["nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "identity"] = Field(
-        default="nmt_nfkc", description="SentencePiece's Unicode normalization (_cf also lower-cases)."
+        default="nmt_nfkc",
+        description="SentencePiece's Unicode normalization of the source (_cf also lower-cases). Target text is "
+        "learned verbatim: in NFC, without control characters and spaces at the ends of a line.",
     )
     user_defined_symbols: list[Text] = Field(
         default_factory=list, description="Strings that always stay one piece, such as <b> or placeholders."

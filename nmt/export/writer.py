@@ -36,6 +36,7 @@ from nmt.search.features import quality_features
 from nmt.search.search import Hypotheses
 from nmt.text.protection import Protection
 from nmt.text.splitter import Splitter
+from nmt.text.target_text import shown_in_graph
 from nmt.text.tokenizer import EOS, FIRST_SYMBOL, PAD, Tokenizers
 from nmt.translation.translator import translate_ids
 
@@ -219,8 +220,8 @@ class TextEndpoint:
         ids, scores = _rejoin(chunks, found, 0)
         source_ids = chunks.merge_dims(1, 2)
         source_pieces, target_pieces = (
-            self.protection.reveal_parts_in_graph(pieces.to_tensor(), spans)
-            for pieces in (self.source.id_to_string(source_ids), self.target.id_to_string(ids))
+            self.protection.reveal_parts_in_graph(shown_in_graph(tokenizer.id_to_string(ids).to_tensor()), spans)
+            for tokenizer, ids in ((self.source, source_ids), (self.target, ids))
         )
         return {
             "translation": self._detokenize(ids, spans),

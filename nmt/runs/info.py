@@ -5,6 +5,8 @@ from __future__ import annotations
 from nmt.config.model import ModelConfig
 from nmt.runs.log import Event, Log, read_log
 from nmt.runs.run import Run
+from nmt.text.target_text import VERBATIM
+from nmt.text.tokenizer import Tokenizer
 
 
 def describe_run(run: Run) -> str:
@@ -13,13 +15,14 @@ def describe_run(run: Run) -> str:
 
 
 def run_facts(run: Run, log: Log) -> dict[str, str]:
-    """A run in a few words: languages, vocabulary, what is protected, model, training so far, best scores."""
+    """A run in a few words: languages, vocabulary, target text, what is protected, model, training, best scores."""
     config, tokenizers = run.config, run.tokenizers
     source, target = tokenizers.source.vocabulary_size, tokenizers.target.vocabulary_size
     facts = {
         "run": str(run.path),
         "languages": f"{config.source_language} -> {config.target_language}",
         "vocabulary": f"{source:,} joint" if config.tokenizer.joint else f"{source:,} source, {target:,} target",
+        "target text": _describe_target(tokenizers.target),
         "protected": ", ".join(run.protection.kinds) or "nothing",
         "model": _describe_model(config.model),
         "parameters": _parameters(run),
@@ -33,6 +36,12 @@ def run_facts(run: Run, log: Log) -> dict[str, str]:
     if log.unreadable:
         facts["unreadable"] = f"log.jsonl, line {', '.join(map(str, log.unreadable))}"
     return facts
+
+
+def _describe_target(tokenizer: Tokenizer) -> str:
+    if tokenizer.normalization == VERBATIM:
+        return "as in the corpus"
+    return f"normalized by {tokenizer.normalization} (a run of an older version)"
 
 
 def _describe_model(model: ModelConfig) -> str:

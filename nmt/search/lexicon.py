@@ -32,10 +32,9 @@ def learn_lexicon(config: Config, tokenizers: Tokenizers) -> np.ndarray:
     Raises:
         ValueError: for corpora that cannot be read.
     """
-    joint = tokenizers.source.model == tokenizers.target.model
     pairs = _tokenized_pairs(config, tokenizers)
     sizes = (tokenizer.vocabulary_size for tokenizer in tokenizers)
-    return fit(_telling(pairs, tokenizers.source.vocabulary_size), *sizes, joint=joint)
+    return fit(_telling(pairs, tokenizers.source.vocabulary_size), *sizes, joint=tokenizers.joint)
 
 
 def fit(pairs: Iterable[tuple[Ids, Ids]], source_vocabulary: int, target_vocabulary: int, *, joint: bool) -> np.ndarray:

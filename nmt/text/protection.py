@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from nmt.config.settings import Config
 from nmt.text.invisible import EMOJI, EMOJI_PARTS, KEYCAP, visible, visible_in_graph
+from nmt.text.target_text import RESERVED
 from nmt.text.tokenizer import JOINER, SYMBOLS, Tokenizers
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ KINDS = {
     "numbers": r"[0-9]+(?:[.,:/'’][0-9]+)*",
 }
 # Reserved characters in a text are spans themselves, so that none is mistaken for a symbol.
-_RESERVED = f"[{SYMBOLS[0]}-{JOINER}]"
+_RESERVED = f"[{SYMBOLS[0]}-{JOINER}{RESERVED}]"
 _SYMBOL = f"[{SYMBOLS[0]}-{SYMBOLS[-1]}]"
 # Another noncharacter, put around spans while they are searched for. One in a text counts as a space.
 _MARK = chr(0xFDDF)

@@ -1,4 +1,8 @@
-"""SentencePiece: trained from the config's corpora; text <-> token ids (Kudo & Richardson 2018)."""
+"""SentencePiece: trained from the config's corpora; text <-> token ids (Kudo & Richardson 2018).
+
+Source text is normalized, so that variants of a character are read as one; target text is not (target_text.py). Both
+can share one set of pieces all the same.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import re
 import string
 from bisect import bisect
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +25,8 @@ from sentencepiece import sentencepiece_model_pb2
 
 from nmt.config.settings import Config
 from nmt.text.files import count_lines, evenly, read_lines
+from nmt.text.invisible import visible
+from nmt.text.target_text import EXTRA_SPACE, VERBATIM, denormalizer, normalizer, prepare, shown
 
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
 SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>")
@@ -46,9 +52,16 @@ _PHRASE_END = re.compile("(?<=[\u3041-\u309f])(?=[^\u3041-\u309f])|(?<=[\u3001\u
 # Longest span in characters, in text without spaces and with them (where longer "words" are addresses and the like).
 _UNSPACED_SPAN, _SPAN = 8, 32
 
+_Normalize = Callable[[str], str]
+_Text = tuple[str, _Normalize]  # a file, and how its lines are normalized
+
 
 class Tokenizer:
-    """Text <-> ids of one side. `model` is the serialized SentencePiece model."""
+    """Text <-> ids of one side. `model` is the serialized SentencePiece model.
+
+    Attributes:
+        normalization: of SentencePiece's the name; VERBATIM for target text, except in runs of older versions.
+    """
 
     def __init__(self, model: bytes) -> None:
         self.model = model
@@ -59,8 +72,9 @@ class Tokenizer:
         except RuntimeError:
             raise ValueError(f"not a SentencePiece model ({len(model):,} bytes)") from None
         processor = self._processor
-        trainer = sentencepiece_model_pb2.ModelProto.FromString(model).trainer_spec  # type: ignore[attr-defined]
-        self._is_bpe = trainer.model_type == trainer.BPE
+        parsed = sentencepiece_model_pb2.ModelProto.FromString(model)  # type: ignore[attr-defined]
+        self._is_bpe = parsed.trainer_spec.model_type == parsed.trainer_spec.BPE
+        self.normalization: str = parsed.normalizer_spec.name
         found = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())
         if found != (PAD, UNK, BOS, EOS):
             raise ValueError(
@@ -90,7 +104,7 @@ class Tokenizer:
 
     def encode(self, lines: Sequence[str | bytes]) -> list[list[int]]:
         """Ids of each line, without BOS and EOS; invalid UTF-8 counts as U+FFFD, as in TensorFlow Text."""
-        return self._processor.encode(_as_bytes(lines), num_threads=os.cpu_count() or 1)
+        return self._processor.encode(_as_bytes(list(map(self._prepared, lines))), num_threads=os.cpu_count() or 1)
 
     def sample(self, lines: Sequence[str], *, alpha: float, seed: int) -> list[list[int]]:
         """Ids of each line in a random segmentation: subword regularization, a pure function of the arguments.
@@ -118,7 +132,20 @@ class Tokenizer:
         return sampled
 
     def _words(self, line: str) -> list[str]:
-        return [_SPACE + word for word in self._processor.normalize(line).split(_SPACE) if word]
+        normalized = self._processor.normalize(self._prepared(line))
+        return [_SPACE + word for word in normalized.split(_SPACE) if word]
+
+    def _prepared(self, line: str | bytes) -> str | bytes:
+        """A line as it is handed to SentencePiece."""
+        if self.normalization != VERBATIM:
+            return line
+        text = line if isinstance(line, str) else line.decode("utf-8", "surrogateescape")
+        text = prepare(text, extra_spaces=self._knows_extra_spaces)
+        return text if isinstance(line, str) else text.encode("utf-8", "surrogateescape")
+
+    @cached_property
+    def _knows_extra_spaces(self) -> bool:
+        return UNK not in self._exact.encode(EXTRA_SPACE)
 
     def _spans(self, word: str) -> list[str]:
         """Parts of a word that are segmented independently; most words are one part."""
@@ -198,14 +225,20 @@ class Tokenizer:
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """The piece of each id, with "▁" for the space before a word."""
-        return [self._processor.id_to_piece(int(id_)) for id_ in ids]
+        return [shown(self._processor.id_to_piece(int(id_))) for id_ in ids]
 
 
 class Tokenizers(NamedTuple):
-    """The tokenizers of both sides; a joint one is the same object twice."""
+    """The tokenizers of both sides. Joint ones share their pieces; each side has its own normalization."""
 
     source: Tokenizer
     target: Tokenizer
+
+    @property
+    def joint(self) -> bool:
+        """Whether an id means the same on both sides."""
+        source, target = (tokenizer.pieces(range(tokenizer.vocabulary_size)) for tokenizer in self)
+        return source == target
 
     def save(self, directory: str | os.PathLike[str]) -> None:
         """Writes source.model and target.model."""
@@ -219,8 +252,7 @@ class Tokenizers(NamedTuple):
         Raises:
             ValueError: as `Tokenizer.load`.
         """
-        source, target = (Tokenizer.load(Path(directory) / f"{name}.model") for name in cls._fields)
-        return cls(source, source if source.model == target.model else target)
+        return cls(*(Tokenizer.load(Path(directory) / f"{name}.model") for name in cls._fields))
 
 
 def train_tokenizers(config: Config) -> Tokenizers:
@@ -232,15 +264,46 @@ def train_tokenizers(config: Config) -> Tokenizers:
     Raises:
         ValueError: if a file cannot be read, or the text does not allow such a vocabulary; says what it does allow.
     """
-    sources = [corpus.source for corpus in config.data.train]
-    targets = [corpus.target for corpus in config.data.train]
-    if config.tokenizer.joint:
-        joint = _train(config, [*sources, *targets], "source and target")
-        return Tokenizers(joint, joint)
-    return Tokenizers(_train(config, sources, "source"), _train(config, targets, "target"))
+    settings, corpora = config.tokenizer, config.data.train
+    sentencepiece.set_min_log_level(2)  # else it reports every normalizer that it builds
+    source_normalizer, target_normalizer = _normalizer(settings.normalization), normalizer()
+    sources: list[_Text] = [
+        (corpus.source, lambda line: source_normalizer.normalize(visible(line))) for corpus in corpora
+    ]
+    targets: list[_Text] = [
+        (corpus.target, lambda line: target_normalizer.normalize(prepare(line))) for corpus in corpora
+    ]
+    if settings.joint:
+        models = [_train([*sources, *targets], config, "source and target")] * 2
+    else:
+        models = [_train(sources, config, "source"), _train(targets, config, "target")]
+    return Tokenizers(
+        _with_normalization(models[0], settings.normalization, source_normalizer),
+        _with_normalization(models[1], VERBATIM, target_normalizer, denormalizer()),
+    )
 
 
-def _train(config: Config, paths: list[str], side: str) -> Tokenizer:
+def _normalizer(rule: str) -> sentencepiece.SentencePieceNormalizer:
+    return sentencepiece.SentencePieceNormalizer(rule_name=rule, add_dummy_prefix=False, escape_whitespaces=False)
+
+
+def _with_normalization(
+    model: bytes,
+    name: str,
+    normalizer: sentencepiece.SentencePieceNormalizer,
+    denormalizer: sentencepiece.SentencePieceNormalizer | None = None,
+) -> Tokenizer:
+    """The pieces of a model with the normalization of one side."""
+    parsed = sentencepiece_model_pb2.ModelProto.FromString(model)  # type: ignore[attr-defined]
+    spec = sentencepiece_model_pb2.NormalizerSpec.FromString(normalizer.serialized_normalizer_spec())  # type: ignore[attr-defined]
+    parsed.normalizer_spec.name, parsed.normalizer_spec.precompiled_charsmap = name, spec.precompiled_charsmap
+    if denormalizer is not None:
+        parsed.denormalizer_spec.ParseFromString(denormalizer.serialized_normalizer_spec())
+    return Tokenizer(parsed.SerializeToString())
+
+
+def _train(texts: Sequence[_Text], config: Config, side: str) -> bytes:
+    """A SentencePiece model, without normalization rules, of normalized text."""
     settings = config.tokenizer
     if reserved := set(settings.user_defined_symbols) & set(SPECIAL_PIECES):
         raise ValueError(
@@ -248,15 +311,11 @@ def _train(config: Config, paths: list[str], side: str) -> Tokenizer:
             f"that contains it would end or begin a sentence; use another spelling"
         )
     model = io.BytesIO()
-    # Counting reads every file to its end: an error in one is said by its own name, not from inside the trainer.
-    total = sum(map(count_lines, paths))
-    lines = evenly((line for path in paths for line in read_lines(path)), total=total, keep=settings.max_sentences)
-    if config.data.case_augmentation:
-        lines = _in_capitals_too(lines, share=config.data.case_augmentation / 2)
+    sentences = _sentences(texts, config)
     symbols = [*SYMBOLS, JOINER] if config.protect else []
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=lines,
+            sentence_iterator=sentences,
             model_writer=model,
             model_type=settings.type,
             vocab_size=settings.vocabulary_size,
@@ -265,7 +324,7 @@ def _train(config: Config, paths: list[str], side: str) -> Tokenizer:
             # Rare in text of thousands of other characters, but names and numbers consist of them.
             required_chars=string.ascii_letters + string.digits if settings.character_coverage < 1 else "",
             byte_fallback=settings.byte_fallback,
-            normalization_rule_name=settings.normalization,
+            normalization_rule_name="identity",
             user_defined_symbols=[*symbols, *settings.user_defined_symbols],
             # Where spaces are kept, this version and the one inside TensorFlow Text decode differently.
             remove_extra_whitespaces=True,
@@ -279,20 +338,30 @@ def _train(config: Config, paths: list[str], side: str) -> Tokenizer:
         )
     except RuntimeError as error:
         raise ValueError(_explained(str(error), config, side)) from None
-    return Tokenizer(model.getvalue())
+    return model.getvalue()
 
 
-def _in_capitals_too(lines: Iterable[str], *, share: float) -> Iterator[str]:
-    """The lines, a share of them once more in capitals; at last the letters that were met in one case only."""
+def _sentences(texts: Sequence[_Text], config: Config) -> Iterator[str]:
+    # Counting reads every file to its end: an error in one is said by its own name, not from inside the trainer.
+    total = sum(count_lines(path) for path, _ in texts)
+    lines = ((line, normalize) for path, normalize in texts for line in read_lines(path))
+    kept = evenly(lines, total=total, keep=config.tokenizer.max_sentences)
+    return _normalized(kept, in_capitals_too=config.data.case_augmentation / 2)
+
+
+def _normalized(lines: Iterable[tuple[str, _Normalize]], *, in_capitals_too: float) -> Iterator[str]:
+    """The lines, a share of them once more in capitals, and at the end the letters that were met in one case only."""
     known: set[str] = set()
-    for number, line in enumerate(lines):
-        yield line
-        known.update(line)
-        if int((number + 1) * share) > int(number * share) and (capitals := line.upper()) != line:
-            yield capitals
-            known.update(capitals)
-    both_cases = {character for letter in known for character in letter.upper() + letter.lower()}
-    yield from sorted(both_cases - known)
+    for number, (line, normalize) in enumerate(lines):
+        forms = [line]
+        if int((number + 1) * in_capitals_too) > int(number * in_capitals_too) and line.upper() != line:
+            forms.append(line.upper())
+        for sentence in map(normalize, forms):
+            yield sentence
+            known.update(sentence)
+    if in_capitals_too:
+        both_cases = {normalize(character) for letter in known for character in letter.upper() + letter.lower()}
+        yield from sorted(both_cases - known)
 
 
 def _explained(error: str, config: Config, side: str) -> str:

@@ -240,15 +240,27 @@ def test_text_without_spaces_is_sampled_in_all_its_parts(job, folder, kind):
     assert len(drawn) == 50
 
 
-def test_sides_are_one_object_where_joint_and_survive_saving(job, tmp_path):
-    for settings, same in (({"joint": True}, True), ({"joint": False}, False)):
-        tokenizers = train_tokenizers(job(**settings))
+def test_both_sides_survive_saving_and_share_their_pieces_where_joint(job, tmp_path):
+    for joint in (True, False):
+        tokenizers = train_tokenizers(job(joint=joint))
         tokenizers.save(tmp_path)
         loaded = Tokenizers.load(tmp_path)
-        assert (tokenizers.source is tokenizers.target) is (loaded.source is loaded.target) is same
+        assert tokenizers.joint is loaded.joint is joint
         assert [side.model for side in loaded] == [side.model for side in tokenizers]
     assert UNK in tokenizers.source.encode(["ä"])[0]
     assert UNK not in tokenizers.target.encode(["Häuser"])[0]
+
+
+def test_a_tokenizer_of_an_older_version_keeps_normalizing_its_target():
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(SOURCE), model_writer=model, vocab_size=60, minloglevel=3, hard_vocab_limit=False,
+        pad_id=PAD, unk_id=UNK, bos_id=BOS, eos_id=EOS,
+    )  # fmt: skip
+    old = Tokenizer(model.getvalue())
+    assert old.normalization == "nmt_nfkc"
+    assert old.encode(["The\u00a0dog  sees\u2026"]) == old.encode(["The dog sees..."])
+    assert old.sample(["The\u00a0dog  sees"], alpha=1e6, seed=1) == old.encode(["The dog sees"])
 
 
 def test_settings_of_the_trainer_act(job):
