@@ -124,8 +124,8 @@ def _translator(options: argparse.Namespace, model: str) -> Translate:
     import_tensorflow()
     from nmt.translation.ensemble import load_translator
 
-    with_alignments = options.alignments is not None
-    translator = load_translator(runs, weights=options.weights, search=search, with_alignments=with_alignments)
+    alignments = options.alignments is not None
+    translator = load_translator(runs, weights=options.weights, search=search, alignments=alignments)
     if options.jsonl and translator.calibration is None:
         print(f"no confidence: it is that of a run's best weights, after `nmt calibrate {model}`", file=sys.stderr)
     return translator.translate

@@ -34,11 +34,11 @@ from nmt.runs.run import Run
 from nmt.search.confidence import Calibration
 from nmt.search.features import quality_features
 from nmt.search.search import Hypotheses
+from nmt.search.translate_ids import translate_ids
 from nmt.text.protection import Protection
 from nmt.text.splitter import Splitter
 from nmt.text.target_text import shown_in_graph
 from nmt.text.tokenizer import EOS, FIRST_SYMBOL, PAD, Tokenizers
-from nmt.translation.translator import translate_ids
 
 MAX_ALIGNED_PIECES = 1000  # of a line in `align`, whose answer grows with the square of it
 WARMUP_LINES = (["."], [". " * 10] * 8)
@@ -238,7 +238,7 @@ class TextEndpoint:
         text, spans = self.protection.hide_in_graph(text)
         ids = self.source.tokenize(text)  # [batch, (pieces)]
         truncated = ids.row_lengths() > limit
-        chunks = self.splitter.split(ids[:, :limit])
+        chunks = self.splitter.split_in_graph(ids[:, :limit])
         ends = tf.fill([chunks.values.nrows(), 1], EOS)
         source = tf.concat([chunks.values, tf.RaggedTensor.from_tensor(ends)], axis=1).to_tensor(PAD)
 

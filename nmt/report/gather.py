@@ -115,7 +115,7 @@ def _load_translator(run: Run, notes: list[str]) -> Translator | None:
     problems = []
     for weights in ("best", "last"):
         try:
-            translator = load_translator([run], weights=weights, search=search, with_alignments=True)
+            translator = load_translator([run], weights=weights, search=search, alignments=True)
         except ValueError as error:
             problems.append(str(error))
             continue

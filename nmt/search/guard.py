@@ -20,7 +20,6 @@ from nmt.search.rules import length_limits
 from nmt.search.search import Hypotheses
 from nmt.text.tokenizer import EOS, PAD
 
-FAULTS = ("repetition", "length", "coverage")  # the columns of Hypotheses.faults
 READ = 0.1  # of a step's attention: a source piece that never got as much was not read
 _NGRAM = 3
 _MANY_IDS = 1 << 21  # more than a vocabulary has; its cube fits into int64
@@ -69,7 +68,7 @@ def stricter(options: SearchConfig) -> SearchConfig:
 def find_faults(
     source: tf.Tensor, found: Hypotheses, options: SearchConfig, *, prefix: tf.Tensor | None = None
 ) -> tf.Tensor:
-    """Which laws each row's best hypothesis breaks: bool [batch, faults], in the order of FAULTS.
+    """Which laws each row's best hypothesis breaks: bool [batch, faults], in the order of faults.FAULTS.
 
     Args: source int32 [batch, source_time]; found by a search under `options`, with weights; prefix as it was given.
     """

@@ -55,7 +55,7 @@ class Hypotheses(NamedTuple):
     log_probabilities: float32 [batch, n], the model's own, of all tokens, EOS and a forced prefix included.
     lengths: int32 [batch, n], EOS included.
     weights: float32 [batch, n, time, source_time], what each token read, 0 on padding; None where not asked for.
-    faults: bool [batch, faults], what is wrong with the best one (guard.FAULTS); None until guard.py has judged it.
+    faults: bool [batch, faults], what is wrong with the best one (faults.FAULTS); None until guard.py has judged it.
     """
 
     tokens: tf.Tensor

@@ -1,13 +1,20 @@
-"""Long lines -> chunks of pieces: one function for command line and SavedModel, so that they agree on any length."""
+"""Long lines -> chunks of pieces, by one rule, in Python and as a TensorFlow graph for the SavedModel.
+
+Imports no TensorFlow by itself.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
 
 from nmt.text.tokenizer import PAD, UNSPACED, Tokenizer
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 SENTENCE_END = re.compile(r"[.!?…؟।]['\"’”»)\]]*$")  # ends a sentence where a new word follows
 CLAUSE_END = re.compile(r"[、，,;；]['\"’”»)\]」』]*$")  # ends a clause of a text without spaces
@@ -29,10 +36,27 @@ class Splitter:
         self.ends_clause = np.array([bool(CLAUSE_END.search(piece)) for piece in pieces])
         self.full_stop = np.array([bool(FULL_STOP.search(piece)) for piece in pieces])
 
-    def split(self, ids: tf.RaggedTensor) -> tf.RaggedTensor:
-        """Chunks of each line: ids int32 [batch, (pieces)] -> [batch, (chunks), (pieces)]; no pieces, no chunks."""
+    def split(self, ids: Sequence[int]) -> list[list[int]]:
+        """Chunks of a line's ids; no pieces, no chunks."""
+        quality, window = self._cut_quality(np.asarray(ids, np.int32)), np.arange(self.limit)
+        chunks, rest = [], list(ids)
+        while len(rest) > self.limit:
+            found = quality[len(ids) - len(rest) :][: self.limit]  # [limit]
+            parts = -(-len(rest) // self.limit)
+            fair = window < -(-len(rest) // parts)
+            # Sentences first, fair words, other words, then any fair place; of each the last one.
+            kind = np.where(found == 2, 3, np.where(fair, 2 * found, found - 1))
+            cut = int(np.argmax(kind * self.limit + window)) + 1
+            chunks.append(rest[:cut])
+            rest = rest[cut:]
+        return [*chunks, rest] if rest else chunks
+
+    def split_in_graph(self, ids: tf.RaggedTensor) -> tf.RaggedTensor:
+        """`split` of each line: ids int32 [batch, (pieces)] -> [batch, (chunks), (pieces)]."""
+        import tensorflow as tf  # here, as Python's side needs none
+
         dense = ids.to_tensor(default_value=PAD)  # [batch, width]
-        quality = self._cut_quality(dense)
+        quality = self._cut_quality_in_graph(dense)
         lengths = tf.cast(ids.row_lengths(), tf.int32)  # [batch]
         window = tf.range(self.limit)
 
@@ -45,7 +69,6 @@ class Splitter:
             parts = -(-remaining // self.limit)
             fair = window < -(-remaining // tf.maximum(parts, 1))[:, tf.newaxis]  # [batch, limit]
             found = tf.gather(quality, positions, batch_dims=1)
-            # Sentences first, fair words, other words, then any fair place; of each the last one.
             kind = tf.where(found == 2, 3, tf.where(fair, 2 * found, found - 1))
             rank = kind * self.limit + window
             cut = tf.argmax(rank, axis=1, output_type=tf.int32) + 1
@@ -64,11 +87,23 @@ class Splitter:
         counts = tf.math.count_nonzero(real, axis=1)
         return tf.RaggedTensor.from_row_lengths(chunks, counts, validate=False)
 
-    def _cut_quality(self, dense):
-        """How good a cut after each piece is: 2 = a sentence ends, 1 = a word does, 0 = neither; [batch, width].
+    def _cut_quality(self, ids: np.ndarray) -> np.ndarray:
+        """How good a cut after each piece is: 2 = a sentence ends, 1 = a word does, 0 = neither; int [pieces].
 
         Where there are no spaces the end of a clause counts as that of a word.
         """
+
+        def of_next(of_piece: np.ndarray) -> np.ndarray:
+            return np.append(of_piece[ids[1:]], [False] * min(len(ids), 1))
+
+        next_starts, next_unspaced = of_next(self.starts_word), of_next(self.starts_unspaced)
+        ends = self.ends_sentence[ids] & (next_starts | next_unspaced)
+        words = next_starts | (self.ends_clause[ids] & next_unspaced)
+        return np.where(self.full_stop[ids] | ends, 2, words)
+
+    def _cut_quality_in_graph(self, dense: tf.Tensor) -> tf.Tensor:
+        """`_cut_quality` of ids int32 [batch, width]."""
+        import tensorflow as tf
 
         def of_next(of_piece):
             return tf.pad(tf.gather(of_piece, dense)[:, 1:], [[0, 0], [0, 1]])[:, : tf.shape(dense)[1]]

@@ -13,6 +13,7 @@ from nmt.text.files import read_pairs
 from nmt.text.metrics import bleu_tokenize, score
 from nmt.text.protection import Protection
 from nmt.text.tokenizer import Tokenizers
+from nmt.translation.model_engine import ModelEngine
 from nmt.translation.translator import Translator
 
 
@@ -27,7 +28,7 @@ class Validator:
         )
         beam = {"beam_size": config.training.validation_beam_size, "n_best": 1, "sampling": False, "shortlist": 0}
         search, protection = config.search.model_copy(update=beam), Protection.of(config, tokenizers)
-        self._translator = Translator([self._model], tokenizers, search, protection=protection)
+        self._translator = Translator(ModelEngine([self._model]), tokenizers, search, protection=protection)
         pairs = list(read_pairs(config.data.validation))
         self._sources = [source for source, _ in pairs]
         self._references = [target for _, target in pairs]

@@ -24,7 +24,7 @@ def calibrate_run(run: Run) -> Calibration:
     sources, references = zip(*evenly(pairs, total=len(pairs), keep=MAX_LINES), strict=True)
     search = run.config.search.model_copy(update={"n_best": 1, "sampling": False})
     # Features are read off attention.
-    translations = load_translator([run], search=search, with_alignments=True).translate(sources)
+    translations = load_translator([run], search=search, alignments=True).translate(sources)
     quality = sentence_chrf([translation.text for translation in translations], references) / 100
     features = [translation.features for translation in translations]
     told = [place for place, each in enumerate(features) if each]  # a line without pieces tells nothing

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from nmt.config.search import SearchConfig
 from nmt.model.precision import choose_precision
 from nmt.runs.run import Run
+from nmt.translation.model_engine import ModelEngine
 from nmt.translation.translator import Translator
 
 
@@ -25,7 +26,7 @@ def load_translator(
     *,
     weights: str = "best",
     search: SearchConfig | None = None,
-    with_alignments: bool = False,
+    alignments: bool = False,
 ) -> Translator:
     """Loads the models of one or more runs, and what they translate with. One run's best weights have a confidence.
 
@@ -40,12 +41,12 @@ def load_translator(
     first = runs[0]
     search = search or first.config.search
     precision = choose_precision(search.precision)
+    models = [run.load_model(weights, precision, shortlist=search.shortlist > 0) for run in runs]
     return Translator(
-        [run.load_model(weights, precision, shortlist=search.shortlist > 0) for run in runs],
+        ModelEngine(models, lexicon=first.lexicon() if search.shortlist else None),
         first.tokenizers,
         search,
         protection=first.protection,
-        with_alignments=with_alignments,
+        alignments=alignments,
         calibration=first.calibration() if weights == "best" and len(runs) == 1 else None,
-        lexicon=first.lexicon() if search.shortlist else None,
     )

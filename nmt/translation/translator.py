@@ -1,123 +1,26 @@
-"""Translating: the one place where model meets search, and lines of text go in and come out.
+"""The text work of translating: lines of text go in and come out, whichever engine maps ids to hypotheses.
 
-Validation, the command line and evaluation translate by a `Translator`, the SavedModel by `translate_ids`: both guard
-the same search, of which a Translator traces the first and the second apart. Both cut long lines with `Splitter`,
-into chunks of pieces at sentence ends (or words), translated, and their translations joined again.
+Spans are protected, lines tokenized and long ones cut into chunks (`Splitter`), batches of chunks translated by the
+engine, their translations joined and judged. An exported SavedModel does the same in its graph (export/writer.py).
+Imports no TensorFlow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from nmt.config.search import SearchConfig
 from nmt.data.batches import make_batch, token_batches
-from nmt.model.losses import log_normalizers, token_log_probabilities
-from nmt.model.seq2seq import Seq2Seq
 from nmt.search.confidence import Calibration
-from nmt.search.features import quality_features
-from nmt.search.guard import FAULTS, find_faults, guarded_search
-from nmt.search.search import Hypotheses, TokenScores, beam_search, count_symbols, length_limits, sample
-from nmt.search.shortlist import make_shortlist
+from nmt.search.faults import FAULTS
 from nmt.text.protection import Protection
 from nmt.text.splitter import Splitter
 from nmt.text.tokenizer import EOS, FIRST_SYMBOL, PAD, Tokenizers
+from nmt.translation.engine import Engine, SearchResult
 from nmt.translation.translation import Hypothesis, Translation
-
-_IDS = tf.TensorSpec([None, None], tf.int32)
-
-
-def translate_ids(
-    models: Sequence[Seq2Seq],
-    source,
-    options: SearchConfig,
-    *,
-    num_symbols: int = 0,
-    lexicon=None,
-    prefix=None,
-    noise=None,
-    with_weights=False,
-) -> Hypotheses:
-    """Translates a batch; several models decode as an ensemble, by the mean of their probabilities.
-
-    Args:
-        source: int32 [batch, source_time], each row pieces + EOS, padded with PAD.
-        options: static; options.sampling draws from the model with `noise`, else beam search; options.guard judges what
-            was found (Hypotheses.faults, else None), for which attention weights are kept in any case.
-        num_symbols: so many ids from FIRST_SYMBOL on are written exactly as often as the source has them.
-        lexicon: int32 [source vocabulary, lexicon.LISTED], for options.shortlist only.
-        prefix: int32 [batch, prefix_time] or None: how each translation starts, padded with PAD.
-        noise: float32 [batch, n_best, time] in [0, 1), one draw a token, for sampling only.
-    """
-
-    settings = {"num_symbols": num_symbols, "lexicon": lexicon, "noise": noise, "with_weights": with_weights}
-    return guarded_search(partial(_search, models, **settings), source, options, prefix=prefix)
-
-
-def _search(
-    models: Sequence[Seq2Seq],
-    source,
-    options: SearchConfig,
-    prefix,
-    *,
-    num_symbols: int,
-    lexicon,
-    noise,
-    with_weights: bool,
-) -> Hypotheses:
-    """As translate_ids, of one search, whatever comes of it."""
-    memories, states = zip(*(model.encode(source) for model in models), strict=True)
-    shortlist = None
-    if options.shortlist:
-        vocabulary = models[0].decoder.vocabulary
-        shortlist = make_shortlist(
-            source, lexicon, size=options.shortlist, vocabulary=vocabulary, num_symbols=num_symbols, prefix=prefix
-        )
-        prefix = None if prefix is None else shortlist.columns(prefix)
-    outputs = [model.decoder.output_layer(*(shortlist or ())) for model in models]
-    # What a row may choose from is read with it, as rows leave the search.
-    biases = tuple(output.bias for output in outputs) if shortlist else ()  # [batch, columns]
-
-    def step(tokens, states, read):
-        memories, biases = read
-        layers, beam = outputs, tokens.shape[1]
-        tokens = tf.reshape(tokens, [-1, 1])
-        if shortlist:
-            tokens = tf.gather(shortlist.ids, tokens)
-            layers = [output._replace(bias=bias) for output, bias in zip(outputs, biases, strict=True)]
-        of_models, after, read_by_each = [], [], []
-        for model, state, memory, layer in zip(models, states, memories, layers, strict=True):
-            logits, state, weights = model.decoder(tokens, state, memory, layer, beam=beam)
-            logits = tf.squeeze(logits, axis=1)  # [rows, vocab], or columns of the shortlist; a slice would be a copy
-            of_models.append(TokenScores(logits, log_normalizers(logits, tf.nn.softmax(logits))))
-            after.append(state)
-            read_by_each.append(tf.squeeze(weights, axis=1))  # [rows, source_time]
-        if len(models) == 1:
-            return of_models[0], tuple(after), read_by_each[0]
-        each = [tf.cast(logits, tf.float32) - normalizers for logits, normalizers in of_models]
-        summed = tf.reduce_logsumexp(each, axis=0)
-        scores = TokenScores(summed, tf.fill([tf.shape(summed)[0], 1], float(np.log(len(models)))))
-        return scores, tuple(after), tf.reduce_mean(read_by_each, axis=0)
-
-    lengths = tf.math.count_nonzero(source != PAD, axis=1, dtype=tf.int32)  # [batch]
-    shared = {
-        "source_lengths": tf.where(lengths > 1, lengths, 0),  # of an EOS alone nothing is to be translated
-        "source_time": tf.shape(source)[1],
-        "options": options,
-        "prefix": prefix,
-        "required": count_symbols(source, num_symbols) if num_symbols else None,
-        "with_weights": with_weights or options.guard,
-    }
-    if options.sampling:
-        found = sample(step, states, (memories, biases), noise=noise, **shared)
-    else:
-        found = beam_search(step, states, (memories, biases), **shared)
-    found = found._replace(tokens=tf.gather(shortlist.ids, found.tokens)) if shortlist else found
-    return found._replace(faults=find_faults(source, found, options, prefix=prefix)) if options.guard else found
 
 
 class _Chunk(NamedTuple):
@@ -132,35 +35,32 @@ class _Chunk(NamedTuple):
 
 
 class Translator:
-    """Translates lines with one model, or with several as an ensemble (which must share their tokenizers).
+    """Translates lines with an engine's model or models.
 
     Args:
+        options: how to search.
         protection: what comes through as it is, as in the models' training.
+        alignments: whether translations have their attention.
         calibration: of the one model, to give each translation a confidence.
-        lexicon: of the models' training pairs, for options.shortlist only; see translate_ids.
     """
 
     def __init__(
         self,
-        models: Sequence[Seq2Seq],
+        engine: Engine,
         tokenizers: Tokenizers,
         options: SearchConfig,
         *,
         protection: Protection | None = None,
-        with_alignments: bool = False,
+        alignments: bool = False,
         calibration: Calibration | None = None,
-        lexicon: np.ndarray | None = None,
-    ):
-        self.models = list(models)
+    ) -> None:
+        self.engine = engine
         self.tokenizers = tokenizers
         self.options = options
         self.protection = protection or Protection()
-        self.with_alignments = with_alignments
+        self.alignments = alignments
         self.calibration = calibration
-        self._lexicon = lexicon
         self._splitter = Splitter(tokenizers.source, options.max_source_length)
-        self._searches: dict[SearchConfig, Any] = {}
-        self._token_scores = tf.function(self._batch_scores, input_signature=[_IDS, _IDS, _IDS], autograph=False)
 
     def translate(self, lines: Sequence[str | bytes], prefixes: Sequence[str] | None = None) -> list[Translation]:
         """Translates each line; one without pieces (empty, blank) becomes the empty translation.
@@ -199,33 +99,9 @@ class Translator:
         scores: list[np.ndarray] = [np.empty(0)] * len(lengths)
         for group in token_batches(lengths, self.options.batch_tokens):
             batch = make_batch([source_ids[i] for i in group], [target_ids[i] for i in group])
-            for i, row in zip(group, self._token_scores(*batch).numpy(), strict=True):
+            for i, row in zip(group, self.engine.score(batch), strict=True):
                 scores[i] = row[: lengths[i][1]]
         return scores
-
-    def _search_under(self, options: SearchConfig):
-        """A batch's search, a function of (source, prefix, noise), traced once for whatever lengths they have."""
-        if options not in self._searches:
-
-            def search(source, prefix, noise):
-                return _search(
-                    self.models,
-                    source,
-                    options,
-                    prefix,
-                    num_symbols=self.protection.num_symbols,
-                    lexicon=self._lexicon,
-                    noise=noise,
-                    with_weights=self.with_alignments or self.calibration is not None,
-                )
-
-            noise = tf.TensorSpec([None, options.n_best, None], tf.float32)
-            self._searches[options] = tf.function(search, input_signature=[_IDS, _IDS, noise], autograph=False)
-        return self._searches[options]
-
-    def _batch_scores(self, source, target_in, target_out):
-        log_probabilities = [token_log_probabilities(model(source, target_in), target_out) for model in self.models]
-        return tf.reduce_logsumexp(tf.stack(log_probabilities), axis=0) - np.log(len(self.models))
 
     def _hide(self, lines: Sequence[str | bytes]) -> tuple[list[str | bytes], list[list[str]]]:
         """Each line with symbols for its spans, and these."""
@@ -239,7 +115,7 @@ class Translator:
         for line, line_ids in enumerate(ids):
             parts = [line_ids] if line_ids else []
             if len(line_ids) > self.options.max_source_length:
-                parts = self._splitter.split(tf.ragged.constant([line_ids], dtype=tf.int32))[0].to_list()
+                parts = self._splitter.split(line_ids)
             chunks += parts
             owners += [line] * len(parts)
         return chunks, owners
@@ -259,37 +135,26 @@ class Translator:
         return sum(FIRST_SYMBOL <= id_ < FIRST_SYMBOL + self.protection.num_symbols for id_ in ids)
 
     def _translate_batch(self, chunks: list[list[int]], starts: list[list[int]]) -> list[_Chunk]:
-        source, prefix = _padded([[*chunk, EOS] for chunk in chunks]), _padded(starts)
-        noise = self._noise(chunks, source, prefix)
+        found = self.engine.search(
+            _padded([[*chunk, EOS] for chunk in chunks]),
+            self.options,
+            prefix=_padded(starts),
+            num_symbols=self.protection.num_symbols,
+            with_weights=self.alignments or self.calibration is not None,
+        )
+        return [self._chunk(found, row, len(chunk)) for row, chunk in enumerate(chunks)]
 
-        def search(source, options, prefix):
-            return self._search_under(options)(source, prefix, noise)
-
-        found = guarded_search(search, source, self.options, prefix=prefix)
-        features = [None] * len(chunks) if found.weights is None else quality_features(source, found).numpy()
-        found = Hypotheses(*(None if part is None else part.numpy() for part in found))
-        return [self._chunk(found, features[row], row, len(chunk)) for row, chunk in enumerate(chunks)]
-
-    def _noise(self, chunks, source, prefix):
-        """A draw in [0, 1) for each token to be sampled, of (options.seed, the chunk) alone."""
-        options = self.options
-        if not options.sampling:
-            return np.zeros([len(chunks), options.n_best, 0], np.float32)
-        lengths = np.count_nonzero(source != PAD, axis=1).astype(np.int32)
-        required = count_symbols(source, self.protection.num_symbols)
-        time = int(tf.reduce_max(length_limits(lengths, options, prefix=prefix, required=required)[1]))
-        draws = [np.random.default_rng([options.seed, *ids]).random((time, options.n_best)) for ids in chunks]
-        return np.stack(draws).transpose(0, 2, 1).astype(np.float32).clip(max=np.nextafter(np.float32(1), 0))
-
-    def _chunk(self, found, features, row: int, source_length: int) -> _Chunk:
+    def _chunk(self, found: SearchResult, row: int, source_length: int) -> _Chunk:
         exist = [k for k, length in enumerate(found.lengths[row]) if length]
         ends = {k: found.lengths[row][k] - 1 for k in exist}  # without EOS
         weights = None
-        if self.with_alignments:
+        if self.alignments:
+            assert found.weights is not None
             weights = [found.weights[row, k, : ends[k], :source_length] for k in exist]
         ids = [found.tokens[row, k, : ends[k]].tolist() for k in exist]
         scores = [float(found.scores[row, k]) for k in exist]
         faults = None if found.faults is None else found.faults[row]
+        features = None if found.features is None else found.features[row]
         return _Chunk(ids, scores, weights, faults, features, source_length)
 
     def _join(self, parts: list[_Chunk], source_ids: list[int], spans: list[str]) -> Translation:
@@ -300,7 +165,7 @@ class Translator:
         hypotheses = []
         for k, (text, pieces) in enumerate(zip(texts, ids, strict=True)):
             alignment = None
-            if self.with_alignments:
+            if self.alignments:
                 alignment = _block_diagonal([part.weights[k] for part in parts if part.weights])
             score = sum(part.scores[k] for part in parts)
             shown = self.protection.reveal_parts(self.tokenizers.target.pieces(pieces), spans)

@@ -86,8 +86,8 @@ def contend(precision: str, options, *, shortlist: int = 0) -> None:
 
     from nmt.config.search import SearchConfig
     from nmt.runs.run import Run
+    from nmt.search.translate_ids import translate_ids
     from nmt.text.tokenizer import EOS
-    from nmt.translation.translator import translate_ids
 
     run = Run.open(str(options.directory / "nmt"))
     model = run.load_model("last", precision, shortlist=shortlist > 0)

@@ -44,7 +44,7 @@ def contend_nmt(precision, ids, *, beam_size, rows, columns=0):
 
     from nmt.config.search import SearchConfig
     from nmt.model.seq2seq import build_model
-    from nmt.translation.translator import translate_ids
+    from nmt.search.translate_ids import translate_ids
 
     model = build_model(
         reference.config(),

@@ -104,11 +104,13 @@ def nmt(capfdbinary, monkeypatch):
 
 @pytest.fixture(scope="module")
 def translator(folder):
+    from nmt.translation.model_engine import ModelEngine
     from nmt.translation.translator import Translator
 
     run = Run.open(folder / "run")
     options = run.config.search.model_copy(update={"n_best": 2})
-    return Translator([run.load_model()], run.tokenizers, options, protection=run.protection, with_alignments=True)
+    engine = ModelEngine([run.load_model()])
+    return Translator(engine, run.tokenizers, options, protection=run.protection, alignments=True)
 
 
 @pytest.fixture(scope="module")

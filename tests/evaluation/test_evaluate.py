@@ -10,6 +10,7 @@ from nmt.config.data import TextPair
 from nmt.evaluation.evaluate import evaluate
 from nmt.runs.run import Run
 from nmt.training.train import train
+from nmt.translation.model_engine import ModelEngine
 from nmt.translation.translator import Translator
 
 
@@ -34,7 +35,8 @@ def lines(run):
 
 def test_scores_are_sacrebleus_of_the_translators_lines(run, report, lines):
     sources, references = lines
-    translator = Translator([run.load_model()], run.tokenizers, run.config.search, protection=run.protection)
+    engine = ModelEngine([run.load_model()])
+    translator = Translator(engine, run.tokenizers, run.config.search, protection=run.protection)
     translations = translator.translate(sources)
     expected = sacrebleu.corpus_bleu([translation.text for translation in translations], [references]).score
     (result,) = report.results

@@ -23,6 +23,7 @@ from nmt.search.confidence import Calibration
 from nmt.text.tokenizer import EOS, FIRST_SYMBOL, PAD, SYMBOLS
 from nmt.training.train import train
 from nmt.translation.ensemble import load_translator
+from nmt.translation.model_engine import ModelEngine
 from nmt.translation.translator import Translator
 
 pytest.importorskip("tensorflow_text", reason="the text endpoint needs tensorflow-text, which has no wheel here")
@@ -92,11 +93,11 @@ def ids_model(exported) -> Iterator[SavedModel]:
 @pytest.fixture(scope="module")
 def translations(run):
     translator = Translator(
-        [run.load_model()],
+        ModelEngine([run.load_model()]),
         run.tokenizers,
         run.config.search,
         protection=run.protection,
-        with_alignments=True,
+        alignments=True,
         calibration=CALIBRATION,
     )
     return translator.translate(LINES)
@@ -116,7 +117,8 @@ def test_a_bfloat16_export_has_two_bytes_a_weight_and_says_what_a_bfloat16_trans
 
     lines = [b"red cat sees", b"big dog. small house. old tree runs."]
     model = run.load_model(precision="bfloat16")
-    expected = Translator([model], run.tokenizers, config.search, protection=run.protection).translate(lines)
+    translator = Translator(ModelEngine([model]), run.tokenizers, config.search, protection=run.protection)
+    expected = translator.translate(lines)
     with closing(SavedModel(narrow, warm_up=False)) as served:
         found = served.run("serving_default", texts(lines))
     assert found["translation"].tolist() == [translation.text.encode() for translation in expected]

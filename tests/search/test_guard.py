@@ -7,10 +7,11 @@ from tiny_model import VOCABULARY, tiny_model
 
 from nmt.config.search import SearchConfig
 from nmt.model.losses import token_log_probabilities
-from nmt.search.guard import FAULTS, READ, find_faults, guarded_search, num_repeats, share_read
+from nmt.search.faults import FAULTS
+from nmt.search.guard import READ, find_faults, guarded_search, num_repeats, share_read
 from nmt.search.search import Hypotheses
+from nmt.search.translate_ids import translate_ids
 from nmt.text.tokenizer import BOS, EOS, PAD
-from nmt.translation.translator import translate_ids
 
 OPTIONS = SearchConfig(beam_size=3, n_best=2, length_penalty=0.0, max_length_ratio=2.0, max_length_extra=4)
 REAL = range(EOS + 1, VOCABULARY)

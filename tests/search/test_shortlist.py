@@ -10,8 +10,8 @@ from nmt.model.maxima import BLOCK
 from nmt.search.lexicon import LISTED
 from nmt.search.rules import IMPOSSIBLE
 from nmt.search.shortlist import make_shortlist
+from nmt.search.translate_ids import translate_ids
 from nmt.text.tokenizer import BOS, EOS, FIRST_SYMBOL, PAD
-from nmt.translation.translator import translate_ids
 
 OPTIONS = SearchConfig(beam_size=3, n_best=3, guard=False, max_length_extra=3)
 SHORT = OPTIONS.model_copy(update={"shortlist": 2})

@@ -27,6 +27,7 @@ from nmt.training.optimizer import make_optimizer, move_average
 from nmt.training.progress import Progress
 from nmt.training.step import TrainState, TrainStep
 from nmt.training.train import train
+from nmt.translation.model_engine import ModelEngine
 from nmt.translation.translator import Translator
 
 # Everything that has a state of its own, all at once.
@@ -244,7 +245,7 @@ def test_best_holds_the_weights_whose_validation_was_logged(uninterrupted):
     assert progress.best_score == max(event["bleu"] for event in tried)
     [best] = [event for event in tried if event["bleu"] == progress.best_score and event["best"]][-1:]
     search = run.config.search.model_copy(update={"beam_size": 1})
-    translator = Translator([run.load_model("best")], run.tokenizers, search, protection=run.protection)
+    translator = Translator(ModelEngine([run.load_model("best")]), run.tokenizers, search, protection=run.protection)
     sources, references = zip(*read_pairs(run.config.data.validation), strict=True)
     scores = score([translation.text for translation in translator.translate(sources)], references)
     assert (scores.bleu.value, scores.chrf.value) == (best["bleu"], best["chrf"])

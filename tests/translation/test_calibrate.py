@@ -15,6 +15,7 @@ from nmt.text.files import read_pairs
 from nmt.text.metrics import sentence_chrf
 from nmt.training.train import train
 from nmt.translation.calibrate import calibrate_run
+from nmt.translation.model_engine import ModelEngine
 from nmt.translation.translator import Translator
 
 LINES = ["twenty-one. four?", "", "seven。", "  \t", "ninety-nine? eighty. ten?", "x" * 30]
@@ -40,13 +41,13 @@ def run(number_run, tmp_path_factory):
 @pytest.fixture(scope="module")
 def translator(run):
     options = run.config.search.model_copy(update={"max_source_length": 20})
-    return Translator([run.load_model()], run.tokenizers, options, calibration=run.calibration())
+    return Translator(ModelEngine([run.load_model()]), run.tokenizers, options, calibration=run.calibration())
 
 
 def test_the_fit_is_that_on_the_runs_own_translations_of_all_lines_with_pieces(run):
     validation = run.config.data.validation
     pairs = [(source, reference) for source, reference in read_pairs(validation) if source]
-    translator = Translator([run.load_model()], run.tokenizers, run.config.search)
+    translator = Translator(ModelEngine([run.load_model()]), run.tokenizers, run.config.search)
     translations = translator.translate([source for source, _ in pairs])
     quality = sentence_chrf([each.text for each in translations], [reference for _, reference in pairs]) / 100
     expected = calibrate(np.array([each.features for each in translations]), quality)
@@ -86,7 +87,7 @@ def test_the_features_of_a_long_line_are_the_mean_of_its_chunks_by_their_pieces(
 
 def test_without_a_calibration_there_is_no_confidence(number_run):
     assert number_run.calibration() is None
-    translator = Translator([number_run.load_model()], number_run.tokenizers, number_run.config.search)
+    translator = Translator(ModelEngine([number_run.load_model()]), number_run.tokenizers, number_run.config.search)
     assert translator.translate(["seven"])[0].confidence is None
 
 

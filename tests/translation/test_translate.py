@@ -1,5 +1,6 @@
 """A line in, its translation out: in order, whatever else is in the batch, however long, whatever bytes it holds."""
 
+import functools
 import math
 
 import numpy as np
@@ -9,9 +10,11 @@ import tensorflow as tf
 from nmt.config.settings import Config
 from nmt.model.losses import token_log_probabilities
 from nmt.model.seq2seq import build_model
+from nmt.search.translate_ids import translate_ids
 from nmt.text.splitter import Splitter
 from nmt.text.tokenizer import BOS, EOS, JOINER, PAD, SYMBOLS, train_tokenizers
-from nmt.translation.translator import Translator, translate_ids
+from nmt.translation.model_engine import ModelEngine
+from nmt.translation.translator import Translator
 
 LINES = [
     "twenty-one. four?",
@@ -41,22 +44,14 @@ def other_model(number_run):
 
 @pytest.fixture(scope="module")
 def translator(number_run, model):
-    """Makes translators, each kind once: tracing one takes longer than all it is asked for, and guarding it as long
-    again."""
-    made = {}
+    """Makes translators that share their traced searches: tracing one takes longer than all it is asked for, and
+    guarding it as long again."""
+    engine = functools.cache(lambda *models: ModelEngine(models or [model]))
 
-    def make(*models, with_alignments=False, **settings):
-        key = (*map(id, models), with_alignments, *sorted(settings.items()))
-        if key not in made:
-            options = number_run.config.search.model_copy(update={"guard": False, **settings})
-            made[key] = Translator(
-                models or [model],
-                number_run.tokenizers,
-                options,
-                protection=number_run.protection,
-                with_alignments=with_alignments,
-            )
-        return made[key]
+    def make(*models, alignments=False, **settings):
+        options = number_run.config.search.model_copy(update={"guard": False, **settings})
+        protection = number_run.protection
+        return Translator(engine(*models), number_run.tokenizers, options, protection=protection, alignments=alignments)
 
     return make
 
@@ -184,7 +179,7 @@ def test_an_ensemble_lies_between_its_models(model, other_model, translator):
 def test_a_prefix_starts_the_translation_of_its_line_and_an_empty_one_is_none(number_run, translator):
     short = translator(max_source_length=20)
     source = number_run.tokenizers.source
-    first_chunk = Splitter(source, 20).split(tf.ragged.constant(source.encode([LONG])))[0, 0].numpy().tolist()
+    first_chunk = Splitter(source, 20).split(source.encode([LONG])[0])[0]
     free = short.translate([LINES[0], LONG, *source.decode([first_chunk])])
     found = short.translate([LINES[0], LINES[0], "", LONG], prefixes=["neunzig", "", "zehn", "acht"])
 
@@ -239,15 +234,17 @@ def test_long_lines_are_cut_at_sentence_ends_else_between_words_else_anywhere(nu
         [LONG, "", "seven", "x" * 50, "one two three four five six seven", "ten。six。十。" * 9, "one.two?six." * 9]
     )
 
-    found = Splitter(tokenizer, limit).split(tf.ragged.constant(lines, dtype=tf.int32)).to_list()
+    splitter = Splitter(tokenizer, limit)
+    in_graph = splitter.split_in_graph(tf.ragged.constant(lines, dtype=tf.int32)).to_list()
 
-    for ids, chunks in zip(lines, found, strict=True):
+    for ids, chunks in zip(lines, map(splitter.split, lines), strict=True):
         rest, expected = ids, []
         while len(rest) > limit:
             cut = best_cut(tokenizer.pieces(rest), limit)
             expected.append(rest[:cut])
             rest = rest[cut:]
         assert chunks == ([*expected, rest] if rest else [])
+        assert in_graph.pop(0) == chunks
         assert [id_ for chunk in chunks for id_ in chunk] == ids
         assert all(0 < len(chunk) <= limit for chunk in chunks)
 
@@ -261,19 +258,28 @@ def test_text_without_spaces_is_cut_at_sentence_ends_else_at_clauses(tmp_path):
     tokenizer = train_tokenizers(config).source
 
     def chunks(line, limit):
-        found = Splitter(tokenizer, limit).split(tf.ragged.constant(tokenizer.encode([line]), dtype=tf.int32)).to_list()
-        return tokenizer.decode(found[0])
+        (ids,) = tokenizer.encode([line])
+        return tokenizer.decode(Splitter(tokenizer, limit).split(ids))
 
     longest = max(len(ids) for ids in tokenizer.encode(sentences))
     assert chunks("".join(sentences), longest) == sentences
     assert all(chunk.endswith("、") for chunk in chunks("山、" * 50 + "海", 12)[:-1])
 
 
+def test_the_graph_cuts_any_pieces_where_python_does(number_run):
+    tokenizer, random = number_run.tokenizers.source, np.random.default_rng(3)
+    lines = [random.integers(4, tokenizer.vocabulary_size, size=size).tolist() for size in (0, 1, 9, 10, 11, 50, 200)]
+    for limit in (1, 2, 10, 37):
+        splitter = Splitter(tokenizer, limit)
+        found = splitter.split_in_graph(tf.ragged.constant(lines, dtype=tf.int32)).to_list()
+        assert found == [splitter.split(ids) for ids in lines]
+
+
 def test_the_translation_of_a_long_line_is_those_of_its_chunks_in_order(number_run, translator):
     own = translator(max_source_length=20)
     tokenizers = number_run.tokenizers
-    chunks = Splitter(tokenizers.source, 20).split(tf.ragged.constant(tokenizers.source.encode([LONG]), dtype=tf.int32))
-    parts = own.translate(tokenizers.source.decode(chunks[0].to_list()))
+    chunks = Splitter(tokenizers.source, 20).split(tokenizers.source.encode([LONG])[0])
+    parts = own.translate(tokenizers.source.decode(chunks))
 
     (whole,) = own.translate([LONG])
 
@@ -289,7 +295,7 @@ def test_the_translation_of_a_long_line_is_those_of_its_chunks_in_order(number_r
 def test_alignments_are_of_each_piece_to_each_source_piece_and_only_where_asked_for(translator):
     lines = [*LINES, LONG]
     plain = translator(max_source_length=20).translate(lines)
-    aligned = translator(with_alignments=True, max_source_length=20).translate(lines)
+    aligned = translator(alignments=True, max_source_length=20).translate(lines)
 
     assert_equal_translations(aligned, plain)
     assert {hypothesis.alignment is None for one in plain for hypothesis in one.n_best} == {True}
@@ -301,10 +307,10 @@ def test_alignments_are_of_each_piece_to_each_source_piece_and_only_where_asked_
 
 
 def test_the_alignment_of_a_long_line_keeps_each_chunk_to_itself(number_run, translator):
-    own = translator(with_alignments=True, max_source_length=20)
+    own = translator(alignments=True, max_source_length=20)
     tokenizers = number_run.tokenizers
-    chunks = Splitter(tokenizers.source, 20).split(tf.ragged.constant(tokenizers.source.encode([LONG]), dtype=tf.int32))
-    parts = own.translate(tokenizers.source.decode(chunks[0].to_list()))
+    chunks = Splitter(tokenizers.source, 20).split(tokenizers.source.encode([LONG])[0])
+    parts = own.translate(tokenizers.source.decode(chunks))
 
     (whole,) = own.translate([LONG])
 
@@ -320,7 +326,7 @@ def test_the_alignment_of_a_long_line_keeps_each_chunk_to_itself(number_run, tra
 def test_an_alignment_is_the_attention_of_teacher_forcing(number_run, model, translator):
     lines = ["seven", "twenty-one. four?"]
     tokenizers = number_run.tokenizers
-    for line, translation in zip(lines, translator(with_alignments=True).translate(lines), strict=True):
+    for line, translation in zip(lines, translator(alignments=True).translate(lines), strict=True):
         (source,) = tokenizers.source.encode([line])
         by_piece = {
             piece: id_ for id_, piece in enumerate(tokenizers.target.pieces(range(tokenizers.target.vocabulary_size)))
@@ -398,7 +404,7 @@ def test_a_span_in_a_prefix_is_the_sources_and_comes_no_second_time(translator):
 
 def test_without_protection_symbols_are_pieces_like_others(number_run, model):
     search = number_run.config.search.model_copy(update={"guard": False})
-    plain = Translator([model], number_run.tokenizers, search)
+    plain = Translator(ModelEngine([model]), number_run.tokenizers, search)
     assert all(translation.source_pieces for translation in plain.translate(WITH_SPANS))
 
 
