@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from nmt.config.file import load_config, override_config
-from nmt.export.saved_model import SavedModel
-from nmt.export.writer import export
+from nmt.exports.saved_model import SavedModel
+from nmt.exports.writer import export
 from nmt.runs.run import Run
 from nmt.training.train import train
 from nmt.translation.ensemble import load_translator

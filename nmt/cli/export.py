@@ -25,7 +25,7 @@ def execute(options: argparse.Namespace) -> int:
     run = Run.open(options.run)
     config = override_run(run.config, options.overrides, sections=("search", "export"))
     import_tensorflow()
-    from nmt.export.writer import export
+    from nmt.exports.writer import export
 
     print(export(run, options.directory, weights=options.weights, config=config))
     return 0

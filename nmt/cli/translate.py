@@ -159,8 +159,8 @@ def _export(options: argparse.Namespace, directory: str) -> Translate | None:
     import numpy as np
 
     from nmt.client.client import requests
-    from nmt.export.files import MISSING
-    from nmt.export.saved_model import DEFAULT_SIGNATURE, SavedModel
+    from nmt.exports.files import MISSING
+    from nmt.exports.saved_model import DEFAULT_SIGNATURE, SavedModel
 
     model = SavedModel(newest, warm_up=False)  # of its signatures only one is used here
     signature = "nbest" if options.n_best else "align" if options.alignments else DEFAULT_SIGNATURE

@@ -15,7 +15,7 @@ from tensorflow_serving.apis.get_model_metadata_pb2 import SignatureDefMap
 from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusResponse
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 
-from nmt.export.saved_model import Signature
+from nmt.exports.saved_model import Signature
 from nmt.serving.error import ServingError, from_exception
 from nmt.serving.monitoring import REQUEST_COUNT, REQUEST_LATENCY, RUNTIME_LATENCY, Metrics
 from nmt.serving.served_models import ServedModels, Version

@@ -20,7 +20,7 @@ from grpc import StatusCode
 from tensorflow_serving.config.file_system_storage_path_source_pb2 import FileSystemStoragePathSourceConfig
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
 
-from nmt.export.saved_model import SavedModel
+from nmt.exports.saved_model import SavedModel
 from nmt.serving.error import ServingError, invalid_argument
 
 POLL_SECONDS = 1.0

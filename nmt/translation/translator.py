@@ -1,7 +1,7 @@
 """The text work of translating: lines of text go in and come out, whichever engine maps ids to hypotheses.
 
 Spans are protected, lines tokenized and long ones cut into chunks (`Splitter`), batches of chunks translated by the
-engine, their translations joined and judged. An exported SavedModel does the same in its graph (export/writer.py).
+engine, their translations joined and judged. An exported SavedModel does the same in its graph (exports/writer.py).
 Imports no TensorFlow.
 """
 

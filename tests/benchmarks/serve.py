@@ -56,8 +56,8 @@ def main() -> None:
         return
 
     from nmt.client.client import connect
-    from nmt.export.saved_model import DEFAULT_SIGNATURE, SavedModel
-    from nmt.export.writer import export
+    from nmt.exports.saved_model import DEFAULT_SIGNATURE, SavedModel
+    from nmt.exports.writer import export
     from nmt.runs.run import Run
     from nmt.text.files import read_pairs
 

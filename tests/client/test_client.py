@@ -17,7 +17,7 @@ from serving_cases.make_fixtures import FLOAT, STRING, VECTOR, save, save_echo, 
 from serving_cases.text_model import ENGLISH, export_text_model, train_tokenizer
 
 from nmt.client.client import MAX_BYTES, MAX_LINES, connect
-from nmt.export.saved_model import SavedModel
+from nmt.exports.saved_model import SavedModel
 from nmt.serving.server import Server, model_config
 from nmt.translation.translation import Hypothesis, Translation
 

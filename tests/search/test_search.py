@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from nmt.config.search import SearchConfig
-from nmt.export.saved_model import SavedModel
+from nmt.exports.saved_model import SavedModel
 from nmt.search.rules import IMPOSSIBLE, Continuations
 from nmt.search.search import TokenScores, beam_search, best_continuations, length_limits, sample
 from nmt.text.tokenizer import BOS, EOS, FIRST_SYMBOL, PAD, UNK

@@ -28,7 +28,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from nmt.export.saved_model import SavedModel
+from nmt.exports.saved_model import SavedModel
 from nmt.serving.error import HTTP_STATUS
 from nmt.serving.served_models import POLL_SECONDS, read_model_configs
 from nmt.serving.server import Server, model_config

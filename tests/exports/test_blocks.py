@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nmt.export.blocks import in_blocks
+from nmt.exports.blocks import in_blocks
 from nmt.text.tokenizer import PAD
 
 

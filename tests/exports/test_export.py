@@ -15,9 +15,9 @@ import tensorflow as tf
 from tiny_job import tiny_job, write_corpus
 
 from nmt.config.file import override_config
-from nmt.export.files import MISSING
-from nmt.export.saved_model import WARMUP_FILE, SavedModel
-from nmt.export.writer import export
+from nmt.exports.files import MISSING
+from nmt.exports.saved_model import WARMUP_FILE, SavedModel
+from nmt.exports.writer import export
 from nmt.runs.run import Run
 from nmt.search.confidence import Calibration
 from nmt.text.tokenizer import EOS, FIRST_SYMBOL, PAD, SYMBOLS

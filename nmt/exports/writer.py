@@ -25,8 +25,8 @@ from tensorflow_serving.apis import prediction_log_pb2
 from nmt.config.export import ExportConfig
 from nmt.config.search import SearchConfig
 from nmt.config.settings import Config
-from nmt.export.blocks import in_blocks
-from nmt.export.files import CONFIG_FILES, MISSING
+from nmt.exports.blocks import in_blocks
+from nmt.exports.files import CONFIG_FILES, MISSING
 from nmt.model.precision import choose_precision
 from nmt.model.precomputed import Precomputed
 from nmt.model.seq2seq import Seq2Seq

@@ -13,7 +13,7 @@ from serving_cases.make_fixtures import FLOAT, VECTOR, save, save_echo, save_hal
 from serving_cases.text_model import ENGLISH, MAX_PIECES, export_text_model, train_tokenizer
 from tensorflow_serving.apis import prediction_log_pb2
 
-from nmt.export.saved_model import WARMUP_FILE, SavedModel, TensorSpec
+from nmt.exports.saved_model import WARMUP_FILE, SavedModel, TensorSpec
 
 
 def strings(*texts):
@@ -202,7 +202,7 @@ def test_without_tensorflow_text_only_a_text_model_needs_it(directory, tmp_path)
 import importlib.util, sys
 find = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name == "tensorflow_text" else find(name, *rest)
-from nmt.export.saved_model import SavedModel
+from nmt.exports.saved_model import SavedModel
 SavedModel({str(directory / "half")!r}).close()
 try:
     SavedModel({str(directory / "1")!r})
