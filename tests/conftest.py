@@ -18,7 +18,9 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as startup.py has it
 # Each process takes the next whole file: the slowest go first, so that none is left over at the end.
 SLOWEST_FIRST = (
     "cli/test_cli.py",
-    "export/test_export.py",
+    "exports/test_export.py",
+    "test_api.py",
+    "test_tutorial.py",
     "training/test_train.py",
     "test_robustness.py",
     "translation/test_translate.py",

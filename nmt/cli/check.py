@@ -14,9 +14,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    from nmt.config.file import load_config
-    from nmt.corpus.check import check
+    from nmt.api import check
 
-    report = check(load_config(options.config, options.overrides))
+    report = check(options.config, overrides=options.overrides)
     print(report)
     return 1 if report.errors else 0

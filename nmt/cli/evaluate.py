@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 
 from nmt.cli.arguments import add_ensemble, add_run, add_set, add_weights
-from nmt.startup import import_tensorflow
 
 HELP = "translate test sets and score them"
 
@@ -29,23 +28,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    from nmt.config.resuming import override_run
+    from nmt.api import evaluate
     from nmt.runs.run import Run
 
     run = Run.open(options.run)
-    search = override_run(run.config, options.overrides).search
     if options.json:
         open(options.json, "a").close()  # where nothing can be written, that is known before all is translated
-    import_tensorflow()
-    from nmt.evaluation.evaluate import evaluate
-
     report = evaluate(
         run,
         test_sets=options.test,
-        options=search,
         against=options.against,
+        ensemble=options.ensemble,
         weights=options.weights,
-        ensemble=[Run.open(path) for path in options.ensemble],
+        overrides=options.overrides,
     )
     print(report)
     if options.json:

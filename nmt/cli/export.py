@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 
 from nmt.cli.arguments import add_run, add_set, add_weights
-from nmt.startup import import_tensorflow
 
 HELP = "make a SavedModel of a run"
 
@@ -19,13 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    from nmt.config.resuming import override_run
-    from nmt.runs.run import Run
+    from nmt.api import export
 
-    run = Run.open(options.run)
-    config = override_run(run.config, options.overrides, sections=("search", "export"))
-    import_tensorflow()
-    from nmt.exports.writer import export
-
-    print(export(run, options.directory, weights=options.weights, config=config))
+    print(export(options.run, options.directory, weights=options.weights, overrides=options.overrides))
     return 0

@@ -9,7 +9,6 @@ from itertools import islice
 
 from nmt.cli.arguments import add_run, add_weights
 from nmt.cli.input import WINDOW_LINES
-from nmt.startup import import_tensorflow
 
 HELP = "tell how probable given translations are"
 
@@ -25,17 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
+    from nmt.api import load
     from nmt.config.data import TextPair
-    from nmt.runs.run import Run
     from nmt.text.files import count_pairs, read_pairs
 
-    run = Run.open(options.run)
     pair = TextPair(source=options.source, target=options.target)
     count_pairs(pair)
-    import_tensorflow()
-    from nmt.translation.ensemble import load_translator
-
-    translator = load_translator([run], weights=options.weights)
+    translator = load(options.run, weights=options.weights)
     pairs, log_probability, pieces = read_pairs(pair), 0.0, 0
     while window := list(islice(pairs, WINDOW_LINES)):
         for scores in translator.score(*zip(*window, strict=True)):

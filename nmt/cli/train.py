@@ -6,7 +6,6 @@ import argparse
 import sys
 
 from nmt.cli.arguments import add_config
-from nmt.startup import import_tensorflow
 
 HELP = "train a job, or continue where it was stopped"
 
@@ -16,15 +15,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    from nmt.config.file import load_config
-
-    config = load_config(options.config, options.overrides)
-    import_tensorflow()
-    from nmt.training.loop import Interrupted
-    from nmt.training.train import train
+    from nmt.api import train
+    from nmt.training.interrupted import Interrupted
 
     try:
-        train(config)
+        train(options.config, overrides=options.overrides)
     except Interrupted as stop:
         print(stop, file=sys.stderr)
         return 128 + stop.signal

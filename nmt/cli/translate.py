@@ -9,23 +9,17 @@ import argparse
 import gzip
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from nmt.cli.arguments import add_ensemble, add_set, add_weights, positive
 from nmt.cli.input import count_lines, open_input, standard_input, typed_lines, windows
-from nmt.startup import import_tensorflow
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from nmt.translation.translation import Translation
-
-# Lines and, where wanted, how each one's translation starts -> translations.
-Translate = Callable[[Sequence[bytes], Sequence[str] | None], "Sequence[Translation]"]
+    from nmt.exports.endpoint import Endpoint
+    from nmt.translation.translator import Translator
 
 _SHOWN_NUMBERS = 10
 
@@ -67,7 +61,7 @@ def execute(options: argparse.Namespace) -> int:
     paths = list(options.paths)
     if not options.server and not paths:
         raise ValueError("a run, an export or --server is needed to translate with; see `nmt translate --help`")
-    model = None if options.server else paths.pop(0)
+    run = None if options.server else paths.pop(0)
     if options.jsonl and options.alignments == "html":
         raise ValueError("--alignments html writes a page and --jsonl writes JSON: leave one of them out")
     output_format = OutputFormat(options.n_best is not None, options.scores, options.alignments, options.jsonl)
@@ -76,7 +70,10 @@ def execute(options: argparse.Namespace) -> int:
         inputs = [stack.enter_context(open_input(path)) for path in paths]
         _check_output(options.output, inputs or [standard_input()], options.prefix_file)
         prefixes = _prefixes(stack, options.prefix_file)
-        translate = _server(options) if model is None else _export(options, model) or _translator(options, model)
+        translator = _load(options, run)
+        stack.enter_context(translator)
+        if prefixes is not None:
+            translator.translate([], [])  # an error about prefixes comes before --output is emptied
         output = stack.enter_context(_open_output(options.output)) if options.output else sys.stdout.buffer
         output.write(beginning(output_format).encode())
         number = 0
@@ -87,14 +84,14 @@ def execute(options: argparse.Namespace) -> int:
                 raise ValueError(
                     f"{options.prefix_file}: {number + len(starts):,} lines, fewer than there are to translate"
                 )
-            for source, translation in zip(lines, translate(lines, starts), strict=True):
+            for source, translation in zip(lines, translator.translate(lines, starts), strict=True):
                 text = render(translation, source=source, number=number, output_format=output_format)
                 output.write(text.encode("utf-8", "replace") + b"\n")
                 number += 1
                 if translation.degenerate:
                     degenerate.append(number)
                 if translation.truncated:
-                    print(f"line {number}: too long for this export, its end is not translated", file=sys.stderr)
+                    print(f"line {number}: too long for the endpoint, its end is not translated", file=sys.stderr)
             output.flush()
         output.write(ending(output_format).encode())
         if prefixes is not None and next(prefixes, None) is not None:
@@ -113,120 +110,25 @@ def _degenerate(numbers: list[int], lines: int) -> str:
     )
 
 
-def _translator(options: argparse.Namespace, model: str) -> Translate:
-    """Translates with a run, or with several as an ensemble."""
-    from nmt.config.resuming import override_run
-    from nmt.runs.run import Run
+def _load(options: argparse.Namespace, run: str | None) -> Translator | Endpoint:
+    """What RUN or --server names."""
+    from nmt.api import load
+    from nmt.client.client import read_url
 
-    runs = [Run.open(path) for path in [model, *options.ensemble]]
-    n_best = [] if options.n_best is None else [f"search.n_best={options.n_best}"]
-    search = override_run(runs[0].config, [*options.overrides, *n_best]).search
-    import_tensorflow()
-    from nmt.translation.ensemble import load_translator
-
-    alignments = options.alignments is not None
-    translator = load_translator(runs, weights=options.weights, search=search, alignments=alignments)
-    if options.jsonl and translator.calibration is None:
-        print(f"no confidence: it is that of a run's best weights, after `nmt calibrate {model}`", file=sys.stderr)
-    return translator.translate
-
-
-def _server(options: argparse.Namespace) -> Translate:
-    """Translates through an endpoint."""
-    if options.server.startswith("grpc:"):
-        import_tensorflow()
-    from nmt.client.client import connect
-
-    _refuse(options, "a server", "weights", "n_best", "alignments", "overrides", "ensemble", "prefix_file")
-    client = connect(options.server)
-
-    def translate(lines: Sequence[bytes], prefixes: Sequence[str] | None) -> list[Translation]:
-        return client.translate(lines)
-
-    return translate
-
-
-def _export(options: argparse.Namespace, directory: str) -> Translate | None:
-    """Translates with the newest version of an export; None where the directory is none."""
-    files = [path for path in Path(directory).glob("*/saved_model.pb") if path.parent.name.isdecimal()]
-    newest = max((path.parent for path in files), key=lambda path: int(path.name), default=Path(directory))
-    if not (newest / "saved_model.pb").is_file():
-        return None
-    _refuse(options, "an export", "weights", "overrides", "ensemble", "prefix_file")
-    if options.n_best and options.alignments:
-        raise ValueError("an export gives alignments of the best translation only: leave --n-best or --alignments out")
-    import_tensorflow()
-    import numpy as np
-
-    from nmt.client.client import requests
-    from nmt.exports.files import MISSING
-    from nmt.exports.saved_model import DEFAULT_SIGNATURE, SavedModel
-
-    model = SavedModel(newest, warm_up=False)  # of its signatures only one is used here
-    signature = "nbest" if options.n_best else "align" if options.alignments else DEFAULT_SIGNATURE
-    if signature not in model.signatures or "text" not in model.signatures[signature].inputs:
-        raise ValueError(f"{newest} takes no text; the text endpoint of an export is the directory above ids/")
-
-    def translate(lines: Sequence[bytes], prefixes: Sequence[str] | None) -> list[Translation]:
-        by_length = sorted(range(len(lines)), key=lambda place: len(lines[place]))
-        translations: dict[int, Translation] = {}
-        rest = iter(by_length)
-        for request in requests([lines[place] for place in by_length]):
-            outputs = model.run(signature, {"text": np.array(request, dtype=object)})
-            served = served_translations(outputs, count=options.n_best or 1, missing=MISSING)
-            translations |= zip(islice(rest, len(request)), served, strict=True)
-        return [translations[place] for place in range(len(lines))]
-
-    return translate
-
-
-def served_translations(outputs: Mapping[str, np.ndarray], *, count: int, missing: float) -> list[Translation]:
-    """The outputs of a text signature of an export line by line, at most `count` hypotheses of each.
-
-    Args: missing: the score of a hypothesis that is none.
-    Raises: ValueError where the export gives fewer.
-    """
-    from nmt.translation.translation import Hypothesis, Translation
-
-    rows = len(outputs["translation"])
-    texts, scores = (outputs[name].reshape(rows, -1) for name in ("translation", "score"))  # [batch, n]
-    if count > texts.shape[1]:
-        raise ValueError(f"--n-best {count}: this export gives {texts.shape[1]} translations a line (export.n_best)")
-    translations = []
-    for row in range(rows):
-        source, target, alignment = _aligned(outputs, row) if "alignment" in outputs else ((), (), None)
-        hypotheses = tuple(
-            Hypothesis(text.decode(), float(score), target, alignment)
-            for text, score in zip(texts[row, :count], scores[row, :count], strict=True)
-            if score > missing
-        )
-        translations.append(
-            Translation(
-                hypotheses,
-                source,
-                truncated=bool(outputs["truncated"][row]),
-                degenerate="degenerate" in outputs and bool(outputs["degenerate"][row]),
-                confidence=float(outputs["confidence"][row]) if "confidence" in outputs else None,
-            )
-        )
-    return translations
-
-
-def _aligned(outputs: Mapping[str, np.ndarray], row: int) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray]:
-    """Source pieces, target pieces and alignment of a line, without the padding."""
-    source, target = (
-        tuple(piece.decode() for piece in outputs[name][row] if piece) for name in ("source_pieces", "target_pieces")
+    if options.server:
+        read_url(options.server)
+        if options.ensemble:
+            raise ValueError("--ensemble averages runs: leave it or --server out")
+    translator = load(
+        options.server if run is None else [run, *options.ensemble],
+        weights=options.weights,
+        overrides=options.overrides,
+        n_best=options.n_best,
+        alignments=options.alignments is not None,
     )
-    return source, target, outputs["alignment"][row, : len(target), : len(source)]
-
-
-def _refuse(options: argparse.Namespace, what: str, *names: str) -> None:
-    """Raises ValueError where an option was given that `what` cannot follow."""
-    spelled = {"overrides": "--set"}
-    for name in names:
-        if getattr(options, name) not in (None, [], "best"):
-            option = spelled.get(name, "--" + name.replace("_", "-"))
-            raise ValueError(f"{option} needs a run: {what} translates as was set when it was exported")
+    if options.jsonl and run and getattr(translator, "calibration", True) is None:
+        print(f"no confidence: it is that of a run's best weights, after `nmt calibrate {run}`", file=sys.stderr)
+    return translator
 
 
 def _windows(inputs: list[BinaryIO], paths: list[str], stack: ExitStack) -> Iterator[list[bytes]]:
@@ -234,7 +136,7 @@ def _windows(inputs: list[BinaryIO], paths: list[str], stack: ExitStack) -> Iter
     if not inputs and sys.stdin.isatty():
         yield from typed_lines()
     elif inputs and sys.stderr.isatty():
-        from tqdm import tqdm
+        from tqdm.auto import tqdm
 
         # What is counted is read, and a pipe can be read only once.
         total = sum(map(count_lines, paths)) if all(map(os.path.isfile, paths)) else None

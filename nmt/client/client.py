@@ -1,7 +1,7 @@
-"""Translates through an endpoint: TensorFlow Serving or `nmt serve`, over REST or gRPC. Imports no TensorFlow for REST.
+"""Connects to an endpoint, TensorFlow Serving or `nmt serve`, over REST or gRPC. Imports no TensorFlow for REST.
 
-with connect("http://localhost:8501/translator") as client:
-    print(client.translate(["A sentence."])[0].text)
+with connect("http://localhost:8501/translator") as endpoint:
+    print(endpoint.translate(["A sentence."])[0].text)
 """
 
 from __future__ import annotations
@@ -11,63 +11,39 @@ import http.client
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import TracebackType
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from nmt.translation.translation import Hypothesis, Translation
+from nmt.exports.endpoint import Endpoint, Predict
+from nmt.exports.signatures import OUTPUTS
+from nmt.startup import import_tensorflow
 
 DEFAULT_MODEL = "translator"
-MAX_LINES = 64  # of a request: what a batching server takes (export.max_batch)
-MAX_BYTES = 32_768  # of a request's text, so that long lines stay within the server's time limit
-OUTPUTS = ("translation", "score", "truncated")  # of a text export's serving_default
-JUDGEMENTS = ("degenerate", "confidence")  # that an export may also have
 
 
-class Client:
-    """Made by `connect`.
+def connect(url: str, *, n_best: int | None = None, alignments: bool = False, timeout: float = 60.0) -> Endpoint:
+    """The model at `url`; connects with the first request.
 
-    Args: predict: lines of UTF-8 or other bytes -> OUTPUTS, and those of JUDGEMENTS there are, as lists by name; close:
-        frees the connection.
-    """
-
-    def __init__(self, predict: Callable[[list[bytes]], dict[str, list[Any]]], close: Callable[[], None]) -> None:
-        self._predict = predict
-        self.close = close
-
-    def translate(self, lines: Sequence[str | bytes]) -> list[Translation]:
-        """Translates lines, in order, one for each.
-
-        Raises: ConnectionError where no server answers, it fails, or takes too long; ValueError for what it refuses,
-            such as a model it does not have.
-        """
-        translations: list[Translation] = []
-        for request in requests([_to_bytes(line) for line in lines]):
-            columns = self._predict(request)
-            if any(len(column) != len(request) for column in columns.values()):
-                raise ValueError(f"the model answered {len(request)} lines with {[*map(len, columns.values())]}")
-            for row in zip(*columns.values(), strict=True):
-                fields = dict(zip(columns, row, strict=True))
-                best = Hypothesis(fields.pop("translation"), fields.pop("score"))
-                translations.append(Translation((best,), **fields))
-        return translations
-
-    def __enter__(self) -> Client:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-def connect(url: str, *, timeout: float = 60.0) -> Client:
-    """A client of the model at `url`; connects with the first request.
-
-    Args: url: http://host:8501, https://... or grpc://host:8500, each with an optional /model-name (translator);
+    Args:
+        url: http://host:8501, https://... or grpc://host:8500, each with an optional /model-name (translator).
+        n_best, alignments: as Endpoint.
         timeout: seconds for one request of at most MAX_LINES lines.
+
     Raises: ValueError where the URL is none of these.
+    """
+    scheme, address, model = read_url(url)
+    if scheme == "grpc":
+        predict, close = _grpc(address, model, timeout=timeout)
+    else:
+        predict, close = _rest(f"{scheme}://{address}", model, timeout=timeout), lambda: None
+    return Endpoint(predict, name=f"the server at {url}", n_best=n_best, alignments=alignments, close=close)
+
+
+def read_url(url: str) -> tuple[str, str, str]:
+    """Scheme, host:port and model of a server's URL.
+
+    Raises: ValueError where it is none.
     """
     parts = urlsplit(url)
     try:
@@ -81,26 +57,7 @@ def connect(url: str, *, timeout: float = 60.0) -> Client:
         ) from None
     model = parts.path.strip("/") or DEFAULT_MODEL
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    if parts.scheme == "grpc":
-        return _grpc_client(f"{host}:{port}", model, timeout=timeout)
-    return _rest_client(f"{parts.scheme}://{host}:{port}", model, timeout=timeout)
-
-
-def _to_bytes(line: str | bytes) -> bytes:
-    # surrogateescape: the bytes that a text file in another encoding had, as Python's open() may hand them over.
-    return line.encode(errors="surrogateescape") if isinstance(line, str) else line
-
-
-def requests(lines: list[bytes]) -> Iterator[list[bytes]]:
-    """Splits lines into requests, each within MAX_LINES and MAX_BYTES but of at least one line."""
-    request: list[bytes] = []
-    for line in lines:
-        if request and (len(request) == MAX_LINES or sum(map(len, request)) + len(line) > MAX_BYTES):
-            yield request
-            request = []
-        request.append(line)
-    if request:
-        yield request
+    return parts.scheme, f"{host}:{port}", model
 
 
 def _no_server(address: str, reason: object) -> ConnectionError:
@@ -131,26 +88,27 @@ def _unusable(address: str, model: str) -> ValueError:
     )
 
 
-def _read_outputs(outputs: Mapping[str, Any], address: str, model: str) -> dict[str, Any]:
-    """Of all that a model gives what a client reads."""
-    if not set(OUTPUTS) <= set(outputs):
+def _check_outputs(outputs: Any, address: str, model: str) -> Mapping[str, Any]:
+    """Raises ValueError where a model's outputs are not those of a text export."""
+    if not isinstance(outputs, Mapping) or not set(OUTPUTS) <= set(outputs):
         raise _unusable(address, model)
-    return {name: outputs[name] for name in (*OUTPUTS, *JUDGEMENTS) if name in outputs}
+    return outputs
 
 
 # --- REST ---
 
 
-def _rest_client(address: str, model: str, *, timeout: float) -> Client:
+def _rest(address: str, model: str, *, timeout: float) -> Predict:
     url = f"{address}/v1/models/{quote(model, safe='')}:predict"
 
-    def predict(lines: list[bytes]) -> dict[str, list[Any]]:
-        body = json.dumps({"inputs": [_json_string(line) for line in lines]}).encode()
+    def predict(signature: str, lines: list[bytes]) -> Mapping[str, Any]:
+        inputs = [_json_string(line) for line in lines]
+        body = json.dumps({"signature_name": signature, "inputs": inputs}).encode()
         request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
         try:
             with urllib.request.urlopen(request, timeout=timeout) as response:
                 outputs = json.load(response)["outputs"]
-            return _read_outputs(outputs, address, model)
+            return _check_outputs(outputs, address, model)
         except urllib.error.HTTPError as error:
             raise _rest_error(address, model, error) from None
         except TimeoutError:
@@ -162,7 +120,7 @@ def _rest_client(address: str, model: str, *, timeout: float) -> Client:
         except (ValueError, KeyError, TypeError):
             raise _unusable(address, model) from None
 
-    return Client(predict, close=lambda: None)
+    return predict
 
 
 def _json_string(line: bytes) -> str | dict[str, str]:
@@ -187,8 +145,9 @@ def _rest_error(address: str, model: str, error: urllib.error.HTTPError) -> Valu
 # --- gRPC ---
 
 
-def _grpc_client(target: str, model: str, *, timeout: float) -> Client:
+def _grpc(target: str, model: str, *, timeout: float) -> tuple[Predict, Callable[[], None]]:
     # The messages' package imports TensorFlow, which takes seconds: only for those who ask for gRPC.
+    import_tensorflow()
     import grpc
     from tensorflow import make_ndarray, make_tensor_proto
     from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
@@ -197,19 +156,17 @@ def _grpc_client(target: str, model: str, *, timeout: float) -> Client:
     channel = grpc.insecure_channel(target, options=[("grpc.max_receive_message_length", -1)])
     stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
-    def predict(lines: list[bytes]) -> dict[str, list[Any]]:
+    def predict(signature: str, lines: list[bytes]) -> Mapping[str, Any]:
         request = predict_pb2.PredictRequest()
-        request.model_spec.name = model
+        request.model_spec.name, request.model_spec.signature_name = model, signature
         request.inputs["text"].CopyFrom(make_tensor_proto(lines, shape=[len(lines)]))
         try:
             outputs = stub.Predict(request, timeout=timeout).outputs
         except grpc.RpcError as error:
             raise _grpc_error(address, model, error) from None
-        outputs = _read_outputs(outputs, address, model)
-        columns = {name: make_ndarray(output).tolist() for name, output in outputs.items()}
-        return {**columns, "translation": [text.decode(errors="replace") for text in columns["translation"]]}
+        return {name: make_ndarray(output) for name, output in _check_outputs(outputs, address, model).items()}
 
-    return Client(predict, close=channel.close)
+    return predict, channel.close
 
 
 def _grpc_error(address: str, model: str, error: Any) -> ValueError | ConnectionError:

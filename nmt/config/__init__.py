@@ -6,36 +6,9 @@
     print(config.search.beam_size, config.model.units)
 
 `Config` is the whole tree, with one class per section. All of it is immutable and checked when it is read.
+Nothing here imports TensorFlow.
 """
 
-from nmt.config.data import Corpus, DataConfig, TextPair
-from nmt.config.export import ExportConfig
-from nmt.config.file import ConfigError, dump_config, load_config, override_config, parse_config
-from nmt.config.model import AttentionConfig, DecoderConfig, DropoutConfig, EncoderConfig, ModelConfig
-from nmt.config.search import SearchConfig
-from nmt.config.settings import Config
-from nmt.config.tokenizer import TokenizerConfig
-from nmt.config.training import OptimizerConfig, ScheduleConfig, TrainingConfig
+import lazy_loader
 
-__all__ = [
-    "AttentionConfig",
-    "Config",
-    "ConfigError",
-    "Corpus",
-    "DataConfig",
-    "DecoderConfig",
-    "DropoutConfig",
-    "EncoderConfig",
-    "ExportConfig",
-    "ModelConfig",
-    "OptimizerConfig",
-    "ScheduleConfig",
-    "SearchConfig",
-    "TextPair",
-    "TokenizerConfig",
-    "TrainingConfig",
-    "dump_config",
-    "load_config",
-    "override_config",
-    "parse_config",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-MISSING = -1e9  # the score of an n-best place that no hypothesis fills: JSON has no -Infinity
+import os
+from pathlib import Path
+
+from nmt.exports.signatures import MISSING
 
 # Templates by file name, of $name, $max_batch, $directory and $protected.
 CONFIG_FILES = {
@@ -61,3 +64,10 @@ with such a confidence the mean chrF was about that.
 $protected
 """.replace("$missing", f"{MISSING:.0f}"),
 }
+
+
+def newest_version(directory: str | os.PathLike[str]) -> Path | None:
+    """The directory of an export's newest version, or `directory` itself where it is one; None where it is neither."""
+    files = [path for path in Path(directory).glob("*/saved_model.pb") if path.parent.name.isdecimal()]
+    newest = max((path.parent for path in files), key=lambda path: int(path.name), default=Path(directory))
+    return newest if (newest / "saved_model.pb").is_file() else None

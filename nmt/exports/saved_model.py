@@ -15,7 +15,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-DEFAULT_SIGNATURE = "serving_default"
+from nmt.exports.signatures import DEFAULT_SIGNATURE
+
 WARMUP_FILE = Path("assets.extra/tf_serving_warmup_requests")
 MAX_WARMUP_REQUESTS = 1000  # TensorFlow Serving's own limit
 

@@ -26,7 +26,8 @@ from nmt.config.export import ExportConfig
 from nmt.config.search import SearchConfig
 from nmt.config.settings import Config
 from nmt.exports.blocks import in_blocks
-from nmt.exports.files import CONFIG_FILES, MISSING
+from nmt.exports.files import CONFIG_FILES
+from nmt.exports.signatures import MISSING
 from nmt.model.precision import choose_precision
 from nmt.model.precomputed import Precomputed
 from nmt.model.seq2seq import Seq2Seq

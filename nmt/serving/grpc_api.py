@@ -21,7 +21,8 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from nmt.exports.saved_model import DEFAULT_SIGNATURE, Signature
+from nmt.exports.saved_model import Signature
+from nmt.exports.signatures import DEFAULT_SIGNATURE
 from nmt.serving.error import ServingError, from_exception, invalid_argument
 from nmt.serving.prediction_service import PredictionService, signatures_of
 

@@ -19,7 +19,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from grpc import StatusCode
 
-from nmt.exports.saved_model import DEFAULT_SIGNATURE
+from nmt.exports.signatures import DEFAULT_SIGNATURE
 from nmt.serving.error import HTTP_STATUS, ServingError, from_exception, invalid_argument
 from nmt.serving.prediction_service import PredictionService, signatures_of
 from nmt.serving.rest_request import read_request

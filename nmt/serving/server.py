@@ -16,7 +16,7 @@ from types import TracebackType
 
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 
-from nmt.exports.saved_model import DEFAULT_SIGNATURE
+from nmt.exports.signatures import DEFAULT_SIGNATURE
 from nmt.serving.grpc_api import grpc_server
 from nmt.serving.prediction_service import PredictionService, signatures_of
 from nmt.serving.rest_api import RestApi, RestServer

@@ -94,7 +94,7 @@ class Splitter:
         """
 
         def of_next(of_piece: np.ndarray) -> np.ndarray:
-            return np.append(of_piece[ids[1:]], [False] * min(len(ids), 1))
+            return np.append(of_piece[ids], False)[1:]
 
         next_starts, next_unspaced = of_next(self.starts_word), of_next(self.starts_unspaced)
         ends = self.ends_sentence[ids] & (next_starts | next_unspaced)

@@ -14,7 +14,8 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from tqdm import tqdm
+from tqdm.asyncio import tqdm_asyncio
+from tqdm.auto import tqdm
 
 from nmt.runs.run import Run
 
@@ -24,7 +25,8 @@ _LOG_STEPS = 50
 
 def default_callbacks(run: Run) -> list[keras.callbacks.Callback]:
     """The callbacks of every training."""
-    display = ProgressBar() if sys.stderr.isatty() else ProgressLines()
+    in_notebook = tqdm is not tqdm_asyncio  # what tqdm.auto takes for a terminal, or where there is none
+    display = ProgressBar() if in_notebook or sys.stderr.isatty() else ProgressLines()
     tensorboard = [TensorBoardScalars(run)] if run.config.training.tensorboard else []
     return [display, RunLog(run), *tensorboard]
 
@@ -60,7 +62,7 @@ class _Monitor(keras.callbacks.Callback):
 
 
 class ProgressBar(_Monitor):
-    """A bar for a terminal, on stderr."""
+    """A bar for a terminal, on stderr, or for a notebook."""
 
     def __init__(self) -> None:
         super().__init__()

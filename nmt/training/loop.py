@@ -27,6 +27,7 @@ from nmt.runs.run import Run
 from nmt.search.confidence import TooFewLinesError
 from nmt.training.callbacks import default_callbacks, say
 from nmt.training.distribution import Workers, distributed_dataset
+from nmt.training.interrupted import Interrupted
 from nmt.training.progress import Progress
 from nmt.training.schedule import learning_rate
 from nmt.training.step import StepResult, TrainState, TrainStep, separate_seeds
@@ -38,15 +39,6 @@ _LOOK_STEPS = 10
 # A loss this many times that of uniform guessing, over all steps between two reads, means divergence.
 _DIVERGED = 2.0
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class Interrupted(Exception):
-    """SIGINT, SIGTERM or SIGHUP came, and the run is saved. `signal` is its number."""
-
-    def __init__(self, signal_number: int, run: Run) -> None:
-        self.signal = signal_number
-        name = signal.Signals(signal_number).name
-        super().__init__(f"stopped by {name}; {run.path} is saved and `nmt train` with the same config continues it")
 
 
 class _Interval(NamedTuple):

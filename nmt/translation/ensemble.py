@@ -24,7 +24,7 @@ def check_ensemble(runs: Sequence[Run]) -> None:
 def load_translator(
     runs: Sequence[Run],
     *,
-    weights: str = "best",
+    weights: str | int = "best",
     search: SearchConfig | None = None,
     alignments: bool = False,
 ) -> Translator:

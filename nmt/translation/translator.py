@@ -103,6 +103,13 @@ class Translator:
                 scores[i] = row[: lengths[i][1]]
         return scores
 
+    def __enter__(self) -> Translator:
+        """As an Endpoint; there is nothing to close."""
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        pass
+
     def _hide(self, lines: Sequence[str | bytes]) -> tuple[list[str | bytes], list[list[str]]]:
         """Each line with symbols for its spans, and these."""
         hidden = [self.protection.hide(line) for line in lines]

@@ -56,7 +56,8 @@ def main() -> None:
         return
 
     from nmt.client.client import connect
-    from nmt.exports.saved_model import DEFAULT_SIGNATURE, SavedModel
+    from nmt.exports.saved_model import SavedModel
+    from nmt.exports.signatures import DEFAULT_SIGNATURE
     from nmt.exports.writer import export
     from nmt.runs.run import Run
     from nmt.text.files import read_pairs

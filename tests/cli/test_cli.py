@@ -23,7 +23,7 @@ from nmt.model.seq2seq import build_model
 from nmt.runs.run import Run
 from nmt.translation import ensemble
 
-NMT = [sys.executable, "-c", "import sys; from nmt.cli.main import main; sys.exit(main())"]
+NMT = [sys.executable, "-m", "nmt"]
 LINES = [
     b"red cat",
     b"",
@@ -171,8 +171,12 @@ def test_the_help_names_every_command_and_is_shown_where_none_is_given(capsys):
         ("translate {folder}/run {folder}/input --ensemble {folder}/nope", "{folder}/nope: no such directory"),
         ("translate --server localhost {folder}/input", "'localhost' is no address of a server"),
         ("translate --server http://localhost:1 {folder}/input", "no server answers at http://localhost:1"),
-        ("translate --server http://localhost:1 --n-best 2", "--n-best needs a run: a server translates as"),
-        ("translate --server http://localhost:1 --weights last", "--weights needs a run: a server translates as"),
+        (
+            "translate --server http://localhost:1 --set search.beam_size=2",
+            "need a run: http://localhost:1 translates as",
+        ),
+        ("translate --server http://localhost:1 --weights last", "weights 'last' need a run"),
+        ("translate --server http://localhost:1 --ensemble {folder}/run", "leave it or --server out"),
         ("score {folder}/run {folder}/valid.en {folder}/train.xx", "6 lines but {folder}/train.xx has 150"),
         ("evaluate {folder}/run --test nope", "no test set 'nope'"),
         ("evaluate {folder}/run --test validation --json {folder}/nope/x", "{folder}/nope/x: No such file"),
@@ -382,7 +386,7 @@ def test_a_pipe_is_answered_when_it_pauses_and_ctrl_c_ends_it_quietly(folder, ex
     # code between fork and exec (preexec_fn) can abort in a process with TensorFlow's threads.
     listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     with subprocess.Popen(
-        [sys.executable, "-c", listen + NMT[-1], "translate", str(folder / "run")],
+        [sys.executable, "-c", listen + "from nmt.cli.main import main; main()", "translate", str(folder / "run")],
         stdin=pipe,
         stdout=pipe,
         stderr=pipe,
@@ -482,15 +486,15 @@ def test_an_export_translates_and_aligns_as_its_run_does(folder, nmt, export, ex
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ("{export} --n-best 2 --alignments hard", "leave --n-best or --alignments out"),
-        ("{export} --set search.beam_size=1", "--set needs a run: an export translates as was set when"),
-        ("{export} --prefix-file {folder}/input", "--prefix-file needs a run"),
+        ("{export} --n-best 2 --alignments hard", "leave n_best or alignments out"),
+        ("{export} --set search.beam_size=1", "settings of search need a run: {export} translates as was set when"),
+        ("{export} --prefix-file {folder}/input", "prefixes need a run"),
         ("{export}/ids", "takes no text"),
     ],
 )
 def test_what_an_export_cannot_do_is_refused(folder, export, capfd, arguments, complaint):
     assert main(["translate", *arguments.format(export=export, folder=folder).split(), f"{folder}/input"]) == 2
-    assert complaint in capfd.readouterr().err
+    assert complaint.format(export=export) in capfd.readouterr().err
 
 
 @pytest.fixture
@@ -509,3 +513,14 @@ def test_a_server_translates_as_its_run_does(folder, nmt, server, expected):
         np.testing.assert_allclose([float(score) for score, _ in lines], scores, atol=1e-3)
         judged = [json.loads(line) for line in nmt("translate", "--server", url, folder / "input", "--jsonl")]
         assert [each.get("degenerate", False) for each in judged] == [each.degenerate for each in expected]
+
+
+@pytest.mark.parametrize("wanted", [["--n-best", "2"], ["--alignments", "hard"]], ids=" ".join)
+def test_a_servers_n_best_lists_and_alignments_are_those_of_its_export(folder, nmt, export, server, wanted):
+    def translated(*where):
+        lines = nmt("translate", *where, folder / "input", *wanted)
+        return [re.sub(r"-?\d+\.\d{4}", "", line) for line in lines]  # scores may differ in their last digit
+
+    expected = translated(export)
+    for url in (server.rest_url, server.grpc_url):
+        assert translated("--server", url) == expected

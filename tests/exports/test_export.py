@@ -15,8 +15,8 @@ import tensorflow as tf
 from tiny_job import tiny_job, write_corpus
 
 from nmt.config.file import override_config
-from nmt.exports.files import MISSING
 from nmt.exports.saved_model import WARMUP_FILE, SavedModel
+from nmt.exports.signatures import MISSING
 from nmt.exports.writer import export
 from nmt.runs.run import Run
 from nmt.search.confidence import Calibration

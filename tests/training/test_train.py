@@ -22,7 +22,8 @@ from nmt.runs.run import Run
 from nmt.text.files import read_pairs
 from nmt.text.metrics import score
 from nmt.text.tokenizer import train_tokenizers
-from nmt.training.loop import Interrupted, _Interval, _latest
+from nmt.training.interrupted import Interrupted
+from nmt.training.loop import _Interval, _latest
 from nmt.training.optimizer import make_optimizer, move_average
 from nmt.training.progress import Progress
 from nmt.training.step import TrainState, TrainStep

@@ -1,0 +1,14 @@
+from .api import check as check
+from .api import evaluate as evaluate
+from .api import export as export
+from .api import load as load
+from .api import train as train
+from .config import Config as Config
+from .config import ConfigError as ConfigError
+from .config import SearchConfig as SearchConfig
+from .exports import Endpoint as Endpoint
+from .runs import Run as Run
+from .training import Interrupted as Interrupted
+from .translation import Hypothesis as Hypothesis
+from .translation import Translation as Translation
+from .translation import Translator as Translator

@@ -1,0 +1,203 @@
+"""The Python API: what the commands of the command line do, as functions. `nmt` exports them.
+
+Each takes a path or the object that is read from it, and raises ValueError for what the command line reports as an
+error. TensorFlow is imported only after all that can be found wrong without it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nmt.config.file import load_config, override_config
+from nmt.config.resuming import override_run
+from nmt.config.settings import Config
+from nmt.startup import import_tensorflow
+
+if TYPE_CHECKING:
+    import keras
+
+    from nmt.corpus.findings import Report as CheckReport
+    from nmt.evaluation.evaluate import Report as EvaluationReport
+    from nmt.exports.endpoint import Endpoint
+    from nmt.runs.run import Run
+    from nmt.translation.translator import Translator
+
+AnyPath = str | os.PathLike[str]
+
+
+def load(
+    where: AnyPath | Run | Sequence[AnyPath | Run],
+    *,
+    weights: str | int = "best",
+    overrides: Sequence[str] = (),
+    n_best: int | None = None,
+    alignments: bool = False,
+) -> Translator | Endpoint:
+    """What translates: `.translate(lines)` of it gives a `Translation` for each line, whichever engine is behind it.
+
+    Args:
+        where: a run or its directory; several of them, which translate together as an ensemble; the directory of an
+            export, whose newest version is used, or of one of its versions; or the URL of a server, http://host:8501,
+            https://... or grpc://host:8500, each with an optional /model-name.
+        weights: "best", "last", or the step of a checkpoint; of runs only.
+        overrides: settings of search as `--set` takes them, such as ["search.beam_size=8"]; of runs only.
+        n_best: how many hypotheses a line has; None = as the run says, of an export or server the best one.
+        alignments: whether translations have their attention, which takes memory.
+
+    Raises:
+        ValueError: where nothing of this is found, or for an option that what was found cannot follow.
+    """
+    places = list(where) if isinstance(where, Sequence) and not isinstance(where, str) else [where]
+    if not places:
+        raise ValueError("no run, export or server to load: the list is empty")
+    open_endpoint = _endpoint(places[0])
+    if not open_endpoint:
+        return _load_runs(places, weights=weights, overrides=overrides, n_best=n_best, alignments=alignments)
+    if len(places) > 1:
+        raise ValueError(f"an ensemble is made of runs: {places[0]} is none, and translates alone only")
+    if weights != "best":
+        raise ValueError(f"weights {weights!r} need a run: {places[0]} has those that were exported")
+    if overrides:
+        raise ValueError(f"settings of search need a run: {places[0]} translates as was set when it was exported")
+    return open_endpoint(n_best=n_best, alignments=alignments)
+
+
+def train(
+    config: AnyPath | Config, *, overrides: Sequence[str] = (), callbacks: Sequence[keras.callbacks.Callback] = ()
+) -> Run:
+    """Trains a job, or continues where it was stopped; returns its run.
+
+    Args:
+        config: the job, or its YAML file.
+        overrides: settings as `--set` takes them, such as ["training.max_steps=1000"].
+        callbacks: Keras callbacks; training/callbacks.py says what their logs hold.
+
+    Raises:
+        ValueError: for files or settings that cannot be trained on, a run of another job, a loss that diverges.
+        nmt.Interrupted: after SIGINT (a notebook's stop button) or SIGTERM, when the run is saved.
+    """
+    config = _read_config(config, overrides)
+    import_tensorflow()
+    from nmt.training.train import train as train_job
+
+    return train_job(config, callbacks=callbacks)
+
+
+def check(config: AnyPath | Config, *, overrides: Sequence[str] = ()) -> CheckReport:
+    """Looks for what is wrong in a job's files before training; changes nothing.
+
+    Args: config, overrides: as of `train`.
+    Returns: errors, warnings and notes; str() is a readable page.
+    Raises: ValueError for a config that cannot be read.
+    """
+    from nmt.corpus.check import check as check_job
+
+    return check_job(_read_config(config, overrides))
+
+
+def evaluate(
+    run: AnyPath | Run,
+    *,
+    test_sets: Sequence[str] = (),
+    against: str | None = None,
+    ensemble: Sequence[AnyPath | Run] = (),
+    weights: str | int = "best",
+    overrides: Sequence[str] = (),
+) -> EvaluationReport:
+    """Translates test sets of a run's config and scores them with BLEU, chrF and TER.
+
+    Args:
+        run: a run or its directory.
+        test_sets: names in data.test, or "validation"; none = all of data.test.
+        against: another run's directory, or a file with another system's translations of the one test set.
+        ensemble: further runs to translate with.
+        weights, overrides: as of `load`.
+
+    Returns: the scores with their signatures; str() is a readable page.
+    Raises: ValueError for an unknown test set or files that cannot be read or differ in their line counts.
+    """
+    run, others = _open_run(run), [_open_run(each) for each in ensemble]
+    search = override_run(run.config, overrides).search
+    import_tensorflow()
+    from nmt.evaluation.evaluate import evaluate as evaluate_run
+
+    return evaluate_run(
+        run, test_sets=test_sets, options=search, against=against, weights=str(weights), ensemble=others
+    )
+
+
+def export(
+    run: AnyPath | Run, directory: AnyPath, *, weights: str | int = "best", overrides: Sequence[str] = ()
+) -> Path:
+    """Makes SavedModels of a run, which TensorFlow Serving, `nmt serve` and `load` open.
+
+    Args:
+        run: a run or its directory.
+        directory: of the export; a later export there becomes its next version.
+        weights: as of `load`.
+        overrides: settings of search or export as `--set` takes them, such as ["search.precision=bfloat16"].
+
+    Returns: the new version's directory.
+    Raises: ValueError for settings that an export cannot have.
+    """
+    run = _open_run(run)
+    config = override_run(run.config, overrides, sections=("search", "export"))
+    import_tensorflow()
+    from nmt.exports.writer import export as write_export
+
+    return write_export(run, directory, weights=weights, config=config)
+
+
+def _read_config(config: AnyPath | Config, overrides: Sequence[str]) -> Config:
+    return override_config(config, overrides) if isinstance(config, Config) else load_config(Path(config), overrides)
+
+
+def _open_run(run: AnyPath | Run) -> Run:
+    from nmt.runs.run import Run
+
+    return run if isinstance(run, Run) else Run.open(run)
+
+
+def _endpoint(place: AnyPath | Run) -> Callable[..., Endpoint] | None:
+    """What opens a server or an export; None where the place is neither."""
+    if isinstance(place, str) and "://" in place:
+        from nmt.client.client import connect
+
+        return partial(connect, place)
+    if isinstance(place, str | os.PathLike):
+        from nmt.exports.files import newest_version
+
+        if version := newest_version(place):
+            return partial(_open_export, version)
+    return None
+
+
+def _open_export(version: Path, *, n_best: int | None, alignments: bool) -> Endpoint:
+    from nmt.exports.signatures import choose_signature
+
+    choose_signature(n_best, alignments)  # raises before TensorFlow is imported
+    import_tensorflow()
+    from nmt.exports.open_export import open_export
+
+    return open_export(version, n_best=n_best, alignments=alignments)
+
+
+def _load_runs(
+    places: Sequence[AnyPath | Run],
+    *,
+    weights: str | int,
+    overrides: Sequence[str],
+    n_best: int | None,
+    alignments: bool,
+) -> Translator:
+    runs = [_open_run(place) for place in places]
+    several = [] if n_best is None else [f"search.n_best={n_best}"]
+    search = override_run(runs[0].config, [*overrides, *several]).search
+    import_tensorflow()
+    from nmt.translation.ensemble import load_translator
+
+    return load_translator(runs, weights=weights, search=search, alignments=alignments)

@@ -1,0 +1,2 @@
+from .evaluate import Report as Report
+from .evaluate import SetResult as SetResult

@@ -1,0 +1,147 @@
+"""Translating through an endpoint: an export in this process, or a server of one, which do the text work themselves.
+
+Imports no TensorFlow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from nmt.exports.signatures import MISSING, OUTPUTS, choose_signature
+from nmt.translation.translation import Hypothesis, Translation
+
+MAX_LINES = 64  # of a request: what a batching server takes (export.max_batch)
+MAX_BYTES = 32_768  # of a request's text, so that long lines stay within the server's time limit
+
+# Signature, lines as UTF-8 or other bytes -> the signature's outputs by name, nested lists or arrays [lines, ...]; text
+# as str or as UTF-8.
+Predict = Callable[[str, list[bytes]], Mapping[str, Any]]
+
+
+class Endpoint:
+    """Translates as `Translator` does, as far as an export can: it searches as was set when it was exported.
+
+    Args:
+        predict: asks the model. It has to return OUTPUTS; what else a signature has is used where it is there.
+        name: what it is, for messages.
+        n_best: how many hypotheses a line has; None = the best one.
+        alignments: whether translations have their attention.
+        close: frees what `predict` holds.
+
+    Raises:
+        ValueError: for n_best with alignments, which no signature gives together.
+    """
+
+    def __init__(
+        self,
+        predict: Predict,
+        *,
+        name: str,
+        n_best: int | None = None,
+        alignments: bool = False,
+        close: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._predict = predict
+        self._name = name
+        self._count = n_best or 1
+        self._signature = choose_signature(n_best, alignments)
+        self.close = close
+
+    def translate(self, lines: Sequence[str | bytes], prefixes: Sequence[str] | None = None) -> list[Translation]:
+        """Translates lines, in order, one for each.
+
+        Raises:
+            ValueError: for prefixes, and for what the endpoint refuses, such as a model it does not have.
+            ConnectionError: where no server answers, it fails, or takes too long.
+        """
+        if prefixes is not None:
+            raise ValueError(f"prefixes need a run: {self._name} cannot be told how a translation starts")
+        encoded = [_to_bytes(line) for line in lines]
+        by_length = sorted(range(len(lines)), key=lambda place: len(encoded[place]))  # little padding in each request
+        translations: dict[int, Translation] = {}
+        rest = iter(by_length)
+        for request in _requests([encoded[place] for place in by_length]):
+            outputs = self._predict(self._signature, request)
+            lengths = [len(outputs[name]) for name in OUTPUTS]
+            if any(length != len(request) for length in lengths):
+                raise ValueError(f"{self._name} answered {len(request)} lines with {lengths}")
+            translations |= zip(islice(rest, len(request)), read_outputs(outputs, count=self._count), strict=True)
+        return [translations[place] for place in range(len(lines))]
+
+    def score(self, sources: Sequence[str | bytes], targets: Sequence[str | bytes]) -> list[np.ndarray]:
+        """Raises ValueError: an export has no signature for it."""
+        raise ValueError(f"scoring given translations needs a run: {self._name} only translates")
+
+    def __enter__(self) -> Endpoint:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def read_outputs(outputs: Mapping[str, Any], *, count: int) -> list[Translation]:
+    """The outputs of a text signature line by line, at most `count` hypotheses of each.
+
+    Raises:
+        ValueError: where the export gives fewer.
+    """
+    rows = len(outputs["translation"])
+    texts, scores = (
+        np.array(outputs[name], object).reshape(rows, -1) for name in ("translation", "score")
+    )  # [rows, n]
+    if count > texts.shape[1]:
+        raise ValueError(f"n_best {count}: this export gives {texts.shape[1]} translations a line (export.n_best)")
+    translations = []
+    for row in range(rows):
+        source, target, alignment = _aligned(outputs, row) if "alignment" in outputs else ((), (), None)
+        hypotheses = tuple(
+            Hypothesis(_to_text(text), float(score), target, alignment)
+            for text, score in zip(texts[row, :count], scores[row, :count], strict=True)
+            if score > MISSING
+        )
+        translations.append(
+            Translation(
+                hypotheses,
+                source,
+                truncated=bool(outputs["truncated"][row]),
+                degenerate="degenerate" in outputs and bool(outputs["degenerate"][row]),
+                confidence=float(outputs["confidence"][row]) if "confidence" in outputs else None,
+            )
+        )
+    return translations
+
+
+def _aligned(outputs: Mapping[str, Any], row: int) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray]:
+    """Source pieces, target pieces and alignment of a line, without the padding."""
+    padded = [outputs[name][row] for name in ("source_pieces", "target_pieces")]
+    source, target = (tuple(_to_text(piece) for piece in pieces if piece) for pieces in padded)
+    weights = np.reshape(np.asarray(outputs["alignment"][row], np.float32), [len(padded[1]), len(padded[0])])
+    return source, target, weights[: len(target), : len(source)]
+
+
+def _requests(lines: list[bytes]) -> Iterator[list[bytes]]:
+    """Splits lines into requests, each within MAX_LINES and MAX_BYTES but of at least one line."""
+    request: list[bytes] = []
+    for line in lines:
+        if request and (len(request) == MAX_LINES or sum(map(len, request)) + len(line) > MAX_BYTES):
+            yield request
+            request = []
+        request.append(line)
+    if request:
+        yield request
+
+
+def _to_bytes(line: str | bytes) -> bytes:
+    # surrogateescape: the bytes that a text file in another encoding had, as Python's open() may hand them over.
+    return line.encode(errors="surrogateescape") if isinstance(line, str) else line
+
+
+def _to_text(text: str | bytes) -> str:
+    return text if isinstance(text, str) else text.decode(errors="replace")

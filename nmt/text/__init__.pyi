@@ -1,0 +1,14 @@
+from .files import read_lines as read_lines
+from .files import read_pairs as read_pairs
+from .metrics import Score as Score
+from .metrics import Scores as Scores
+from .metrics import SystemScore as SystemScore
+from .metrics import bootstrap as bootstrap
+from .metrics import paired_bootstrap as paired_bootstrap
+from .metrics import score as score
+from .metrics import sentence_chrf as sentence_chrf
+from .protection import Protection as Protection
+from .splitter import Splitter as Splitter
+from .tokenizer import Tokenizer as Tokenizer
+from .tokenizer import Tokenizers as Tokenizers
+from .tokenizer import train_tokenizers as train_tokenizers

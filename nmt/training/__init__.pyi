@@ -1,0 +1,1 @@
+from .interrupted import Interrupted as Interrupted
