@@ -64,6 +64,10 @@ class SearchConfig(Section):
         description="Of weights and matrix products when translating; bfloat16 is faster on processors that have it, "
         "and an export of half the size; auto = measured at start-up, so that machines may translate differently.",
     )
+    split_sentences: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description="Translate each sentence of a line alone; auto = where lines were single sentences in training.",
+    )
     max_source_length: Positive = Field(
         default=100,
         description="Longer lines are split at sentence ends or words into chunks of at most so many pieces.",

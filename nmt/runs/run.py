@@ -7,6 +7,7 @@
     validations/step-00001200.npz   weights of the last validations, where their average is wanted
     best.npz                        the weights that validated best
     lexicon.npz                     which target pieces may translate a source piece (search/lexicon.py), once asked for
+    corpus.json                     how the lines of its training corpora are written (corpus/habits.py)
     confidence.json                 how their translations' confidence is computed (search/confidence.py)
     log.jsonl                       one JSON object a line
     tensorboard/
@@ -29,17 +30,22 @@ import numpy as np
 
 from nmt.config.file import dump_config, load_config
 from nmt.config.resuming import best_path, check_changes, check_place, config_path, is_begun, is_run
+from nmt.config.search import SearchConfig
 from nmt.config.settings import Config
+from nmt.corpus.habits import Habits
 from nmt.runs.files import Arrays, DamagedFileError, load_arrays, save_arrays, write_text
 from nmt.search.confidence import Calibration
 from nmt.search.lexicon import learn_lexicon
+from nmt.text.capitals import Capitals
 from nmt.text.protection import Protection
+from nmt.text.sentences import SentenceSplitter
 from nmt.text.tokenizer import Tokenizers
 
 if TYPE_CHECKING:
     from nmt.model.seq2seq import Seq2Seq
 
 _CALIBRATION = "confidence.json"
+_HABITS = "corpus.json"
 _STEP_FILE = re.compile(r"step-(\d{8,})\.npz")
 
 
@@ -229,6 +235,39 @@ class Run:
             return Calibration.from_json(file.read_text(encoding="utf-8"))
         except ValueError as error:
             raise ValueError(f"{file}: {error}") from None
+
+    def save_habits(self, habits: Habits) -> None:
+        """Stores how the lines of the training corpora are written."""
+        write_text(self.path / _HABITS, habits.as_json())
+
+    def habits(self) -> Habits | None:
+        """How the lines of the training corpora are written; None where that was not measured, as in older runs.
+
+        Raises:
+            ValueError: if the file is damaged.
+        """
+        file = self.path / _HABITS
+        if not file.is_file():
+            return None
+        try:
+            return Habits.from_json(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{file}: {error}") from None
+
+    def sentence_splitter(self, search: SearchConfig) -> SentenceSplitter | None:
+        """What cuts lines into sentences; None where lines stay whole (search.split_sentences)."""
+        habits = self.habits()
+        auto = habits is not None and habits.single_sentences
+        if search.split_sentences == "never" or (search.split_sentences == "auto" and not auto):
+            return None
+        return SentenceSplitter(self.config.source_language, self.protection)
+
+    def capitals(self) -> Capitals | None:
+        """What puts lines in capitals into normal case; None where the training corpora have enough of them."""
+        habits = self.habits()
+        if habits is None or not habits.normal_case:
+            return None
+        return Capitals(self.config.source_language, self.config.target_language)
 
     def lexicon(self) -> np.ndarray:
         """The lexicon of its training pairs, int32 [source vocabulary, lexicon.LISTED]: learned on first use.

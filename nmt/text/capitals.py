@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from nmt.text.sentences import LOWER, UPPER
+from nmt.text.sentences import LOWER, UPPER, primary_language
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -28,46 +28,47 @@ _SPECIAL_UPPER = {
 }
 
 
-def in_capitals(text: str) -> bool:
-    """Whether a line has no letter in lower case, and words that are no mere acronyms."""
-    no_lower = re.fullmatch(f"[^{LOWER}\ud800-\udfff]*", text)  # RE2 matches no byte that is not UTF-8
-    return bool(no_lower and re.search(_WORDS, text))
+class Capitals:
+    """The capitals of two languages. Args: source_language, target_language: their codes, such as "de" or "pt-BR"."""
 
+    def __init__(self, source_language: str, target_language: str) -> None:
+        self._lower = _SPECIAL_LOWER.get(primary_language(source_language), ())
+        self._upper = _SPECIAL_UPPER.get(primary_language(target_language), ())
 
-def to_normal_case(text: str, language: str) -> str:
-    """A line in capitals in lower case, but for its first letter. Args: language: its code."""
-    first = re.match(_FIRST_LETTER, text)
-    start = first.end() if first else 0
-    return text[:start] + _replaced(text[start:], _SPECIAL_LOWER.get(language, ())).lower()
+    def found(self, source: str) -> bool:
+        """Whether a line has no letter in lower case, and words that are no mere acronyms."""
+        no_lower = re.fullmatch(f"[^{LOWER}\ud800-\udfff]*", source)  # RE2 matches no byte that is not UTF-8
+        return bool(no_lower and re.search(_WORDS, source))
 
+    def to_normal_case(self, source: str) -> str:
+        """A line in capitals in lower case, but for its first letter."""
+        first = re.match(_FIRST_LETTER, source)
+        start = first.end() if first else 0
+        return source[:start] + _replaced(source[start:], self._lower).lower()
 
-def to_capitals(text: str, language: str) -> str:
-    """A line in capitals, as a language has them. Args: language: its code."""
-    return _replaced(text, _SPECIAL_UPPER.get(language, ())).upper()
+    def to_capitals(self, target: str) -> str:
+        return _replaced(target, self._upper).upper()
 
+    def found_in_graph(self, source: tf.Tensor) -> tf.Tensor:
+        """`found` of string [batch]: bool [batch]."""
+        import tensorflow as tf  # here, so that others need not wait for it
 
-def in_capitals_in_graph(text: tf.Tensor) -> tf.Tensor:
-    """`in_capitals` of string [batch]: bool [batch]."""
-    import tensorflow as tf  # here, so that others need not wait for it
+        no_lower = tf.strings.regex_full_match(source, f"[^{LOWER}]*")
+        return no_lower & tf.strings.regex_full_match(source, f"(?s:.*)(?:{_WORDS})(?s:.*)")
 
-    no_lower = tf.strings.regex_full_match(text, f"[^{LOWER}]*")
-    return no_lower & tf.strings.regex_full_match(text, f"(?s:.*)(?:{_WORDS})(?s:.*)")
+    def to_normal_case_in_graph(self, source: tf.Tensor) -> tf.Tensor:
+        """`to_normal_case` of string [batch]."""
+        import tensorflow as tf
 
+        first = tf.strings.regex_replace(source, f"({_FIRST_LETTER})(?s:.*)", r"\1")
+        rest = tf.strings.regex_replace(source, _FIRST_LETTER, "")
+        return first + tf.strings.lower(_replaced_in_graph(rest, self._lower), encoding="utf-8")
 
-def to_normal_case_in_graph(text: tf.Tensor, language: str) -> tf.Tensor:
-    """`to_normal_case` of string [batch]."""
-    import tensorflow as tf
+    def to_capitals_in_graph(self, target: tf.Tensor) -> tf.Tensor:
+        """`to_capitals` of string [batch]."""
+        import tensorflow as tf
 
-    first = tf.strings.regex_replace(text, f"({_FIRST_LETTER})(?s:.*)", r"\1")
-    rest = tf.strings.regex_replace(text, _FIRST_LETTER, "")
-    return first + tf.strings.lower(_replaced_in_graph(rest, _SPECIAL_LOWER.get(language, ())), encoding="utf-8")
-
-
-def to_capitals_in_graph(text: tf.Tensor, language: str) -> tf.Tensor:
-    """`to_capitals` of string [batch]."""
-    import tensorflow as tf
-
-    return tf.strings.upper(_replaced_in_graph(text, _SPECIAL_UPPER.get(language, ())), encoding="utf-8")
+        return tf.strings.upper(_replaced_in_graph(target, self._upper), encoding="utf-8")
 
 
 def _replaced(text: str, special: tuple[tuple[str, str], ...]) -> str:

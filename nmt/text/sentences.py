@@ -70,9 +70,10 @@ class Sentences(NamedTuple):
     texts: list[str]
     spaces: list[str]  # one fewer
 
-    def joined(self, texts: Sequence[str]) -> str:
-        """Other texts, such as the sentences' translations, with the white space of this line between them."""
-        return "".join(part for pair in zip(texts, [*self.spaces, ""], strict=True) for part in pair)
+
+def joined(texts: Sequence[str], spaces: Sequence[str]) -> str:
+    """Texts, such as the translations of a line's sentences, with the white space of that line between them."""
+    return "".join(part for pair in zip(texts, [*spaces, ""], strict=True) for part in pair)
 
 
 class SentenceSplitter:
@@ -84,7 +85,7 @@ class SentenceSplitter:
     """
 
     def __init__(self, language: str, protection: Protection | None = None) -> None:
-        self._language = language.replace("_", "-").partition("-")[0].lower()
+        self._language = primary_language(language)
         # Numbers have no space in them, and "5." is read as such by the rules below.
         kinds = protection.kinds if protection else ()
         self._protection = Protection([kind for kind in kinds if kind != "numbers"])
@@ -141,6 +142,11 @@ class SentenceSplitter:
     @cached_property
     def _compiled(self) -> list[tuple[re.Pattern[str], str]]:
         return [(re.compile(pattern, re.ASCII), replacement) for pattern, replacement in self.substitutions]
+
+
+def primary_language(code: str) -> str:
+    """ "pt-BR" -> "pt"."""
+    return code.replace("_", "-").partition("-")[0].lower()
 
 
 def _prefixes(language: str) -> str:

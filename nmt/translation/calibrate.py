@@ -6,6 +6,7 @@ import numpy as np
 
 from nmt.runs.run import Run
 from nmt.search.confidence import Calibration, calibrate, check_enough
+from nmt.text.augmentation import concatenate
 from nmt.text.files import evenly, read_pairs
 from nmt.text.metrics import sentence_chrf
 from nmt.translation.ensemble import load_translator
@@ -21,8 +22,9 @@ def calibrate_run(run: Run) -> Calibration:
     """
     pairs = list(read_pairs(run.config.data.validation))
     check_enough(len(pairs))
-    sources, references = zip(*evenly(pairs, total=len(pairs), keep=MAX_LINES), strict=True)
-    search = run.config.search.model_copy(update={"n_best": 1, "sampling": False})
+    sources, references = zip(*_lines(list(evenly(pairs, total=len(pairs), keep=MAX_LINES))), strict=True)
+    # Whole lines, so that some of those of two sentences lose one.
+    search = run.config.search.model_copy(update={"n_best": 1, "sampling": False, "split_sentences": "never"})
     # Features are read off attention.
     translations = load_translator([run], search=search, alignments=True).translate(sources)
     quality = sentence_chrf([translation.text for translation in translations], references) / 100
@@ -31,3 +33,10 @@ def calibrate_run(run: Run) -> Calibration:
     calibration = calibrate(np.array([features[place] for place in told]), quality[told])
     run.save_calibration(calibration)
     return calibration
+
+
+def _lines(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The pairs, and two on a line, of which a model of single sentences may lose one: confidence must be low then."""
+    joined = [concatenate(first, second) for first, second in zip(pairs[::2], pairs[1::2], strict=False)]
+    repeated = [concatenate(pair, pair) for pair in pairs[::5]]
+    return [*pairs, *joined, *repeated]

@@ -49,4 +49,6 @@ def load_translator(
         protection=first.protection,
         alignments=alignments,
         calibration=first.calibration() if weights == "best" and len(runs) == 1 else None,
+        sentences=first.sentence_splitter(search),
+        capitals=first.capitals(),
     )

@@ -1,7 +1,8 @@
 """The text work of translating: lines of text go in and come out, whichever engine maps ids to hypotheses.
 
-Spans are protected, lines tokenized and long ones cut into chunks (`Splitter`), batches of chunks translated by the
-engine, their translations joined and judged. An exported SavedModel does the same in its graph (exports/writer.py).
+Lines are cut into sentences, spans protected, capitals put into normal case, sentences tokenized and long ones cut into
+chunks (`Splitter`), batches of chunks translated by the engine, their translations joined and judged. An exported
+SavedModel does the same in its graph (exports/writer.py).
 Imports no TensorFlow.
 """
 
@@ -16,9 +17,11 @@ from nmt.config.search import SearchConfig
 from nmt.data.batches import make_batch, token_batches
 from nmt.search.confidence import Calibration
 from nmt.search.faults import FAULTS
+from nmt.text.capitals import Capitals
 from nmt.text.protection import Protection
+from nmt.text.sentences import SentenceSplitter, joined
 from nmt.text.splitter import Splitter
-from nmt.text.tokenizer import EOS, FIRST_SYMBOL, PAD, Tokenizers
+from nmt.text.tokenizer import EOS, FIRST_SYMBOL, PAD, Tokenizer, Tokenizers
 from nmt.translation.engine import Engine, SearchResult
 from nmt.translation.translation import Hypothesis, Translation
 
@@ -34,6 +37,21 @@ class _Chunk(NamedTuple):
     source_length: int
 
 
+class _Sentence(NamedTuple):
+    """What is tokenized on its own: a sentence of a line, or the whole line."""
+
+    ids: list[int]
+    spans: list[str]
+    in_capitals: bool
+
+
+class _Line(NamedTuple):
+    """A line's sentences, and the white space between them: one fewer."""
+
+    sentences: list[_Sentence]
+    spaces: list[str]
+
+
 class Translator:
     """Translates lines with an engine's model or models.
 
@@ -42,6 +60,8 @@ class Translator:
         protection: what comes through as it is, as in the models' training.
         alignments: whether translations have their attention.
         calibration: of the one model, to give each translation a confidence.
+        sentences: cuts lines that are longer than those of the training; None = lines stay whole.
+        capitals: puts sentences in capitals into normal case and their translations into capitals; None = as they are.
     """
 
     def __init__(
@@ -53,6 +73,8 @@ class Translator:
         protection: Protection | None = None,
         alignments: bool = False,
         calibration: Calibration | None = None,
+        sentences: SentenceSplitter | None = None,
+        capitals: Capitals | None = None,
     ) -> None:
         self.engine = engine
         self.tokenizers = tokenizers
@@ -60,6 +82,8 @@ class Translator:
         self.protection = protection or Protection()
         self.alignments = alignments
         self.calibration = calibration
+        self.sentences = sentences
+        self.capitals = capitals
         self._splitter = Splitter(tokenizers.source, options.max_source_length)
 
     def translate(self, lines: Sequence[str | bytes], prefixes: Sequence[str] | None = None) -> list[Translation]:
@@ -72,18 +96,19 @@ class Translator:
             raise ValueError(
                 f"{len(lines)} lines, but {len(prefixes)} prefixes: give one for each line, empty where none"
             )
-        texts, spans = self._hide(lines)
-        ids = self.tokenizers.source.encode(texts)
-        chunks, owners = self._split(ids)
-        starts = [[] for _ in chunks] if prefixes is None else self._starts(prefixes, chunks, owners, spans)
+        analyzed = self._analyze(lines)
+        sentences = [sentence for line in analyzed for sentence in line.sentences]
+        chunks, owners = self._split([sentence.ids for sentence in sentences])
+        starts = [[] for _ in chunks] if prefixes is None else self._starts(prefixes, analyzed, chunks, owners)
         results: dict[int, _Chunk] = {}
         for group in token_batches([len(chunk) + 1 for chunk in chunks], self.options.batch_tokens):
             found = self._translate_batch([chunks[i] for i in group], [starts[i] for i in group])
             results.update(zip(group, found, strict=True))
-        by_line: list[list[_Chunk]] = [[] for _ in ids]
+        by_sentence: list[list[_Chunk]] = [[] for _ in sentences]
         for place, owner in enumerate(owners):
-            by_line[owner].append(results[place])
-        return [self._join(*line) for line in zip(by_line, ids, spans, strict=True)]
+            by_sentence[owner].append(results[place])
+        parts = iter(by_sentence)
+        return [self._join(line, [next(parts) for _ in line.sentences]) for line in analyzed]
 
     def score(self, sources: Sequence[str | bytes], targets: Sequence[str | bytes]) -> list[np.ndarray]:
         """The log-probability of each piece (EOS last) of each target given its source, nothing cut.
@@ -115,27 +140,51 @@ class Translator:
         hidden = [self.protection.hide(line) for line in lines]
         return [text for text, _ in hidden], [spans for _, spans in hidden]
 
+    def _analyze(self, lines: Sequence[str | bytes]) -> list[_Line]:
+        """Each line's sentences, tokenized."""
+        cut = [self._cut(line) for line in lines]
+        texts, spans = self._hide([text for of_line, _ in cut for text in of_line])
+        capitals = [False] * len(texts)
+        if self.capitals:
+            capitals = [self.capitals.found(_as_text(text)) for text in texts]
+            texts = [
+                _like(self.capitals.to_normal_case(_as_text(text)), text) if found else text
+                for text, found in zip(texts, capitals, strict=True)
+            ]
+        ids = self.tokenizers.source.encode(texts)
+        sentences = map(_Sentence, ids, spans, capitals)
+        return [_Line([next(sentences) for _ in of_line], spaces) for of_line, spaces in cut]
+
+    def _cut(self, line: str | bytes) -> tuple[list[str | bytes], list[str]]:
+        """A line's sentences, and the white space between them."""
+        if self.sentences is None:
+            return [line], []
+        texts, spaces = self.sentences.split(_as_text(line))
+        return [_like(text, line) for text in texts], spaces
+
     def _split(self, ids: list[list[int]]) -> tuple[list[list[int]], list[int]]:
-        """All chunks of all lines, and the line each belongs to."""
+        """All chunks of all sentences, and the sentence each belongs to."""
         chunks: list[list[int]] = []
         owners: list[int] = []
-        for line, line_ids in enumerate(ids):
-            parts = [line_ids] if line_ids else []
-            if len(line_ids) > self.options.max_source_length:
-                parts = self._splitter.split(line_ids)
+        for sentence, sentence_ids in enumerate(ids):
+            parts = [sentence_ids] if sentence_ids else []
+            if len(sentence_ids) > self.options.max_source_length:
+                parts = self._splitter.split(sentence_ids)
             chunks += parts
-            owners += [line] * len(parts)
+            owners += [sentence] * len(parts)
         return chunks, owners
 
     def _starts(
-        self, prefixes: Sequence[str], chunks: list[list[int]], owners: list[int], spans: list[list[str]]
+        self, prefixes: Sequence[str], lines: list[_Line], chunks: list[list[int]], owners: list[int]
     ) -> list[list[int]]:
         """The forced start of each chunk: a line's prefix belongs to its first one, and knows the spans of that."""
-        first = [place == 0 or owners[place - 1] != owner for place, owner in enumerate(owners)]
-        texts = [
-            self.protection.hide_known(prefixes[owner], spans[owner][: self._num_spans(chunk)]) if is_first else ""
-            for chunk, owner, is_first in zip(chunks, owners, first, strict=True)
-        ]
+        of_sentence = [(line, sentence) for line, each in enumerate(lines) for sentence in each.sentences]
+        texts, begun = [], set()
+        for chunk, owner in zip(chunks, owners, strict=True):
+            line, sentence = of_sentence[owner]
+            prefix = "" if line in begun else prefixes[line]
+            begun.add(line)
+            texts.append(self.protection.hide_known(prefix, sentence.spans[: self._num_spans(chunk)]))
         return self.tokenizers.target.encode(texts)
 
     def _num_spans(self, ids: list[int]) -> int:
@@ -164,29 +213,45 @@ class Translator:
         features = None if found.features is None else found.features[row]
         return _Chunk(ids, scores, weights, faults, features, source_length)
 
-    def _join(self, parts: list[_Chunk], source_ids: list[int], spans: list[str]) -> Translation:
+    def _join(self, line: _Line, by_sentence: list[list[_Chunk]]) -> Translation:
         """A line's translation from those of its chunks: the k-th best of it is made of the k-th best of each."""
+        parts = [part for parts in by_sentence for part in parts]
         count = min((len(part.ids) for part in parts), default=1)
-        ids = [[piece for part in parts for piece in part.ids[k]] for k in range(count)]
-        texts = [self.protection.reveal(text, spans) for text in self.tokenizers.target.decode(ids)]
         hypotheses = []
-        for k, (text, pieces) in enumerate(zip(texts, ids, strict=True)):
+        for k in range(count):
+            ids = [[piece for part in of_sentence for piece in part.ids[k]] for of_sentence in by_sentence]
             alignment = None
             if self.alignments:
                 alignment = _block_diagonal([part.weights[k] for part in parts if part.weights])
-            score = sum(part.scores[k] for part in parts)
-            shown = self.protection.reveal_parts(self.tokenizers.target.pieces(pieces), spans)
-            hypotheses.append(Hypothesis(text, score, tuple(shown), alignment))
+            text = self._text(line, ids) if parts else ""
+            pieces = self._pieces(self.tokenizers.target, line, ids)
+            hypotheses.append(Hypothesis(text, sum(part.scores[k] for part in parts), pieces, alignment))
         faults = [part.faults for part in parts if part.faults is not None]
         broken = np.any(faults, axis=0) if faults else np.zeros(len(FAULTS), bool)
         features = _line_features(parts)
         return Translation(
             n_best=tuple(hypotheses),
-            source_pieces=tuple(self.protection.reveal_parts(self.tokenizers.source.pieces(source_ids), spans)),
+            source_pieces=self._pieces(self.tokenizers.source, line, [sentence.ids for sentence in line.sentences]),
             degenerate=bool(broken.any()),
             faults=tuple(name for name, has in zip(FAULTS, broken, strict=True) if has),
             confidence=self._confidence(features),
             features=features,
+        )
+
+    def _text(self, line: _Line, ids: list[list[int]]) -> str:
+        """A line's translation, of the ids of that of each sentence."""
+        texts = []
+        for sentence, text in zip(line.sentences, self.tokenizers.target.decode(ids), strict=True):
+            if self.capitals and sentence.in_capitals:
+                text = self.capitals.to_capitals(text)
+            texts.append(self.protection.reveal(text, sentence.spans))
+        return joined(texts, line.spaces)
+
+    def _pieces(self, tokenizer: Tokenizer, line: _Line, ids: list[list[int]]) -> tuple[str, ...]:
+        """The pieces of all sentences, spans for symbols."""
+        by_sentence = zip(line.sentences, map(tokenizer.pieces, ids), strict=True)
+        return tuple(
+            piece for sentence, pieces in by_sentence for piece in self.protection.reveal_parts(pieces, sentence.spans)
         )
 
     def _confidence(self, features: tuple[float, ...]) -> float | None:
@@ -203,6 +268,15 @@ def _line_features(parts: list[_Chunk]) -> tuple[float, ...]:
         return ()
     lengths = [part.source_length for part in known]
     return tuple(np.average([part.features for part in known], axis=0, weights=lengths).tolist())
+
+
+def _as_text(line: str | bytes) -> str:
+    return line.decode("utf-8", "surrogateescape") if isinstance(line, bytes) else line
+
+
+def _like(text: str, line: str | bytes) -> str | bytes:
+    """A text made of a line by `_as_text`, of the line's type."""
+    return text.encode("utf-8", "surrogateescape") if isinstance(line, bytes) else text
 
 
 def _padded(rows: Sequence[Sequence[int]]) -> np.ndarray:

@@ -5,14 +5,7 @@ import random
 import pytest
 import tensorflow as tf
 
-from nmt.text.capitals import (
-    in_capitals,
-    in_capitals_in_graph,
-    to_capitals,
-    to_capitals_in_graph,
-    to_normal_case,
-    to_normal_case_in_graph,
-)
+from nmt.text.capitals import Capitals
 from nmt.text.tokenizer import JOINER, SYMBOLS
 
 CAPITALS = [
@@ -38,23 +31,23 @@ NOT_CAPITALS = [
 
 @pytest.mark.parametrize("line", CAPITALS)
 def test_a_line_of_words_in_capitals_is_one(line):
-    assert in_capitals(line)
+    assert Capitals("en", "de").found(line)
 
 
 @pytest.mark.parametrize("line", NOT_CAPITALS)
 def test_acronyms_and_lines_with_lower_case_letters_are_not_in_capitals(line):
-    assert not in_capitals(line)
+    assert not Capitals("en", "de").found(line)
 
 
 def test_capitals_are_those_of_the_language():
-    assert to_capitals("Straße in Izmir", "de") == "STRASSE IN IZMIR"
-    assert to_capitals("izmir ılık", "tr") == "İZMİR ILIK"
-    assert to_capitals("Καλημέρα", "el") == "ΚΑΛΗΜΕΡΑ"
+    assert Capitals("en", "de").to_capitals("Straße in Izmir") == "STRASSE IN IZMIR"
+    assert Capitals("en", "tr-TR").to_capitals("izmir ılık") == "İZMİR ILIK"
+    assert Capitals("en", "el").to_capitals("Καλημέρα") == "ΚΑΛΗΜΕΡΑ"
 
 
 def test_the_twin_in_normal_case_keeps_its_first_letter_only():
-    assert to_normal_case("“THE EXAM ON NOVEMBER 22”", "en") == "“The exam on november 22”"
-    assert to_normal_case("ISPARTA IŞIK İÇİN", "tr") == "Isparta ışık için"
+    assert Capitals("en", "de").to_normal_case("“THE EXAM ON NOVEMBER 22”") == "“The exam on november 22”"
+    assert Capitals("tr", "de").to_normal_case("ISPARTA IŞIK İÇİN") == "Isparta ışık için"
 
 
 @pytest.mark.parametrize("language", ["en", "tr", "el"])
@@ -81,10 +74,14 @@ def test_python_and_graph_agree(language):
     lines = ["".join(choose.choices(parts, k=choose.randrange(9))) for _ in range(2000)] + CAPITALS + NOT_CAPITALS
     as_bytes = [line.encode() for line in lines] + [b"PLEASE STOP \xff NOW"]
     lines = [line.decode("utf-8", "surrogateescape") for line in as_bytes]
-    found = in_capitals_in_graph(tf.constant(as_bytes)).numpy().tolist()
-    assert found == list(map(in_capitals, lines))
+    capitals = Capitals(language, language)
+    found = capitals.found_in_graph(tf.constant(as_bytes)).numpy().tolist()
+    assert found == list(map(capitals.found, lines))
     assert 50 < sum(found) < len(lines) - 50
-    lines = [line for line, capitals in zip(lines, found, strict=True) if capitals]
-    for python, graph in ((to_normal_case, to_normal_case_in_graph), (to_capitals, to_capitals_in_graph)):
-        in_graph = graph(tf.constant([line.encode() for line in lines]), language).numpy()
-        assert [text.decode() for text in in_graph] == [python(line, language) for line in lines]
+    lines = [line for line, is_found in zip(lines, found, strict=True) if is_found]
+    in_bytes = tf.constant([line.encode() for line in lines])
+    for python, graph in (
+        (capitals.to_normal_case, capitals.to_normal_case_in_graph),
+        (capitals.to_capitals, capitals.to_capitals_in_graph),
+    ):
+        assert [text.decode() for text in graph(in_bytes).numpy()] == list(map(python, lines))

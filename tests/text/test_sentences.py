@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from nmt.text.protection import Protection
-from nmt.text.sentences import SentenceSplitter
+from nmt.text.sentences import SentenceSplitter, joined
 
 # "|" is a cut.
 CASES = {
@@ -111,6 +111,6 @@ def test_python_and_graph_cut_alike_and_lose_nothing(language, protection):
     for line, *in_graph in zip(lines_as_bytes, texts, spaces, strict=True):
         line = line.decode("utf-8", "surrogateescape")
         found = splitter.split(line)
-        assert found.joined(found.texts) == line
+        assert joined(*found) == line
         in_python = [[part.encode("utf-8", "surrogateescape") for part in side] for side in found]
         assert [in_python[0], [*in_python[1], b""]] == in_graph
