@@ -7,7 +7,7 @@
     validations/step-00001200.npz   weights of the last validations, where their average is wanted
     best.npz                        the weights that validated best
     lexicon.npz                     which target pieces may translate a source piece (search/lexicon.py), once asked for
-    corpus.json                     how the lines of its training corpora are written (corpus/habits.py)
+    habits.json                     how the lines of its training corpora are written (corpus/habits.py)
     confidence.json                 how their translations' confidence is computed (search/confidence.py)
     log.jsonl                       one JSON object a line
     tensorboard/
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from nmt.model.seq2seq import Seq2Seq
 
 _CALIBRATION = "confidence.json"
-_HABITS = "corpus.json"
+_HABITS = "habits.json"
 _STEP_FILE = re.compile(r"step-(\d{8,})\.npz")
 
 

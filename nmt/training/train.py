@@ -10,6 +10,7 @@ import keras
 
 from nmt.config.resuming import is_begun
 from nmt.config.settings import Config
+from nmt.corpus.habits import measure_habits
 from nmt.corpus.quick_check import quick_check, tokenizers_from
 from nmt.model.precision import choose_precision
 from nmt.runs.corpora import changed_corpora, record_corpora
@@ -97,6 +98,7 @@ def _create(config: Config) -> Run:
                 f"{config.tokenizer.vocabulary_size:,} of tokenizer.vocabulary_size: the text has no more."
             )
     record_corpora(run.path, config)
+    run.save_habits(measure_habits(config))
     return run
 
 

@@ -43,6 +43,8 @@ LINES = [
     b"1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17",
     "\u200br\u00aded c\u2060at\u0085 \u2066sees\u2069".encode(),
     "\ufeff\u200b\u00ad".encode(),
+    b" Red cat.  Big dog! \r\n\nSmall house? Old tree \t",
+    b"BIG DOG RUNS. Red cat sees. OLD TREE RUNS https://x.org/a",
     b"cat " * 5000,
 ]
 CALIBRATION = Calibration(
@@ -92,15 +94,7 @@ def ids_model(exported) -> Iterator[SavedModel]:
 
 @pytest.fixture(scope="module")
 def translations(run):
-    translator = Translator(
-        ModelEngine([run.load_model()]),
-        run.tokenizers,
-        run.config.search,
-        protection=run.protection,
-        alignments=True,
-        calibration=CALIBRATION,
-    )
-    return translator.translate(LINES)
+    return load_translator([run], alignments=True).translate(LINES)
 
 
 def variable_bytes(version: Path) -> int:

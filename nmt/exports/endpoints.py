@@ -1,0 +1,301 @@
+"""What an export computes: the signatures of its text endpoint and of its ids endpoint, as graphs."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from nmt.config.export import ExportConfig
+from nmt.config.search import SearchConfig
+from nmt.exports.blocks import in_blocks
+from nmt.exports.signatures import MISSING
+from nmt.model.precomputed import Precomputed
+from nmt.model.seq2seq import Seq2Seq
+from nmt.search.confidence import Calibration
+from nmt.search.features import quality_features
+from nmt.search.search import Hypotheses
+from nmt.search.translate_ids import translate_ids
+from nmt.text.capitals import Capitals
+from nmt.text.protection import Protection
+from nmt.text.sentences import SentenceSplitter
+from nmt.text.splitter import Splitter
+from nmt.text.target_text import shown_in_graph
+from nmt.text.tokenizer import EOS, PAD, Tokenizers
+
+MAX_ALIGNED_PIECES = 1000  # of a line in `align`, whose answer grows with the square of it
+WARMUP_LINES = (["."], [". " * 10] * 8)
+
+
+class BlockSearch:
+    """translate_ids of a block, traced once for all signatures that search alike: that is most of what they are.
+
+    Args: num_symbols, lexicon: as in translate_ids.
+    """
+
+    def __init__(self, model: Seq2Seq, *, num_symbols: int, lexicon: tf.Variable | None):
+        self.model = model
+        self.num_symbols = num_symbols
+        self.lexicon = lexicon
+        self._traced: dict[tuple[SearchConfig, bool], Any] = {}
+
+    def __call__(self, source, options: SearchConfig, *, with_weights: bool) -> Hypotheses:
+        """Hypotheses of source int32 [rows, source_time], with attention weights where they are asked for."""
+        key = options, with_weights or options.guard  # a guarded search keeps them in any case
+        if key not in self._traced:
+
+            def search(source):
+                return translate_ids(
+                    [self.model],
+                    source,
+                    options,
+                    num_symbols=self.num_symbols,
+                    lexicon=self.lexicon,
+                    with_weights=key[1],
+                )
+
+            self._traced[key] = tf.function(
+                search, input_signature=[tf.TensorSpec([None, None], tf.int32)], autograph=False
+            )
+        found = self._traced[key](source)
+        return found if with_weights else found._replace(weights=None)
+
+    def variables(self) -> list[tf.Variable | Precomputed]:
+        """All that its graphs read and a SavedModel must hold."""
+        weights = [*(variable.value for variable in self.model.trainable_variables), *self.model.precomputed]
+        return weights if self.lexicon is None else [*weights, self.lexicon]
+
+
+class IdsEndpoint:
+    """Token ids in, token ids out."""
+
+    def __init__(self, find: BlockSearch, search: SearchConfig):
+        self.tracked: dict[str, Any] = {}
+        self.weights = find.variables()
+        self.warmup = [tf.fill([len(lines), 1 + len(lines[0])], EOS) for lines in WARMUP_LINES]
+
+        @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name="source")], autograph=False)
+        def translate(source):
+            """source: each row pieces + EOS, padded with PAD = 0."""
+            options = without_n_best(search)
+            found = in_blocks(
+                lambda block: find(block, options, with_weights=False), source, budget=search.batch_tokens
+            )
+            best = {"tokens": found.tokens[:, 0], "score": found.scores[:, 0], "length": found.lengths[:, 0]}
+            return best if found.faults is None else {**best, "degenerate": tf.reduce_any(found.faults, axis=1)}
+
+        self.translate = translate
+
+
+class TextEndpoint:
+    """Lines in, translations out: the same splitting, search and joining as Translator, inside the graph."""
+
+    def __init__(
+        self,
+        find: BlockSearch,
+        tokenizers: Tokenizers,
+        *,
+        search: SearchConfig,
+        settings: ExportConfig,
+        protection: Protection,
+        calibration: Calibration | None,
+        sentences: SentenceSplitter | None,
+        capitals: Capitals | None,
+    ):
+        import tensorflow_text  # where it is missing only this endpoint is
+
+        self.find = find
+        self.options = without_n_best(search)
+        self.settings = settings
+        self.protection = protection
+        self.calibration = calibration
+        self.sentences = sentences
+        self.capitals = capitals
+        self.splitter = Splitter(tokenizers.source, search.max_source_length)
+        # A name each: TensorFlow Text would call both resources the same, and one would serve for the other.
+        self.source, self.target = (
+            tensorflow_text.SentencepieceTokenizer(model=tokenizer.model, out_type=tf.int32, name=f"{side}_tokenizer")
+            for side, tokenizer in tokenizers._asdict().items()
+        )
+        self.tracked = {"source_tokenizer": self.source, "target_tokenizer": self.target}
+        self.weights = find.variables()
+        self.warmup = [tf.constant(lines) for lines in WARMUP_LINES]
+        text = tf.TensorSpec([None], tf.string, name="text")
+        self.translate, self.nbest, self.align = (
+            tf.function(function, input_signature=[text], autograph=False)
+            for function in (self._translate, self._nbest, self._align)
+        )
+
+    def _translate(self, text):
+        """translation string [batch], score float32 [batch], truncated bool [batch]; where the search is guarded,
+        degenerate bool [batch]; where the run is calibrated, confidence float32 [batch]."""
+        lines, found, judgement = self._search(text, self.options, limit=self.settings.max_line_pieces)
+        ids, scores, exist = _rejoin(lines, found, 0)
+        return {"translation": self._text(lines, ids, exist), "score": scores, **judgement}
+
+    def _nbest(self, text):
+        """As `translate`, but translation and score [batch, n], best first."""
+        count = self.settings.n_best
+        options = self.options.model_copy(update={"n_best": count, "beam_size": max(count, self.options.beam_size)})
+        lines, found, judgement = self._search(text, options, limit=self.settings.max_line_pieces)
+        ids, scores, exist = zip(*(_rejoin(lines, found, place) for place in range(count)), strict=True)
+        translations = [self._text(lines, *each) for each in zip(ids, exist, strict=True)]
+        return {"translation": tf.stack(translations, axis=1), "score": tf.stack(scores, axis=1), **judgement}
+
+    def _align(self, text):
+        """As `translate`, with source_pieces and target_pieces string [batch, ...] (padded with "") and alignment
+        float32 [batch, target pieces, source pieces]: how much each target piece read each source piece."""
+        limit = min(MAX_ALIGNED_PIECES, self.settings.max_line_pieces)
+        lines, found, judgement = self._search(text, self.options, limit=limit, with_weights=True)
+        ids, scores, exist = _rejoin(lines, found, 0)
+        source_pieces, target_pieces = (
+            self._pieces(lines, pieces)
+            for pieces in (self.source.id_to_string(lines.chunks.merge_dims(1, 2)), self.target.id_to_string(ids))
+        )
+        return {
+            "translation": self._text(lines, ids, exist),
+            "score": scores,
+            **judgement,
+            "source_pieces": source_pieces.to_tensor(""),
+            "target_pieces": target_pieces.to_tensor(""),
+            "alignment": _join_weights(lines.by_line, found, source_pieces, target_pieces),
+        }
+
+    def _search(self, text, options: SearchConfig, *, limit: int, with_weights=False):
+        """The lines as they are translated, what was found for each chunk, and what is to be thought of each line: the
+        outputs truncated, degenerate and confidence."""
+        lines, truncated = self._read(text, limit)
+        chunks = lines.chunks.values
+        ends = tf.fill([chunks.nrows(), 1], EOS)
+        source = tf.concat([chunks, tf.RaggedTensor.from_tensor(ends)], axis=1).to_tensor(PAD)
+
+        def search(source):
+            found = self.find(source, options, with_weights=with_weights or self.calibration is not None)
+            features = None if self.calibration is None else quality_features(source, found)
+            return found if with_weights else found._replace(weights=None), features
+
+        found, features = in_blocks(search, source, budget=options.batch_tokens)
+        judgement = {"truncated": truncated}
+        if found.faults is not None:
+            judgement["degenerate"] = _any_chunk(lines.by_line, tf.reduce_any(found.faults, axis=1))
+        if self.calibration is not None:
+            judgement["confidence"] = _confidence(lines.by_line, features, self.calibration)
+        return lines, found, judgement
+
+    def _read(self, text, limit: int) -> tuple[_Lines, tf.Tensor]:
+        """Lines string [batch] in chunks of pieces, and whether they have more than `limit` pieces: bool [batch]."""
+        sentences, spaces = self._cut(text)
+        hidden, spans = self.protection.hide_in_graph(sentences.values)
+        in_capitals = tf.fill([tf.size(hidden)], False)
+        if self.capitals:
+            in_capitals = self.capitals.found_in_graph(hidden)
+            hidden = tf.where(in_capitals, self.capitals.to_normal_case_in_graph(hidden), hidden)
+        ids = self.source.tokenize(hidden)  # [sentences, (pieces)]
+        lengths, line, batch = ids.row_lengths(), sentences.value_rowids(), sentences.nrows()
+        before = tf.cumsum(lengths, exclusive=True)
+        before -= tf.gather(before, tf.gather(sentences.row_splits, line))  # pieces of the same line
+        kept = tf.clip_by_value(limit - before, 0, lengths)
+        chunks = self.splitter.split_in_graph(tf.RaggedTensor.from_tensor(ids.to_tensor(), lengths=kept))
+        counts = tf.math.unsorted_segment_sum(chunks.row_lengths(), line, batch)
+        by_line = tf.RaggedTensor.from_row_lengths(chunks.values, counts, validate=False)
+        truncated = tf.math.unsorted_segment_sum(lengths, line, batch) > limit
+        return _Lines(chunks, by_line, sentences.row_splits, spaces, spans, in_capitals), truncated
+
+    def _cut(self, text):
+        """Sentences of each line and the white space behind each: string [batch, (sentences)]."""
+        if self.sentences:
+            return self.sentences.split_in_graph(text)
+        ones = tf.ones_like(text, tf.int64)
+        return tuple(tf.RaggedTensor.from_row_lengths(each, ones) for each in (text, tf.fill(tf.shape(text), "")))
+
+    def _text(self, lines: _Lines, ids, exist):
+        """Translations string [batch], of the ids of that of each sentence; "" where there is none, bool [batch]."""
+        texts = self.target.detokenize(ids)  # [sentences]
+        if self.capitals:
+            texts = tf.where(lines.in_capitals, self.capitals.to_capitals_in_graph(texts), texts)
+        texts = self.protection.reveal_in_graph(texts, lines.spans) + lines.spaces.values
+        by_line = tf.RaggedTensor.from_row_splits(texts, lines.row_splits, validate=False)
+        exist &= lines.by_line.row_lengths() > 0
+        return tf.where(exist, tf.strings.reduce_join(by_line.to_tensor(""), axis=1), "")
+
+    def _pieces(self, lines: _Lines, pieces):
+        """Each line's pieces [batch, (pieces)] of those of its sentences, spans for symbols."""
+        revealed = self.protection.reveal_parts_in_graph(shown_in_graph(pieces.to_tensor("")), lines.spans)
+        revealed = tf.RaggedTensor.from_tensor(revealed, lengths=pieces.row_lengths())
+        return tf.RaggedTensor.from_row_splits(revealed, lines.row_splits, validate=False).merge_dims(1, 2)
+
+
+class _Lines(NamedTuple):
+    """A batch of lines as it is translated: lines of sentences of chunks of pieces."""
+
+    chunks: tf.RaggedTensor  # int32 [sentences, (chunks), (pieces)]
+    by_line: tf.RaggedTensor  # the same chunks: [batch, (chunks), (pieces)]
+    row_splits: tf.Tensor  # int64 [batch + 1]: where each line's sentences begin
+    spaces: tf.RaggedTensor  # string [batch, (sentences)]: the white space behind each
+    spans: tf.Tensor  # string [sentences, most]: what is protected
+    in_capitals: tf.Tensor  # bool [sentences]
+
+
+def without_n_best(search: SearchConfig) -> SearchConfig:
+    """The search of a server: deterministic, one translation a line."""
+    return search.model_copy(update={"n_best": 1, "sampling": False})
+
+
+def _rejoin(lines: _Lines, found: Hypotheses, place: int):
+    """Each line's hypothesis made of its chunks' own in that place.
+
+    Returns: ids of each sentence [sentences, (pieces)]; scores [batch]; whether there is one, bool [batch].
+    """
+    counts = lines.by_line.row_lengths()  # [batch]
+    line = lines.by_line.value_rowids()
+    lengths = found.lengths[:, place]
+    missing = tf.math.unsorted_segment_max(tf.cast(tf.equal(lengths, 0), tf.int32), line, tf.shape(counts)[0]) > 0
+    if place:  # no pieces: the empty translation is the only one
+        missing |= tf.equal(counts, 0)
+    written = tf.where(tf.gather(missing, line), 0, tf.maximum(lengths - 1, 0))  # without EOS
+    tokens = tf.RaggedTensor.from_tensor(found.tokens[:, place], lengths=written)
+    ids = tf.RaggedTensor.from_row_splits(tokens, lines.chunks.row_splits, validate=False).merge_dims(1, 2)
+    scores = tf.math.unsorted_segment_sum(found.scores[:, place], line, tf.shape(counts)[0])
+    return ids, tf.where(missing, MISSING, scores), ~missing
+
+
+def _any_chunk(chunks, flags):
+    """Which lines have a chunk with its flag set: bool [batch], of flags bool [chunks]."""
+    return tf.math.unsorted_segment_sum(tf.cast(flags, tf.int32), chunks.value_rowids(), chunks.nrows()) > 0
+
+
+def _confidence(chunks, features, calibration: Calibration):
+    """Each line's confidence, as Translator has it: float32 [batch], of features float32 [chunks, features]."""
+    lengths = tf.cast(chunks.values.row_lengths(), tf.float32)  # [chunks]
+    lines, batch = chunks.value_rowids(), chunks.nrows()
+    total = tf.math.unsorted_segment_sum(lengths, lines, batch)  # [batch]
+    summed = tf.math.unsorted_segment_sum(lengths[:, tf.newaxis] * features, lines, batch)
+    mean = tf.math.divide_no_nan(summed, total[:, tf.newaxis])  # [batch, features]
+    confidence = tf.sigmoid(calibration.intercept + tf.linalg.matvec(mean, calibration.coefficients))
+    return tf.where(total > 0.0, confidence, 1.0)  # no pieces: nothing to get wrong
+
+
+def _join_weights(chunks, found: Hypotheses, source_ids, target_ids):
+    """The chunks' attention put along each line's diagonal: [batch, target pieces, source pieces]."""
+    source_lengths = tf.cast(chunks.values.row_lengths(), tf.int32)  # [chunks]
+    target_lengths = tf.maximum(found.lengths[:, 0] - 1, 0)
+    assert found.weights is not None
+    weights = found.weights[:, 0]  # [chunks, time, source_time]
+    real = (
+        tf.sequence_mask(target_lengths, tf.shape(weights)[1])[:, :, tf.newaxis]
+        & tf.sequence_mask(source_lengths, tf.shape(weights)[2])[:, tf.newaxis, :]
+    )
+    chunk, row, column = tf.unstack(tf.cast(tf.where(real), tf.int32), num=3, axis=1)
+    row += tf.gather(_offsets(chunks, target_lengths), chunk)
+    column += tf.gather(_offsets(chunks, source_lengths), chunk)
+    line = tf.gather(tf.cast(chunks.value_rowids(), tf.int32), chunk)
+    shape = [source_ids.nrows(), target_ids.bounding_shape(axis=1), source_ids.bounding_shape(axis=1)]
+    index = tf.stack([line, row, column], axis=1)
+    return tf.scatter_nd(index, tf.boolean_mask(weights, real), tf.cast(tf.stack(shape), tf.int32))
+
+
+def _offsets(chunks, lengths):
+    """Where each chunk starts in its line, given the chunks' lengths."""
+    starts = tf.cumsum(lengths, exclusive=True)
+    first_of_line = tf.gather(chunks.row_splits, chunks.value_rowids())
+    return starts - tf.gather(starts, first_of_line)
