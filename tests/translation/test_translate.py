@@ -11,6 +11,9 @@ from nmt.config.settings import Config
 from nmt.model.losses import token_log_probabilities
 from nmt.model.seq2seq import build_model
 from nmt.search.translate_ids import translate_ids
+from nmt.text.capitals import Capitals
+from nmt.text.protection import Protection
+from nmt.text.sentences import SentenceSplitter, joined
 from nmt.text.splitter import Splitter
 from nmt.text.tokenizer import BOS, EOS, JOINER, PAD, SYMBOLS, train_tokenizers
 from nmt.translation.model_engine import ModelEngine
@@ -48,10 +51,16 @@ def translator(number_run, model):
     guarding it as long again."""
     engine = functools.cache(lambda *models: ModelEngine(models or [model]))
 
-    def make(*models, alignments=False, **settings):
-        options = number_run.config.search.model_copy(update={"guard": False, **settings})
-        protection = number_run.protection
-        return Translator(engine(*models), number_run.tokenizers, options, protection=protection, alignments=alignments)
+    def make(*models, alignments=False, sentences=None, capitals=None, **settings):
+        return Translator(
+            engine(*models),
+            number_run.tokenizers,
+            number_run.config.search.model_copy(update={"guard": False, **settings}),
+            protection=number_run.protection,
+            alignments=alignments,
+            sentences=sentences,
+            capitals=capitals,
+        )
 
     return make
 
@@ -66,6 +75,52 @@ def assert_equal_translations(found, expected):
         for mine, its in zip(one.n_best, other.n_best, strict=True):
             assert mine.pieces == its.pieces
             assert mine.score == pytest.approx(its.score, abs=1e-4)
+
+
+# --- sentences and capitals ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("settings", [{}, {"n_best": 3}, {"max_source_length": 5}], ids=str)
+def test_a_line_of_several_sentences_is_the_translations_of_each_and_its_own_white_space(translator, settings):
+    lines = [
+        "twenty-one. four?",
+        " ninety-nine?  ten.\t",
+        "one.\r\n\nfour? https://a.b/c.d <b>five. ten</b>",
+        "",
+        " \n",
+    ]
+    splitter = SentenceSplitter("en", Protection(["urls", "tags"]))
+    translate = translator(sentences=splitter, alignments=True, **settings).translate
+    whole = translate(lines)
+    for line, found in zip(lines, whole, strict=True):
+        texts, spaces = splitter.split(line)
+        parts = translate(texts)
+        for k, hypothesis in enumerate(found.n_best):
+            expected = joined([part.n_best[k if part.source_pieces else 0].text for part in parts], spaces)
+            assert hypothesis.text == (expected if line.strip() else "")
+            of_parts = [part.n_best[k] for part in parts if part.source_pieces]
+            assert hypothesis.score == pytest.approx(sum(part.score for part in of_parts), abs=1e-4)
+            assert hypothesis.alignment.shape == (len(hypothesis.pieces), len(found.source_pieces))
+    in_bytes = translate([line.encode() for line in lines])
+    assert [each.text for each in in_bytes] == [each.text for each in whole]
+
+
+def test_a_prefix_belongs_to_a_lines_first_sentence_that_has_pieces(translator):
+    translate = translator(sentences=SentenceSplitter("en")).translate
+    (found,) = translate([" \nfour?\tTEN."], ["eins"])
+    assert found.text.startswith(" \neins")
+    (free,) = translate(["TEN."])
+    assert found.text.endswith(f"\t{free.text}")
+
+
+def test_a_sentence_in_capitals_is_its_twin_in_normal_case_in_capitals(translator):
+    translator = translator(sentences=SentenceSplitter("en"), capitals=Capitals("en", "de"))
+    first, *others = (
+        each.text for each in translator.translate(["Twenty-one seven https://a.b/c.d.", "four?", "NASA ESA."])
+    )
+    expected = first.replace("https://a.b/c.d", "URL").upper().replace("URL", "https://a.b/c.d")
+    (found,) = translator.translate(["TWENTY-ONE SEVEN https://a.b/c.d.\nfour?\nNASA ESA."])
+    assert found.text == "\n".join([expected, *others])
 
 
 # --- scores ----------------------------------------------------------------------------------------------------------
