@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from nmt.runs.run import Run
@@ -37,6 +39,6 @@ def calibrate_run(run: Run) -> Calibration:
 
 def _lines(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """The pairs, and two on a line, of which a model of single sentences may lose one: confidence must be low then."""
-    joined = [concatenate(first, second) for first, second in zip(pairs[::2], pairs[1::2], strict=False)]
+    joined = [concatenate(first, second) for first, second in pairwise(pairs)]
     repeated = [concatenate(pair, pair) for pair in pairs[::5]]
     return [*pairs, *joined, *repeated]
