@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # protected span.
 _END, _START, _CUT, _SPAN = map(chr, range(0xFDDA, 0xFDDE))
 _SPACE = "[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]"
-_LINE_END = "[\n\r\x0b\x0c\x85\u2028\u2029]"
+_LINE_END = "[\n\r\x0b\x0c\u2028\u2029]"
 _CLOSING = "(?:['\"‘“’”»›)\\]}」』）】〉》]|[ \u00a0\u202f][»›])"
 _OPENING = "['\"‘“„«‹(\\[{¿¡「『（【〈《–—-]"
 _TERMINATOR = "[.!?…‽؟۔।॥።෴]"
