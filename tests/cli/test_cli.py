@@ -385,17 +385,11 @@ def test_a_pipe_is_answered_when_it_pauses_and_ctrl_c_ends_it_quietly(folder, ex
     # A shell's background job, which these tests may be, hands on that Ctrl-C is ignored. The child says so itself:
     # code between fork and exec (preexec_fn) can abort in a process with TensorFlow's threads.
     program = (
-        "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "runpy.run_module('nmt', run_name='__main__')"
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from nmt.cli.main import main; sys.exit(main())"
     )
     with subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            program,
-            "translate",
-            str(folder / "run"),
-        ],
+        [sys.executable, "-c", program, "translate", str(folder / "run")],
         stdin=pipe,
         stdout=pipe,
         stderr=pipe,
