@@ -15,7 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 from nmt.cli.arguments import add_ensemble, add_set, add_weights, positive
-from nmt.cli.input import count_lines, open_input, standard_input, typed_lines, windows
+from nmt.cli.input import count_lines, open_input, typed_lines, windows
 
 if TYPE_CHECKING:
     from nmt.exports.endpoint import Endpoint
@@ -67,8 +67,8 @@ def execute(options: argparse.Namespace) -> int:
     output_format = OutputFormat(options.n_best is not None, options.scores, options.alignments, options.jsonl)
     with ExitStack() as stack:
         # Opened first, for loading a model takes seconds.
-        inputs = [stack.enter_context(open_input(path)) for path in paths]
-        _check_output(options.output, inputs or [standard_input()], options.prefix_file)
+        inputs = [stack.enter_context(open_input(path)) for path in paths or ["-"]]
+        _check_output(options.output, inputs, options.prefix_file)
         prefixes = _prefixes(stack, options.prefix_file)
         translator = _load(options, run)
         stack.enter_context(translator)
@@ -133,9 +133,9 @@ def _load(options: argparse.Namespace, run: str | None) -> Translator | Endpoint
 
 def _windows(inputs: list[BinaryIO], paths: list[str], stack: ExitStack) -> Iterator[list[bytes]]:
     """The lines to translate, some at a time."""
-    if not inputs and sys.stdin.isatty():
+    if not paths and sys.stdin.isatty():
         yield from typed_lines()
-    elif inputs and sys.stderr.isatty():
+    elif paths and sys.stderr.isatty():
         from tqdm.auto import tqdm
 
         # What is counted is read, and a pipe can be read only once.
@@ -146,7 +146,7 @@ def _windows(inputs: list[BinaryIO], paths: list[str], stack: ExitStack) -> Iter
                 yield lines
                 bar.update(len(lines))
     else:
-        for file in inputs or [standard_input()]:
+        for file in inputs:
             yield from windows(file)
 
 

@@ -81,16 +81,19 @@ def open_text(path: str | os.PathLike[str]) -> BinaryIO:
     if path.is_dir():
         raise ValueError(f"{path} is a directory: a text file is needed, plain or compressed")
     try:
-        return text_of(open(path, "rb"), str(path))
+        return text_of(open(path, "rb"), str(path), owned=True)
     except FileNotFoundError:
         raise ValueError(f"{path}: no such file (looked from {Path.cwd()})") from None
     except OSError as error:
         raise ValueError(f"{path} cannot be opened: {error.strerror}") from None
 
 
-def text_of(file: BinaryIO, name: str) -> BinaryIO:
-    """As `open_text`, of a file that is open already, such as stdin; `name` stands in errors."""
-    text = io.BufferedReader(_Blocks(file, name), _BLOCK_BYTES)
+def text_of(file: BinaryIO, name: str, *, owned: bool = False) -> BinaryIO:
+    """As `open_text`, of a file that is open already, such as stdin; `name` stands in errors.
+
+    Args: owned: whether `file` is closed with the text.
+    """
+    text = io.BufferedReader(_Blocks(file, name, owned), _BLOCK_BYTES)
     try:
         if stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # a pipe may have nothing to say yet
             text.peek(1)
@@ -105,8 +108,8 @@ def text_of(file: BinaryIO, name: str) -> BinaryIO:
 class _Blocks(io.RawIOBase):
     """Unpacked blocks as a file; a read gives what there is and does not wait for more."""
 
-    def __init__(self, file: BinaryIO, name: str) -> None:
-        self._file, self.name = file, name
+    def __init__(self, file: BinaryIO, name: str, owned: bool) -> None:
+        self._file, self.name, self._owned = file, name, owned
         self._blocks = _unpacked(file, name)
         self._rest = memoryview(b"")
 
@@ -127,7 +130,8 @@ class _Blocks(io.RawIOBase):
         return self._file.fileno()
 
     def close(self) -> None:
-        self._file.close()
+        if self._owned:
+            self._file.close()
         super().close()
 
 

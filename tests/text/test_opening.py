@@ -106,7 +106,7 @@ def test_documents_and_databases_are_refused_by_what_they_are(tmp_path):
 def test_the_first_line_of_a_pipe_is_there_as_soon_as_it_is_written(packing):
     reader, writer = os.pipe()
     flushed = b"one\n" if packing == "plain" else PACK[packing](b"one\n")
-    with open(writer, "wb", buffering=0) as pipe, text_of(open(reader, "rb"), "pipe") as file:
+    with open(writer, "wb", buffering=0) as pipe, text_of(open(reader, "rb"), "pipe", owned=True) as file:
         for byte in flushed[:-1]:
             pipe.write(bytes([byte]))
         pipe.write(flushed[-1:])  # the pipe stays open, so whoever waited for more would wait forever
@@ -118,7 +118,7 @@ def test_what_a_pipe_brings_is_refused_like_a_file():
         reader, writer = os.pipe()
         with open(writer, "wb") as pipe:
             pipe.write(content)
-        with text_of(open(reader, "rb"), "stdin") as file, pytest.raises(ValueError, match=r"^stdin is "):
+        with text_of(open(reader, "rb"), "stdin", owned=True) as file, pytest.raises(ValueError, match=r"^stdin is "):
             next(windows(file))
 
 
@@ -126,3 +126,10 @@ def test_an_absent_package_for_zstd_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "zstandard", None)
     with pytest.raises(ValueError, match="pip install zstandard"):
         text_of(io.BytesIO(PACK["zst"](b"a\n")), "text.zst").read()
+
+
+def test_a_file_that_was_open_before_stays_open():
+    stdin = io.BytesIO(b"a\nb\n")
+    with text_of(stdin, "stdin") as text:
+        assert text.read1(100) == b"a\nb\n"
+    assert not stdin.closed
