@@ -22,6 +22,13 @@ step "Translate sentences that it never saw."
 run "head -n 5 data/demo/test.en"
 run "head -n 5 data/demo/test.en | nmt translate runs/demo"
 
+step "Two sentences on a line, a line in capitals, a soft hyphen inside a word, and an ellipsis: none of it is in the training text."
+printf '%s\n' 'Sales rose by 98.1% in the 2nd quarter. The exam on November 22 has been canceled.' \
+  'THE EXAM ON NOVEMBER 22 HAS BEEN CANCELED.' $'The exam on Novem\u00adber 22 has been canceled.' \
+  'The train leaves at half past three on Monday …' > runs/demo/unusual.en
+run "cat runs/demo/unusual.en"
+run "nmt translate runs/demo runs/demo/unusual.en"
+
 step "Translate all 500 of them, and count those that are right to the letter."
 run "nmt translate runs/demo data/demo/test.en --output runs/demo/test.de"
 exact=$(paste runs/demo/test.de data/demo/test.de | awk -F '\t' '$1 == $2' | wc -l)

@@ -15,7 +15,7 @@ def describe_run(run: Run) -> str:
 
 
 def run_facts(run: Run, log: Log) -> dict[str, str]:
-    """A run in a few words: languages, vocabulary, target text, what is protected, model, training, best scores."""
+    """A run in a few words: languages, vocabulary, text, what is protected, model, training, best scores."""
     config, tokenizers = run.config, run.tokenizers
     source, target = tokenizers.source.vocabulary_size, tokenizers.target.vocabulary_size
     facts = {
@@ -23,6 +23,7 @@ def run_facts(run: Run, log: Log) -> dict[str, str]:
         "languages": f"{config.source_language} -> {config.target_language}",
         "vocabulary": f"{source:,} joint" if config.tokenizer.joint else f"{source:,} source, {target:,} target",
         "target text": _describe_target(tokenizers.target),
+        "sentences": _describe_sentences(run),
         "protected": ", ".join(run.protection.kinds) or "nothing",
         "model": _describe_model(config.model),
         "parameters": _parameters(run),
@@ -42,6 +43,14 @@ def _describe_target(tokenizer: Tokenizer) -> str:
     if tokenizer.normalization == VERBATIM:
         return "as in the corpus"
     return f"normalized by {tokenizer.normalization} (a run of an older version)"
+
+
+def _describe_sentences(run: Run) -> str:
+    habits = run.habits()
+    cut = "cut into sentences" if run.sentence_splitter(run.config.search) else "translated whole"
+    if habits is None:
+        return f"lines are {cut} (a run of an older version, whose corpus was not looked at)"
+    return f"lines are {cut}; {habits.several_sentences:.0%} of the training lines have several"
 
 
 def _describe_model(model: ModelConfig) -> str:
