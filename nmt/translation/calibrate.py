@@ -39,6 +39,7 @@ def calibrate_run(run: Run) -> Calibration:
 
 def _lines(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """The pairs, and two on a line, of which a model of single sentences may lose one: confidence must be low then."""
+    pairs = [pair for pair in pairs if all(map(str.strip, pair))]
     joined = [concatenate(first, second) for first, second in pairwise(pairs)]
     repeated = [concatenate(pair, pair) for pair in pairs[::5]]
     return [*pairs, *joined, *repeated]

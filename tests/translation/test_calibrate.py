@@ -3,6 +3,7 @@
 import json
 import shutil
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from tiny_job import tiny_job, write_corpus
 from nmt.config.data import TextPair
 from nmt.runs.run import Run
 from nmt.search.confidence import TooFewLinesError, calibrate
+from nmt.text.augmentation import concatenate
 from nmt.text.files import read_pairs
 from nmt.text.metrics import sentence_chrf
 from nmt.training.train import train
@@ -47,6 +49,7 @@ def translator(run):
 def test_the_fit_is_that_on_the_runs_own_translations_of_all_lines_with_pieces(run):
     validation = run.config.data.validation
     pairs = [(source, reference) for source, reference in read_pairs(validation) if source]
+    pairs += [concatenate(*both) for both in pairwise(pairs)] + [concatenate(pair, pair) for pair in pairs[::5]]
     translator = Translator(ModelEngine([run.load_model()]), run.tokenizers, run.config.search)
     translations = translator.translate([source for source, _ in pairs])
     quality = sentence_chrf([each.text for each in translations], [reference for _, reference in pairs]) / 100
@@ -54,7 +57,7 @@ def test_the_fit_is_that_on_the_runs_own_translations_of_all_lines_with_pieces(r
 
     found = run.calibration()
 
-    assert found.lines == expected.lines == 80
+    assert found.lines == expected.lines == len(pairs)
     features = np.array([each.features for each in translations])
     np.testing.assert_allclose(found.confidence(features), expected.confidence(features), atol=1e-4)
     assert found.pearson == pytest.approx(expected.pearson, abs=1e-3)
@@ -108,7 +111,7 @@ def test_training_calibrates_the_best_weights_at_its_end_also_where_it_was_stopp
         "training.validate_every=2",
     )
     whole = train(job("training.max_steps=4"))
-    assert whole.calibration().lines == 60
+    assert whole.calibration().lines == 60 + 59 + 12  # on their own, with the next one behind them, twice
     train(job("training.max_steps=2", f"run={tmp_path}/parts"))
     parts = train(job("training.max_steps=4", f"run={tmp_path}/parts"))
     for run in (whole, parts):
