@@ -84,7 +84,7 @@ class IdsEndpoint:
             best = {"tokens": found.tokens[:, 0], "score": found.scores[:, 0], "length": found.lengths[:, 0]}
             return best if found.faults is None else {**best, "degenerate": tf.reduce_any(found.faults, axis=1)}
 
-        self.translate = translate
+        self.signatures = {"serving_default": translate}
 
 
 class TextEndpoint:
@@ -121,10 +121,10 @@ class TextEndpoint:
         self.weights = find.variables()
         self.warmup = [tf.constant(lines) for lines in WARMUP_LINES]
         text = tf.TensorSpec([None], tf.string, name="text")
-        self.translate, self.nbest, self.align = (
-            tf.function(function, input_signature=[text], autograph=False)
-            for function in (self._translate, self._nbest, self._align)
-        )
+        functions = {"serving_default": self._translate, "nbest": self._nbest, "align": self._align}
+        self.signatures = {
+            name: tf.function(function, input_signature=[text], autograph=False) for name, function in functions.items()
+        }
 
     def _translate(self, text):
         """translation string [batch], score float32 [batch], truncated bool [batch]; where the search is guarded,

@@ -15,6 +15,8 @@ import importlib.util
 import os
 import shutil
 import sys
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from string import Template
 
@@ -24,7 +26,9 @@ from tensorflow_serving.apis import prediction_log_pb2
 from nmt.config.settings import Config
 from nmt.exports.endpoints import BlockSearch, IdsEndpoint, TextEndpoint
 from nmt.exports.files import CONFIG_FILES
+from nmt.full_disk import naming
 from nmt.model.precision import choose_precision
+from nmt.runs.files import write_text
 from nmt.runs.run import Run
 from nmt.text.protection import Protection
 from nmt.text.tokenizer import FIRST_SYMBOL
@@ -61,10 +65,9 @@ def export(
     # A variable, as a constant would be in the graph once for each signature.
     lexicon = tf.Variable(run.lexicon(), trainable=False) if search.shortlist else None
     find = BlockSearch(model, num_symbols=run.protection.num_symbols, lexicon=lexicon)
-    ids = IdsEndpoint(find, search)
-    written = _save(ids, {"serving_default": ids.translate}, directory / "ids" / version)
+    endpoints: dict[Path, IdsEndpoint | TextEndpoint] = {directory / "ids" / version: IdsEndpoint(find, search)}
     if importlib.util.find_spec("tensorflow_text"):
-        text = TextEndpoint(
+        endpoints[directory / version] = TextEndpoint(
             find,
             run.tokenizers,
             search=search,
@@ -74,10 +77,9 @@ def export(
             sentences=run.sentence_splitter(search),
             capitals=run.capitals(),
         )
-        signatures = {"serving_default": text.translate, "nbest": text.nbest, "align": text.align}
-        written = _save(text, signatures, directory / version)
     else:
         print("tensorflow-text is not installed: wrote the ids endpoint only", file=sys.stderr)
+    _save(endpoints)
     for name, template in CONFIG_FILES.items():
         values = {
             "name": config.export.name,
@@ -85,8 +87,8 @@ def export(
             "directory": directory.resolve(),
             "protected": _describe(run.protection),
         }
-        (directory / name).write_text(Template(template).substitute(values), encoding="utf-8")
-    return written
+        write_text(directory / name, Template(template).substitute(values))
+    return list(endpoints)[-1]
 
 
 def _describe(protection: Protection) -> str:
@@ -106,27 +108,44 @@ def _next_version(directory: Path) -> str:
     return str(max((int(path.name) for path in present if path.name.isdecimal()), default=0) + 1)
 
 
-def _save(endpoint: IdsEndpoint | TextEndpoint, signatures, final: Path) -> Path:
-    """Writes one SavedModel aside, with its warm-up requests, then gives it its name."""
-    aside = final.parent / f".writing-{final.name}"
-    shutil.rmtree(aside, ignore_errors=True)
+def _save(endpoints: Mapping[Path, IdsEndpoint | TextEndpoint]) -> None:
+    """Writes SavedModels aside, then gives all of them their names; a failure leaves none.
+
+    Raises: OSError where they cannot be written.
+    """
+    asides = {final: final.parent / f".writing-{final.name}" for final in endpoints}
+    try:
+        for final, aside in asides.items():
+            shutil.rmtree(aside, ignore_errors=True)
+            with naming(final):
+                _save_one(endpoints[final], aside)
+        for final, aside in asides.items():
+            os.rename(aside, final)
+    except tf.errors.OpError as error:
+        raise OSError(f"the export cannot be written: {error.message}") from None
+    finally:
+        for final, aside in asides.items():
+            shutil.rmtree(aside, ignore_errors=True)
+            with suppress(OSError):
+                final.parent.rmdir()  # if nothing was written
+
+
+def _save_one(endpoint: IdsEndpoint | TextEndpoint, directory: Path) -> None:
     module = tf.Module()
     module.weights = endpoint.weights
-    for name, value in {**endpoint.tracked, **signatures}.items():
+    for name, value in {**endpoint.tracked, **endpoint.signatures}.items():
         setattr(module, name, value)
     # Nobody trains an export: without this the gradient of every LSTM would be traced and saved, too.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-    tf.saved_model.save(module, str(aside), signatures=signatures, options=options)
-    _write_warmup(endpoint, signatures, aside / "assets.extra" / "tf_serving_warmup_requests")
-    os.rename(aside, final)
-    return final
+    tf.saved_model.save(module, str(directory), signatures=endpoint.signatures, options=options)
+    _write_warmup(endpoint, directory / "assets.extra" / "tf_serving_warmup_requests")
 
 
-def _write_warmup(endpoint: IdsEndpoint | TextEndpoint, signatures, path: Path) -> None:
+def _write_warmup(endpoint: IdsEndpoint | TextEndpoint, path: Path) -> None:
     """The requests a server runs before it calls the version ready: the first call of a graph takes seconds."""
     path.parent.mkdir()
     with tf.io.TFRecordWriter(str(path)) as writer:
-        for signature, function in signatures.items():
+        for signature, function in endpoint.signatures.items():
             name = function.input_signature[0].name
             for value in endpoint.warmup:
                 log = prediction_log_pb2.PredictionLog()

@@ -14,12 +14,13 @@ from typing import Any
 
 from nmt.config.data import TextPair
 from nmt.config.settings import Config
+from nmt.runs.files import write_text
 
 
 def record_corpora(run: str | os.PathLike[str], config: Config) -> None:
     """Writes what the training and validation files of a new run are."""
     files = {name: _identity(path) for name, path in _files(config)}
-    _record(run).write_text(json.dumps(files, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_text(_record(run), json.dumps(files, indent=2, ensure_ascii=False) + "\n")
 
 
 def changed_corpora(run: str | os.PathLike[str], config: Config) -> list[str]:

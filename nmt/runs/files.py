@@ -6,11 +6,14 @@ import json
 import os
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
+
+from nmt.full_disk import naming
 
 Arrays = Mapping[str, np.ndarray]
 _METADATA = "metadata"
@@ -24,14 +27,9 @@ def save_arrays(path: Path, arrays: Arrays, metadata: Mapping[str, Any]) -> None
     """Writes one .npz file atomically: under another name, synced, then renamed."""
     content = json.dumps({"names": list(arrays), "metadata": metadata})
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".unfinished")
-    with open(unfinished, "wb") as file:
+    with _whole(path) as file:
         members: dict[str, Any] = {**arrays, _METADATA: np.frombuffer(content.encode(), np.uint8)}
         np.savez(file, allow_pickle=False, **members)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(unfinished, path)
-    _sync_directory(path.parent)
 
 
 def load_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -56,12 +54,23 @@ def load_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 
 def write_text(path: Path, text: str) -> None:
+    """Writes a text file atomically, in UTF-8."""
+    with _whole(path) as file:
+        file.write(text.encode("utf-8"))
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[BinaryIO]:
+    """A file that takes its name when all is written; a failure leaves the one before it, and nothing else."""
     unfinished = path.with_name(path.name + ".unfinished")
-    with open(unfinished, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(unfinished, path)
+    try:
+        with naming(path), open(unfinished, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
     _sync_directory(path.parent)
 
 

@@ -33,6 +33,7 @@ from nmt.config.resuming import best_path, check_changes, check_place, config_pa
 from nmt.config.search import SearchConfig
 from nmt.config.settings import Config
 from nmt.corpus.habits import Habits
+from nmt.full_disk import naming
 from nmt.runs.files import Arrays, DamagedFileError, load_arrays, save_arrays, write_text
 from nmt.search.confidence import Calibration
 from nmt.search.lexicon import learn_lexicon
@@ -283,7 +284,8 @@ class Run:
 
     def log(self, **event: Any) -> None:
         """Adds a line to log.jsonl, with the time in seconds since 1970."""
-        with open(self.path / "log.jsonl", "a", encoding="utf-8") as file:
+        path = self.path / "log.jsonl"
+        with naming(path), open(path, "a", encoding="utf-8") as file:
             file.write(json.dumps({"time": round(time.time(), 3), **event}, ensure_ascii=False) + "\n")
 
     def _drop_torn_line(self) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import resource
 import shutil
 import subprocess
 import sys
@@ -315,3 +316,15 @@ print(json.dumps([found[0].decode(), "nmt" in sys.modules]))
     text, imported = json.loads(result.stdout.splitlines()[-1])
     assert not imported
     assert text == next_model.run("serving_default", texts([b"red cat sees"]))["translation"][0].decode()
+
+
+def test_where_no_room_is_left_the_file_is_named_and_nothing_remains(run, tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))  # bytes: less than the weights have
+    try:
+        with pytest.raises(OSError, match=r"File too large") as failure:
+            export(run, tmp_path / "export")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert str(tmp_path / "export") in str(failure.value)
+    assert not (tmp_path / "export").exists()
