@@ -6,14 +6,14 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from nmt.config.section import Positive, Probability, Section, Text
+from nmt.config.section import FilePath, Positive, Probability, Section
 
 
 class TextPair(Section):
     """Two aligned text files, plain or compressed: line n of one is the translation of line n of the other."""
 
-    source: Text = Field(description="File with one source sentence a line (plain text or compressed, UTF-8).")
-    target: Text = Field(description="File with the translations, line by line.")
+    source: FilePath = Field(description="File with one source sentence a line (plain text or compressed, UTF-8).")
+    target: FilePath = Field(description="File with the translations, line by line.")
 
 
 class Corpus(TextPair):

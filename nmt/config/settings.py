@@ -15,7 +15,7 @@ from nmt.config.data import DataConfig
 from nmt.config.export import ExportConfig
 from nmt.config.model import ModelConfig
 from nmt.config.search import SearchConfig
-from nmt.config.section import Section, Text
+from nmt.config.section import FilePath, Section, Text
 from nmt.config.tokenizer import TokenizerConfig
 from nmt.config.training import TrainingConfig
 
@@ -23,7 +23,7 @@ from nmt.config.training import TrainingConfig
 class Config(Section):
     """One job."""
 
-    run: Text = Field(description="Directory of the run: config, tokenizer, checkpoints, log; made by `nmt train`.")
+    run: FilePath = Field(description="Directory of the run: config, tokenizer, checkpoints, log; made by `nmt train`.")
     source_language: Text = Field(description='Code of the source language, quoted: "en".')
     target_language: Text = Field(description='Code of the target language, quoted: "de".')
     seed: int = Field(default=1, ge=0, lt=2**32, description="Of everything random: the same seed gives the same run.")

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from nmt.config.section import Positive, Section, Text
+from nmt.config.section import FilePath, Positive, Section, Text
 
 
 class TokenizerConfig(Section):
@@ -41,6 +41,6 @@ class TokenizerConfig(Section):
         description="Subword regularization in training (Kudo 2018; for bpe the merge dropout of Provilkov et al. "
         "2020): smoothing (unigram) or dropout rate (bpe), 0 = off.",
     )
-    from_run: Text | None = Field(
+    from_run: FilePath | None = Field(
         default=None, description="A run whose tokenizer to take, as an ensemble with it needs; null = learn one."
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from nmt.config.section import Positive, Probability, Section, Text
+from nmt.config.section import FilePath, Positive, Probability, Section
 
 
 class OptimizerConfig(Section):
@@ -52,7 +52,7 @@ class ScheduleConfig(Section):
 
 
 class TrainingConfig(Section):
-    start_from: Text | None = Field(
+    start_from: FilePath | None = Field(
         default=None,
         description="Fine-tune: a run whose best weights and tokenizer training begins with; null = with nothing.",
     )
