@@ -79,5 +79,8 @@ class SearchConfig(Section):
     @model_validator(mode="after")
     def _n_best_fits(self) -> SearchConfig:
         if not self.sampling and self.n_best > self.beam_size:
-            raise ValueError(f"n_best ({self.n_best}) cannot exceed beam_size ({self.beam_size})")
+            raise ValueError(
+                f"n_best ({self.n_best}) cannot exceed beam_size ({self.beam_size}): set search.beam_size to at least "
+                f"{self.n_best}"
+            )
         return self

@@ -42,6 +42,26 @@ def test_a_job_needs_only_its_required_keys_and_the_rest_are_the_defaults_of_con
     assert parse_config(JOB) == Config(run="runs/demo", source_language="en", target_language="de", data=data)
 
 
+def test_paths_are_expanded_as_a_shell_does_it(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/one")
+    monkeypatch.setenv("CORPORA", "/data")
+    places = ["run=~/runs/a", "data.train.0.source=$CORPORA/a.en", "data.validation.target=${CORPORA}/v.de"]
+    config = parse_config(JOB, overrides=[*places, "training.start_from=$HOME/b", "tokenizer.from_run=a~b"])
+    assert (config.run, config.training.start_from, config.tokenizer.from_run) == (
+        *("/home/one/runs/a", "/home/one/b", "a~b"),
+    )
+    assert (config.data.train[0].source, config.data.validation.target) == ("/data/a.en", "/data/v.de")
+
+
+def test_what_a_shell_could_not_expand_is_refused(monkeypatch):
+    monkeypatch.delenv("NOWHERE", raising=False)
+    (problem,) = problems(JOB, "run=$NOWHERE/runs")
+    assert "run: " in problem
+    assert "no variable $NOWHERE" in problem
+    (problem,) = problems(JOB, "run=~nobody-here/runs")
+    assert "no such user" in problem
+
+
 @pytest.mark.parametrize(
     ("written", "number"),
     [("1e-3", 0.001), ("1E-3", 0.001), ("1.0e-3", 0.001), ("2", 2.0), (".5", 0.5), ("5.", 5.0), ("+1e0", 1.0)],
@@ -124,13 +144,15 @@ def test_a_resolved_config_no_longer_depends_on_what_the_preset_says(monkeypatch
     ],
 )
 def test_dumping_and_parsing_gives_back_the_equal_config(text):
-    pair = TextPair(source=text, target=text)
-    corpus = Corpus(source=text, target="b" * 300, weight=1e-5)
+    path = text.replace("~", "./~")  # of a path, this would be expanded
+    pair = TextPair(source=path, target=path)
+    corpus = Corpus(source=path, target="b" * 300, weight=1e-5)
     data = DataConfig(train=[corpus, corpus], validation=pair, test={text: pair})
-    config = Config(run=text, source_language=text, target_language="no", data=data)
+    config = Config(run=path, source_language=text, target_language="no", data=data)
     stored = dump_config(config)
     assert parse_config(stored) == config
-    assert yaml.safe_load(stored)["run"] == text
+    assert yaml.safe_load(stored)["run"] == path
+    assert yaml.safe_load(stored)["source_language"] == text
 
 
 def test_a_stored_config_spells_out_every_setting():
@@ -214,7 +236,7 @@ def test_an_override_that_is_no_yaml_is_refused():
 
 
 def test_a_conflict_between_settings_points_at_the_override_that_made_it():
-    complaint = "search: n_best (7) cannot exceed beam_size (5)"
+    complaint = "search: n_best (7) cannot exceed beam_size (5): set search.beam_size to at least 7"
     assert problems(JOB, "search.n_best=7") == (f"--set search.n_best=7: {complaint}",)
 
 
