@@ -115,6 +115,12 @@ def _rest(address: str, model: str, *, timeout: float) -> Predict:
             raise _failed(address, f"no answer within {timeout:g} seconds") from None
         except urllib.error.URLError as error:
             raise _no_server(address, error.reason) from None
+        except http.client.RemoteDisconnected as error:
+            raise _failed(address, f"the connection broke ({error})") from None
+        except http.client.BadStatusLine:
+            raise _failed(
+                address, f"it does not answer in HTTP/1.1; if this is its gRPC port, write grpc{address[4:]}"
+            ) from None
         except (OSError, http.client.HTTPException) as error:
             raise _failed(address, f"the connection broke ({error})") from None
         except (ValueError, KeyError, TypeError):

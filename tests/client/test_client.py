@@ -50,6 +50,13 @@ def url(request, server):
     return getattr(server, request.param)
 
 
+def test_the_port_of_grpc_asked_in_http_is_said_to_be_one(server):
+    with pytest.raises(ConnectionError) as refusal, connect(server.grpc_url.replace("grpc:", "http:")) as client:
+        client.translate(["a"])
+    assert server.grpc_url in str(refusal.value)
+    assert str(refusal.value).isprintable()
+
+
 @pytest.fixture(scope="module")
 def expected(directory):
     """What the model itself says, one line at a time."""
