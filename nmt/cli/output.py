@@ -14,13 +14,14 @@ import numpy as np
 from nmt.report.alignments import PAGE_END, page_section, page_start
 from nmt.translation.translation import Hypothesis, Translation
 
+_BETWEEN = "|||"  # the fields of a Moses n-best list
 _LINE_ENDS = re.compile(r"[\r\n]+")
 
 
 class OutputFormat(NamedTuple):
     """What is written of each translation."""
 
-    n_best: bool = False  # a Moses n-best list: "number ||| text ||| score"
+    n_best: bool = False  # a Moses n-best list: "number ||| text ||| score"; "|||" in a text is "&#124;&#124;&#124;"
     scores: bool = False  # "score<TAB>text"
     # "hard" = "0-0 1-2" (Pharaoh) or "soft" = all weights, after a tab or in the object; "html" = a page of heat maps
     alignments: str | None = None
@@ -57,7 +58,9 @@ def hard_alignment(alignment: np.ndarray) -> str:
 
 
 def _render(hypothesis: Hypothesis, number: int, output_format: OutputFormat) -> str:
-    fields = [_LINE_ENDS.sub(" ", hypothesis.text)]
+    text = _LINE_ENDS.sub(" ", hypothesis.text)
+    # As Moses escapes them: what stands between the fields must not stand in one.
+    fields = [text.replace(_BETWEEN, "&#124;" * 3) if output_format.n_best else text]
     score = f"{hypothesis.score:.4f}"
     if output_format.n_best:
         fields = [str(number), *fields, score]
@@ -66,7 +69,7 @@ def _render(hypothesis: Hypothesis, number: int, output_format: OutputFormat) ->
     alignment = _alignment(hypothesis, output_format)
     if alignment is not None:
         fields.append(alignment if isinstance(alignment, str) else json.dumps(alignment))
-    return (" ||| " if output_format.n_best else "\t").join(fields)
+    return (f" {_BETWEEN} " if output_format.n_best else "\t").join(fields)
 
 
 def _as_json(translation: Translation, source: bytes, output_format: OutputFormat) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Translations written out: one line for each line, in the formats that other tools read."""
 
+import html
 import json
 from dataclasses import replace
 
@@ -33,6 +34,13 @@ def test_soft_alignments_are_the_weights():
     text, weights = line(alignments="soft").split("\t")
     assert text == "ein Haus"
     np.testing.assert_allclose(json.loads(weights), WEIGHTS, atol=1e-4)
+
+
+def test_what_separates_fields_is_escaped_inside_one_as_moses_does():
+    translation = Translation((replace(BEST, text="a ||| b |||| c || d"),))
+    fields = render(translation, source=b"a", number=0, output_format=OutputFormat(n_best=True)).split("|||")
+    assert len(fields) == 3
+    assert html.unescape(fields[1]) == " a ||| b |||| c || d "
 
 
 def test_n_best_lists_are_those_of_moses():
