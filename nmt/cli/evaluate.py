@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+from contextlib import ExitStack
 
 from nmt.cli.arguments import add_ensemble, add_run, add_set, add_weights
+from nmt.cli.output_file import output_file
 
 HELP = "translate test sets and score them"
 
@@ -32,17 +33,18 @@ def execute(options: argparse.Namespace) -> int:
     from nmt.runs.run import Run
 
     run = Run.open(options.run)
-    if options.json:
-        open(options.json, "a").close()  # where nothing can be written, that is known before all is translated
-    report = evaluate(
-        run,
-        test_sets=options.test,
-        against=options.against,
-        ensemble=options.ensemble,
-        weights=options.weights,
-        overrides=options.overrides,
-    )
-    print(report)
-    if options.json:
-        Path(options.json).write_text(report.as_json(), encoding="utf-8")
+    with ExitStack() as stack:
+        # Opened first: where nothing can be written, that is known before all is translated.
+        output = stack.enter_context(output_file(options.json)) if options.json else None
+        report = evaluate(
+            run,
+            test_sets=options.test,
+            against=options.against,
+            ensemble=options.ensemble,
+            weights=options.weights,
+            overrides=options.overrides,
+        )
+        print(report)
+        if output:
+            output.write(report.as_json().encode())
     return 0

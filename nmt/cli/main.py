@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from nmt.cli import calibrate, check, config, evaluate, export, info, init, report, score, serve, train, translate
+from nmt.full_disk import is_no_room
 
 DESCRIPTION = "Neural machine translation with LSTMs: train from one YAML file, translate, serve."
 
@@ -46,6 +47,7 @@ COMMANDS: Mapping[str, Command] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; the exit code is 0, 1 where a check found errors, 2 for a user's mistake."""
+    _open_stderr()
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     if not arguments or arguments[0] not in COMMANDS:
         parser = _main_parser()
@@ -56,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog=f"nmt {arguments[0]}", description=command.HELP)
     command.add_arguments(parser)
     options = parser.parse_intermixed_args(arguments[1:])
+    if sys.stdout is None:  # what is opened next would take its place and be written over
+        print("nmt: error: stdout is closed: redirect it to a file, or to /dev/null", file=sys.stderr)
+        return 2
     try:
         code = command.execute(options)
         sys.stdout.flush()
@@ -70,7 +75,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("NMT_DEBUG"):
             raise
         print(f"nmt: error: {_message(error)}", file=sys.stderr)
+        _drop_output()
         return 2
+
+
+def _open_stderr() -> None:
+    """Where it is closed (`2>&-`), nobody wants its messages; but a file opened later must not get them."""
+    if sys.stderr is None:
+        null = os.open(os.devnull, os.O_WRONLY)
+        if null != 2:
+            os.dup2(null, 2)
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115  (open as long as the process)
+
+
+def _drop_output() -> None:
+    """Drops what stdout holds back where it cannot be written, for Python would complain of that at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _main_parser() -> argparse.ArgumentParser:
@@ -96,5 +119,6 @@ class _Version(argparse.Action):
 
 def _message(error: ValueError | OSError) -> str:
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        name = error.filename or ("stdout" if is_no_room(error) else None)
+        return f"{name}: {error.strerror}" if name else error.strerror
     return str(error) or type(error).__name__

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from nmt.cli.arguments import add_run
+from nmt.cli.output_file import output_file
 from nmt.startup import import_tensorflow
 
 HELP = "make one HTML page of a run: curves, scores, sentences, attention"
@@ -27,16 +28,16 @@ def execute(options: argparse.Namespace) -> int:
     run = Run.open(options.run)
     against = Run.open(options.against) if options.against else None
     try:
-        from nmt.report.page import write_page
+        from nmt.report.page import as_page
     except ModuleNotFoundError as error:
         raise ValueError(
             f"nmt report needs {error.name}, which is not installed: pip install matplotlib jinja2"
         ) from None
     output = Path(options.output) if options.output else run.path / "report.html"
-    open(output, "a").close()  # where nothing can be written, that is known before all is translated
-    import_tensorflow()
-    from nmt.report.gather import gather
+    with output_file(output) as file:  # where nothing can be written, that is known before all is translated
+        import_tensorflow()
+        from nmt.report.gather import gather
 
-    write_page(gather(run, against), output)
+        file.write(as_page(gather(run, against)).encode())
     print(output)
     return 0

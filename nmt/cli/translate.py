@@ -6,16 +6,17 @@ Imports TensorFlow only where something is to be run on it.
 from __future__ import annotations
 
 import argparse
-import gzip
 import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from nmt.cli.arguments import add_ensemble, add_set, add_weights, positive
 from nmt.cli.input import count_lines, open_input, typed_lines, windows
+from nmt.cli.output_file import output_file
 
 if TYPE_CHECKING:
     from nmt.exports.endpoint import Endpoint
@@ -62,6 +63,8 @@ def execute(options: argparse.Namespace) -> int:
     if not options.server and not paths:
         raise ValueError("a run, an export or --server is needed to translate with; see `nmt translate --help`")
     run = None if options.server else paths.pop(0)
+    if options.server and paths and os.path.isdir(paths[0]):
+        raise ValueError(f"{paths[0]} is a directory: with --server only files are given, for the server has the model")
     if options.jsonl and options.alignments == "html":
         raise ValueError("--alignments html writes a page and --jsonl writes JSON: leave one of them out")
     output_format = OutputFormat(options.n_best is not None, options.scores, options.alignments, options.jsonl)
@@ -73,8 +76,8 @@ def execute(options: argparse.Namespace) -> int:
         translator = _load(options, run)
         stack.enter_context(translator)
         if prefixes is not None:
-            translator.translate([], [])  # an error about prefixes comes before --output is emptied
-        output = stack.enter_context(_open_output(options.output)) if options.output else sys.stdout.buffer
+            translator.translate([], [])  # an error about prefixes comes before anything is translated
+        output = stack.enter_context(output_file(options.output)) if options.output else sys.stdout.buffer
         output.write(beginning(output_format).encode())
         number = 0
         degenerate: list[int] = []
@@ -115,6 +118,8 @@ def _load(options: argparse.Namespace, run: str | None) -> Translator | Endpoint
     from nmt.api import load
     from nmt.client.client import read_url
 
+    if run is not None and any(Path(run).glob("**/saved_model.pb")):
+        print(f"loading {run}, which takes seconds", file=sys.stderr, flush=True)
     if options.server:
         read_url(options.server)
         if options.ensemble:
@@ -156,11 +161,6 @@ def _prefixes(stack: ExitStack, path: str | None) -> Iterator[str] | None:
     from nmt.text.files import read_lines
 
     return read_lines(path)
-
-
-def _open_output(path: str) -> BinaryIO:
-    """As inputs are read: what is called .gz is."""
-    return gzip.open(path, "wb") if path.lower().endswith(".gz") else open(path, "wb")  # type: ignore[return-value]
 
 
 def _check_output(path: str | None, inputs: Iterable[BinaryIO], prefix_file: str | None) -> None:

@@ -64,8 +64,8 @@ class SetPage(NamedTuple):
     heat_maps: list[HeatMap]
 
 
-def write_page(report: Report, path: Path) -> None:
-    """Writes a report as one HTML file."""
+def as_page(report: Report) -> str:
+    """A report as one HTML file's text, to be written in UTF-8."""
     environment = Environment(
         loader=PackageLoader("nmt", "report"),
         autoescape=True,
@@ -83,7 +83,12 @@ def write_page(report: Report, path: Path) -> None:
         heat_map_style=Markup(STYLE),
         version=version(),
     )
-    path.write_text(FORBIDDEN.sub("\ufffd", content), encoding="utf-8")
+    return FORBIDDEN.sub("\ufffd", content)
+
+
+def write_page(report: Report, path: Path) -> None:
+    """Writes a report as one HTML file."""
+    path.write_text(as_page(report), encoding="utf-8")
 
 
 def _tiles(report: Report) -> list[tuple[str, str, str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -107,6 +108,9 @@ def serve(
     else:
         assert directory is not None
         configs = [model_config(directory, name=model_name or _exported_name(Path(directory)))]
+    for config in configs:
+        if Path(config.base_path).is_dir():
+            print(f"loading {config.base_path} and running its warm-up requests", file=sys.stderr, flush=True)
     with Server(configs, host=host, port=port, rest_api_port=rest_api_port) as server:
         with _stop_signal() as stop:
             print(_greeting(server), flush=True)

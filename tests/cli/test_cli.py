@@ -1,5 +1,6 @@
 """The command line as a user meets it: real runs, exports and pipes, and every mistake answered in plain words."""
 
+import bz2
 import gzip
 import io
 import json
@@ -7,6 +8,7 @@ import math
 import os
 import pty
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -173,7 +175,7 @@ def test_the_help_names_every_command_and_is_shown_where_none_is_given(capsys):
         ("export {folder}/run {folder}/out --set model.units=8", "only settings of search and export can be changed"),
         ("export {folder}/run {folder}/out --set search.n_best=2", "search.n_best and search.sampling do nothing here"),
         ("translate {folder}/run --set search.beam=8", "--set search.beam=8: search.beam: unknown key; did you mean"),
-        ("translate {folder}/run --n-best 9", "n_best (9) cannot exceed beam_size (3)"),
+        ("translate {folder}/run --n-best 9", "cannot exceed beam_size (3): set search.beam_size to at least 9"),
         ("translate {folder}/run {folder}/input --output {folder}/input", "choose another --output"),
         ("translate {folder}/run --alignments html --jsonl", "leave one of them out"),
         ("translate {folder}/run {folder}/input --prefix-file {folder}/nope", "{folder}/nope: no such file"),
@@ -189,6 +191,13 @@ def test_the_help_names_every_command_and_is_shown_where_none_is_given(capsys):
         ("score {folder}/run {folder}/valid.en {folder}/train.xx", "6 lines but {folder}/train.xx has 150"),
         ("evaluate {folder}/run --test nope", "no test set 'nope'"),
         ("evaluate {folder}/run --test validation --json {folder}/nope/x", "{folder}/nope/x: No such file"),
+        ("translate {folder}/run {folder}/wide", "{folder}/wide is UTF-16 text, but UTF-8 text was expected"),
+        ("translate {folder}/run {folder}/input --prefix-file {folder}/wide", "{folder}/wide is UTF-16 text"),
+        ("score {folder}/run {folder}/wide {folder}/wide", "{folder}/wide is UTF-16 text"),
+        ("evaluate {folder}/run --test validation --against {folder}/wide", "{folder}/wide is UTF-16 text"),
+        ("train {folder}/job.yaml --set run={folder}/new --set data.train.0.source={folder}/wide", "UTF-16 text"),
+        ("train {folder}/job.yaml --set run={folder}/new --set data.train.0={folder}", "data.train"),
+        ("translate {folder}/run --server http://localhost:1 {folder}/input", "{folder}/run is a directory: with --s"),
         ("info {folder}/nope", "{folder}/nope: no such directory"),
         ("export {folder}/nope {folder}/out", "{folder}/nope: no such directory"),
         ("export {folder}/run {folder}/input", "{folder}/input"),
@@ -198,6 +207,7 @@ def test_the_help_names_every_command_and_is_shown_where_none_is_given(capsys):
     ],
 )
 def test_a_mistake_is_answered_in_plain_words_and_exit_code_2(folder, capfd, arguments, complaint):
+    (folder / "wide").write_bytes("red cat\n".encode("utf-16"))
     assert main(arguments.format(folder=folder).split()) == 2
     captured = capfd.readouterr()
     assert captured.out == ""
@@ -229,6 +239,36 @@ def test_a_reader_who_has_had_enough_is_no_error():
     os.close(writer)
     assert done.stderr == b""
     assert done.returncode == 141
+
+
+def shell(command: str, **variables) -> subprocess.CompletedProcess[str]:
+    """Runs a command line in which nmt stands for itself."""
+    quoted = command.replace("nmt", shlex.join(NMT), 1)
+    return subprocess.run(["sh", "-c", quoted], capture_output=True, text=True, env={**os.environ, **variables})
+
+
+def test_closed_outputs_are_no_reason_for_a_stack_trace(folder):
+    done = shell("nmt config >&-")
+    assert done.returncode == 2
+    assert done.stderr == "nmt: error: stdout is closed: redirect it to a file, or to /dev/null\n"
+    done = shell("nmt config 2>&-")
+    assert (done.returncode, done.stdout.startswith("# "), done.stderr) == (0, True, "")
+    assert shell(f"nmt config {folder}/nope 2>&-").returncode == 2
+    assert shell("nmt config >&- 2>&-").returncode == 2
+
+
+def test_without_stderr_tensorflow_starts_all_the_same(folder):
+    done = shell(f"nmt score {folder}/run {folder}/valid.en {folder}/valid.xx 2>&-")
+    assert (done.returncode, done.stdout.count("\n")) == (0, 6)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_a_full_disk_is_named(folder):
+    done = shell("nmt config > /dev/full")
+    assert (done.returncode, done.stderr) == (2, "nmt: error: stdout: No space left on device\n")
+    done = shell(f"nmt evaluate {folder}/run --test validation --json /dev/full > /dev/null")
+    assert done.returncode == 2
+    assert done.stderr.endswith("nmt: error: /dev/full: No space left on device\n")
 
 
 # ---- config, check, info
@@ -325,6 +365,30 @@ def test_what_is_read_is_never_written_over_however_it_is_named(folder, monkeypa
 def test_output_that_is_called_gz_is_read_like_any_other(folder, nmt, expected):
     assert nmt("translate", folder / "run", folder / "input", "--output", folder / "out.gz") == []
     assert gzip.decompress((folder / "out.gz").read_bytes()).decode().split("\n")[:-1] == [one.text for one in expected]
+
+
+def test_compressed_stdin_is_unpacked(folder, nmt, expected):
+    texts = [translation.text for translation in expected]
+    assert nmt("translate", folder / "run", stdin=gzip.compress(b"\n".join(LINES))) == texts
+    assert nmt("translate", folder / "run", "-", stdin=bz2.compress(b"\n".join(LINES))) == texts
+
+
+def test_stdin_that_is_a_file_is_read_from_its_start(folder, nmt, monkeypatch, capfdbinary, expected):
+    with open(folder / "input", encoding="utf-8") as redirected:
+        monkeypatch.setattr(sys, "stdin", redirected)
+        assert main(["translate", str(folder / "run")]) == 0
+    assert capfdbinary.readouterr().out.decode().split("\n")[:-1] == [translation.text for translation in expected]
+
+
+def test_a_failure_leaves_the_output_as_it_was(folder, capfd):
+    damaged, output = folder / "damaged.gz", folder / "kept"
+    damaged.write_bytes(gzip.compress(LINES[0] + b"\n") + gzip.compress(os.urandom(1000))[:500])
+    output.write_text("of yesterday\n")
+    assert main(["translate", f"{folder}/run", f"{damaged}", "--output", f"{output}"]) == 2
+    assert f"{damaged}: a damaged .gz" in capfd.readouterr().err
+    assert output.read_text() == "of yesterday\n"
+    assert main(["evaluate", f"{folder}/run", "--test", "nope", "--json", f"{folder}/scores.json"]) == 2
+    assert not list(folder.glob("scores.json*"))
 
 
 def test_a_closed_stdin_is_no_reason_for_a_stack_trace(folder, monkeypatch, capfd):
