@@ -118,7 +118,7 @@ def _load(options: argparse.Namespace, run: str | None) -> Translator | Endpoint
     from nmt.api import load
     from nmt.client.client import read_url
 
-    if run is not None and any(Path(run).glob("**/saved_model.pb")):
+    if run is not None and any(Path(run).glob("*/saved_model.pb")):
         print(f"loading {run}, which takes seconds", file=sys.stderr, flush=True)
     if options.server:
         read_url(options.server)
