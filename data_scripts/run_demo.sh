@@ -24,7 +24,7 @@ run "head -n 5 data/demo/test.en | nmt translate runs/demo"
 
 step "Two sentences on a line, a line in capitals, a soft hyphen inside a word, and an ellipsis: none of it is in the training text."
 printf '%s\n' 'Sales rose by 98.1% in the 2nd quarter. The exam on November 22 has been canceled.' \
-  'THE EXAM ON NOVEMBER 22 HAS BEEN CANCELED.' $'The exam on Novem\u00adber 22 has been canceled.' \
+  'THE EXAM ON NOVEMBER 22 HAS BEEN CANCELED.' $'The exam on Novem\xc2\xadber 22 has been canceled.' \
   'The train leaves at half past three on Monday …' > runs/demo/unusual.en
 run "cat runs/demo/unusual.en"
 run "nmt translate runs/demo runs/demo/unusual.en"
