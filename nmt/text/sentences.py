@@ -34,13 +34,14 @@ _BOUNDARY = f"^|[ \t\n\u00a0\u202f{_START}'\"‘“„«‹(\\[{{/–—-]"
 # Japanese particles behind a quotation, whose sentence goes on.
 _PARTICLES = "とはがをにでもやのっ、，"
 _OURS = re.compile(f"[{_END}-{_SPAN}]")
+_NORWEGIAN = "bl.a ca dr f.eks hr inkl jf nr osv pga prof st"
 # What Moses's lists lack.
 _MORE_PREFIXES = {
     "da": "bl.a ca dr f.eks fru hr inkl jf mht nr osv pga prof st",
     "it": "avv arch dott dr dr.ssa dott.ssa geom ing on prof prof.ssa rag sig sig.ra sig.na sigg S",
-    "nb": "bl.a ca dr f.eks hr inkl jf nr osv pga prof st",
+    "nb": _NORWEGIAN,
     "nl": "Dhr dhr Mevr mevr Mw mw Drs drs Ir ir Ing ing Mr mr bijv blz nr o.a enz",
-    "no": "bl.a ca dr f.eks hr inkl jf nr osv pga prof st",
+    "no": _NORWEGIAN,
     "tr": "Alb Av Bkz Bn Bnb Böl Bşk Cad Doç Dr Hz İng Mah Ör Prof Sn Sok St Şti Uzm Yrd vb vd vs",
     "uk": "акад вул див ім м обл п проф р рр ст т тис напр",
 }

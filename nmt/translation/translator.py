@@ -275,7 +275,7 @@ def _as_text(line: str | bytes) -> str:
 
 
 def _like(text: str, line: str | bytes) -> str | bytes:
-    """A text made of a line by `_as_text`, of the line's type."""
+    """The text as bytes where the line that it comes from is bytes: the inverse of `_as_text`."""
     return text.encode("utf-8", "surrogateescape") if isinstance(line, bytes) else text
 
 
