@@ -103,3 +103,23 @@ def train_number_run(folder: Path) -> None:
             "search.guard=true",
         )
     )
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """The folder of tiny_job's corpus."""
+    from tiny_job import write_corpus
+
+    folder = tmp_path_factory.mktemp("corpus")
+    write_corpus(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tokenizers(corpus):
+    """The tokenizers of that corpus."""
+    from tiny_job import tiny_job
+
+    from nmt.text.tokenizer import train_tokenizers
+
+    return train_tokenizers(tiny_job(corpus))

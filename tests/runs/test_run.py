@@ -5,26 +5,13 @@ import sys
 
 import numpy as np
 import pytest
-from tiny_job import tiny_job, write_corpus
+from tiny_job import tiny_job
 
 from nmt.runs.files import DamagedFileError, load_arrays, save_arrays
 from nmt.runs.lock import trained_alone
 from nmt.runs.run import Checkpoint, Run
-from nmt.text.tokenizer import train_tokenizers
 
 ARRAYS = {"model/a": np.arange(6, dtype=np.float32).reshape(2, 3), "seed/0": np.array([7, 1])}
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("corpus")
-    write_corpus(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def tokenizers(corpus):
-    return train_tokenizers(tiny_job(corpus))
 
 
 @pytest.fixture

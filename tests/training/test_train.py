@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tiny_job import tiny_job, write_corpus
+from tiny_job import tiny_job
 
 from nmt.config.training import OptimizerConfig, TrainingConfig
 from nmt.data.batches import Batch, make_batch
@@ -21,7 +21,6 @@ from nmt.model.losses import token_log_probabilities
 from nmt.runs.run import Run
 from nmt.text.files import read_pairs
 from nmt.text.metrics import score
-from nmt.text.tokenizer import train_tokenizers
 from nmt.training.interrupted import Interrupted
 from nmt.training.loop import _Interval, _latest
 from nmt.training.optimizer import make_optimizer, move_average
@@ -42,18 +41,6 @@ EVERYTHING = (
     "training.validate_every=6",
     "training.max_steps=17",
 )
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("corpus")
-    write_corpus(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def tokenizers(corpus):
-    return train_tokenizers(tiny_job(corpus))
 
 
 class Recorder(keras.callbacks.Callback):
