@@ -12,7 +12,21 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from nmt.cli import calibrate, check, config, evaluate, export, info, init, report, score, serve, train, translate
+from nmt.cli import (
+    calibrate,
+    check,
+    config,
+    evaluate,
+    export,
+    gateway,
+    info,
+    init,
+    report,
+    score,
+    serve,
+    train,
+    translate,
+)
 from nmt.full_disk import is_no_room
 
 DESCRIPTION = "Neural machine translation with LSTMs: train from one YAML file, translate, serve."
@@ -42,6 +56,7 @@ COMMANDS: Mapping[str, Command] = {
     "report": report,
     "export": export,
     "serve": serve,
+    "gateway": gateway,
 }
 
 

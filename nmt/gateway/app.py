@@ -1,0 +1,89 @@
+"""The gateway as an ASGI application: the routes, the page, and errors as {"error": ...}.
+
+Imports no TensorFlow by itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+
+from nmt.gateway.body_limit import BodyLimit
+from nmt.gateway.models import ModelError
+from nmt.gateway.routes import Service, router
+from nmt.gateway.settings import GatewaySettings
+from nmt.version import version
+
+PAGE = Path(__file__).parent / "page"
+PAGE_HEADERS = {
+    # The page asks its own server only, and no other page may frame it.
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",  # asked for again each time, and answered with 304 where it is the same
+}
+
+_log = logging.getLogger("nmt.gateway")
+
+
+def create_app(settings: GatewaySettings) -> FastAPI:
+    """The application of a gateway.
+
+    Raises: ValueError where a model's address is no server, export or run.
+    """
+    app = FastAPI(title="nmt gateway", version=version(), openapi_url="/spec", docs_url=None, redoc_url=None)
+    app.state.service = Service(settings)
+    app.include_router(router)
+    app.mount("/", _Page(directory=PAGE, html=True))
+    app.add_middleware(BodyLimit, most=settings.limits.body_bytes)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["GET", "POST"], allow_headers=["*"]
+        )
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(ModelError, _model_failed)
+    app.add_exception_handler(Exception, _failed)
+    return app
+
+
+class _Page(StaticFiles):
+    def file_response(self, full_path: str | os.PathLike[str], *args: Any, **options: Any) -> Response:
+        response = super().file_response(full_path, *args, **options)
+        response.headers.update(PAGE_HEADERS)
+        return response
+
+
+def _refused(request: Request, error: Any) -> Response:
+    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+
+def _invalid(request: Request, error: Any) -> Response:
+    """Names the first field that is wrong."""
+    first = error.errors()[0]
+    field = next((str(key) for key in first["loc"] if key != "body"), "")
+    message = f"{field} is missing" if first["type"] == "missing" else ": ".join(filter(None, [field, first["msg"]]))
+    return JSONResponse({"error": message}, 400)
+
+
+def _model_failed(request: Request, error: Any) -> Response:
+    """What is said of a model names no address: only the log does."""
+    _log.error("%s: %s", error.direction, error.reason)
+    if isinstance(error.reason, ConnectionError):
+        message = f"the model {error.direction} does not answer; try again later"
+        return JSONResponse({"error": message}, 503, {"Retry-After": "5"})
+    return JSONResponse({"error": f"the model {error.direction} could not translate this"}, 500)
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": "the gateway failed; its log may say more"}, 500)

@@ -1,0 +1,186 @@
+"""LibreTranslate's API: each function answers one address. Imports no TensorFlow by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, HTTPException, Request
+from pydantic import BaseModel
+
+from nmt.gateway.access import Access
+from nmt.gateway.documents import READERS, Translated
+from nmt.gateway.gateway import Gateway, name_of
+from nmt.gateway.messages import (
+    DetectedLanguage,
+    DetectRequest,
+    ErrorResponse,
+    HealthResponse,
+    LanguageResponse,
+    LineDetails,
+    SettingsResponse,
+    SuggestRequest,
+    SuggestResponse,
+    TranslateRequest,
+    TranslateResponse,
+    read_message,
+)
+from nmt.gateway.settings import GatewaySettings
+from nmt.gateway.suggestions import Suggestions
+
+TYPING_PAUSE = 300  # milliseconds
+
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"model": ErrorResponse, "description": "The request is wrong, or a limit is exceeded."},
+    403: {"model": ErrorResponse, "description": "The API key is wrong, or the gateway does not do this."},
+    413: {"model": ErrorResponse, "description": "The request is too large."},
+    429: {"model": ErrorResponse, "description": "Too many requests, or too many characters."},
+    503: {"model": ErrorResponse, "description": "A model does not answer."},
+}
+
+
+class Service:
+    """What the routes share."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self.settings = settings
+        self.gateway = Gateway(settings.models)
+        self.access = Access(settings)
+        self.suggestions = Suggestions(settings.suggestions)
+
+
+def _service(request: Request) -> Service:
+    return request.app.state.service
+
+
+def _message(kind: type[BaseModel]) -> Any:
+    """A parameter that is the request's fields."""
+
+    async def read(request: Request) -> BaseModel:
+        return await read_message(request, kind)
+
+    return Depends(read)
+
+
+def _body(kind: type[BaseModel]) -> dict[str, Any]:
+    """How OpenAPI describes a body of these fields."""
+    schema = kind.model_json_schema()
+    types = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
+    return {"requestBody": {"required": True, "content": {each: {"schema": schema} for each in types}}}
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else "unknown"
+
+
+Shared = Annotated[Service, Depends(_service)]
+Address = Annotated[str, Depends(_address)]
+router = APIRouter()
+
+
+@router.get("/health", summary="Whether the gateway runs")
+def health() -> HealthResponse:
+    return HealthResponse()
+
+
+@router.get("/languages", summary="Languages, and what each can be translated into")
+def languages(service: Shared) -> list[LanguageResponse]:
+    directions = service.gateway.directions
+    return [
+        LanguageResponse(code=code, name=name_of(code), targets=directions.targets(code))
+        for code in directions.languages
+    ]
+
+
+@router.post(
+    "/translate",
+    summary="Translate texts",
+    responses=_ERRORS,
+    response_model_exclude_none=True,
+    openapi_extra=_body(TranslateRequest),
+)
+def translate(
+    request: Annotated[TranslateRequest, _message(TranslateRequest)], service: Shared, address: Address
+) -> TranslateResponse:
+    texts = request.q if isinstance(request.q, list) else [request.q]
+    _check_size(texts, service.settings)
+    if request.glossary:
+        raise HTTPException(400, "glossary: the models of this gateway take none")
+    service.access.admit(request.api_key, address, characters=sum(map(len, texts)))
+    documents = [READERS[request.format](text) for text in texts]
+    languages = service.gateway.source_languages(documents, request.source)
+    found = service.gateway.translate(
+        documents,
+        [each.language for each in languages],
+        request.target,
+        alternatives=request.alternatives,
+        details=request.details,
+    )
+    as_asked: Callable[[list[Any]], Any] = (
+        (lambda each: each) if isinstance(request.q, list) else (lambda each: each[0])
+    )
+    detected = [DetectedLanguage(language=each.language, confidence=each.confidence) for each in languages]
+    return TranslateResponse(
+        translatedText=as_asked([each.text for each in found]),
+        detectedLanguage=as_asked(detected) if request.source == "auto" else None,
+        alternatives=as_asked([each.alternatives for each in found]) if request.alternatives else None,
+        details=[_details(each) for each in found] if request.details else None,
+    )
+
+
+@router.post("/detect", summary="Detect the language of a text", responses=_ERRORS, openapi_extra=_body(DetectRequest))
+def detect(
+    request: Annotated[DetectRequest, _message(DetectRequest)], service: Shared, address: Address
+) -> list[DetectedLanguage]:
+    _check_size([request.q], service.settings)
+    service.access.admit(request.api_key, address, characters=0)
+    found = service.gateway.detect(request.q)
+    return [DetectedLanguage(language=each.language, confidence=each.confidence) for each in found]
+
+
+@router.post("/suggest", summary="Suggest a translation", responses=_ERRORS, openapi_extra=_body(SuggestRequest))
+def suggest(
+    request: Annotated[SuggestRequest, _message(SuggestRequest)], service: Shared, address: Address
+) -> SuggestResponse:
+    _check_size([request.q, request.s], service.settings)
+    service.access.admit(request.api_key, address, characters=0)
+    service.suggestions.add(request.model_dump(exclude={"api_key"}))
+    return SuggestResponse(success=True)
+
+
+@router.get("/frontend/settings", summary="What a page has to know")
+def frontend_settings(service: Shared) -> SettingsResponse:
+    settings = service.settings
+    source, target = ({"code": code, "name": name_of(code)} for code in service.gateway.usual)
+    return SettingsResponse.model_validate(
+        {
+            "charLimit": settings.limits.characters,
+            "frontendTimeout": TYPING_PAUSE,
+            "apiKeys": bool(settings.keys),
+            "keyRequired": settings.key_required,
+            "suggestions": settings.suggestions is not None,
+            "filesTranslation": False,
+            "supportedFilesFormat": [],
+            "language": {"source": source, "target": target},
+        }
+    )
+
+
+def _check_size(texts: Sequence[str], settings: GatewaySettings) -> None:
+    most = settings.limits
+    if len(texts) > most.texts:
+        raise HTTPException(400, f"q: {len(texts)} texts came, at most {most.texts} are allowed")
+    if (characters := sum(map(len, texts))) > most.characters:
+        raise HTTPException(400, f"q: {characters} characters came, at most {most.characters} are allowed")
+
+
+def _details(translated: Translated) -> list[LineDetails]:
+    return [
+        LineDetails(
+            confidence=line.confidence,
+            sourcePieces=list(line.source_pieces),
+            targetPieces=list(line.n_best[0].pieces),
+            alignment=[] if line.alignment is None else line.alignment.tolist(),
+        )
+        for line in translated.translations
+    ]
