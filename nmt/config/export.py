@@ -13,4 +13,10 @@ class ExportConfig(Section):
     max_line_pieces: Positive = Field(
         default=20_000, description="What a line has beyond so many pieces is cut, and its `truncated` flag is set."
     )
+    max_line_bytes: int = Field(
+        default=2**18,
+        ge=4,  # a character
+        description="What a line has beyond so many bytes of UTF-8 is cut before it is read, and its `truncated` flag "
+        "is set: a longer line takes time and memory only for what is kept.",
+    )
     max_batch: int = Field(default=64, ge=64, description="Largest batch in the batching config; `nmt` sends 64.")

@@ -9,6 +9,7 @@ import tensorflow as tf
 from nmt.config.export import ExportConfig
 from nmt.config.search import SearchConfig
 from nmt.exports.blocks import in_blocks
+from nmt.exports.byte_limit import cut_in_graph
 from nmt.exports.signatures import MISSING
 from nmt.model.precomputed import Precomputed
 from nmt.model.seq2seq import Seq2Seq
@@ -183,7 +184,9 @@ class TextEndpoint:
         return lines, found, judgement
 
     def _read(self, text, limit: int) -> tuple[_Lines, tf.Tensor]:
-        """Lines string [batch] in chunks of pieces, and whether they have more than `limit` pieces: bool [batch]."""
+        """Lines string [batch] in chunks of pieces; whether their ends were cut, beyond `limit` pieces or the limit of
+        bytes: bool [batch]."""
+        text, truncated = cut_in_graph(text, self.settings.max_line_bytes)
         sentences, spaces = self._cut(text)
         hidden, spans = self.protection.hide_in_graph(sentences.values)
         in_capitals = tf.fill([tf.size(hidden)], False)
@@ -195,10 +198,12 @@ class TextEndpoint:
         before = tf.cumsum(lengths, exclusive=True)
         before -= tf.gather(before, tf.gather(sentences.row_splits, line))  # pieces of the same line
         kept = tf.clip_by_value(limit - before, 0, lengths)
-        chunks = self.splitter.split_in_graph(tf.RaggedTensor.from_tensor(ids.to_tensor(), lengths=kept))
+        is_kept = tf.ragged.range(lengths).flat_values < tf.gather(kept, ids.value_rowids())
+        ids = tf.RaggedTensor.from_row_lengths(tf.boolean_mask(ids.flat_values, is_kept), kept, validate=False)
+        chunks = self.splitter.split_in_graph(ids)
         counts = tf.math.unsorted_segment_sum(chunks.row_lengths(), line, batch)
         by_line = tf.RaggedTensor.from_row_lengths(chunks.values, counts, validate=False)
-        truncated = tf.math.unsorted_segment_sum(lengths, line, batch) > limit
+        truncated |= tf.math.unsorted_segment_sum(lengths, line, batch) > limit
         return _Lines(chunks, by_line, sentences.row_splits, spaces, spans, in_capitals), truncated
 
     def _cut(self, text):
@@ -215,13 +220,13 @@ class TextEndpoint:
             texts = tf.where(lines.in_capitals, self.capitals.to_capitals_in_graph(texts), texts)
         texts = self.protection.reveal_in_graph(texts, lines.spans) + lines.spaces.values
         by_line = tf.RaggedTensor.from_row_splits(texts, lines.row_splits, validate=False)
-        exist &= lines.by_line.row_lengths() > 0
-        return tf.where(exist, tf.strings.reduce_join(by_line.to_tensor(""), axis=1), "")
+        texts = tf.strings.unsorted_segment_join(texts, by_line.value_rowids(), by_line.nrows())  # [batch]
+        return tf.where(exist & (lines.by_line.row_lengths() > 0), texts, "")
 
     def _pieces(self, lines: _Lines, pieces):
         """Each line's pieces [batch, (pieces)] of those of its sentences, spans for symbols."""
-        revealed = self.protection.reveal_parts_in_graph(shown_in_graph(pieces.to_tensor("")), lines.spans)
-        revealed = tf.RaggedTensor.from_tensor(revealed, lengths=pieces.row_lengths())
+        shown = pieces.with_flat_values(shown_in_graph(pieces.flat_values))
+        revealed = self.protection.reveal_parts_in_graph(shown, lines.spans)
         return tf.RaggedTensor.from_row_splits(revealed, lines.row_splits, validate=False).merge_dims(1, 2)
 
 
@@ -232,7 +237,7 @@ class _Lines(NamedTuple):
     by_line: tf.RaggedTensor  # the same chunks: [batch, (chunks), (pieces)]
     row_splits: tf.Tensor  # int64 [batch + 1]: where each line's sentences begin
     spaces: tf.RaggedTensor  # string [batch, (sentences)]: the white space behind each
-    spans: tf.Tensor  # string [sentences, most]: what is protected
+    spans: tf.RaggedTensor  # string [sentences, (spans)]: what is protected
     in_capitals: tf.Tensor  # bool [sentences]
 
 

@@ -153,47 +153,50 @@ class Protection:
         """Outside, span, outside, ..., outside."""
         return self._find.split(line.replace(_MARK, " ")) if self.kinds else [line]
 
-    def parts_in_graph(self, lines: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """`parts` of string [batch]: string [batch, parts], filled up with "", and which are spans, bool."""
+    def parts_in_graph(self, lines: tf.Tensor) -> tf.RaggedTensor:
+        """`parts` of string [batch]: string [batch, (parts)]."""
         import tensorflow as tf  # imported here, so that `nmt check` does not wait for it
 
         if not self.kinds:
-            return lines[:, tf.newaxis], tf.fill([tf.size(lines), 1], False)
-        parts, lengths = _split_in_graph(tf.strings.regex_replace(lines, _MARK, " "), self._pattern)
-        place = tf.range(tf.shape(parts)[1])
-        return parts, (place % 2 == 1) & (place < lengths[:, tf.newaxis])
+            return tf.RaggedTensor.from_row_lengths(lines, tf.ones_like(lines, tf.int64), validate=False)
+        return _split_in_graph(tf.strings.regex_replace(lines, _MARK, " "), self._pattern)
 
-    def hide_in_graph(self, lines: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """`hide` of string [batch]: text string [batch]; spans string [batch, most], filled up with ""."""
+    def hide_in_graph(self, lines: tf.Tensor) -> tuple[tf.Tensor, tf.RaggedTensor]:
+        """`hide` of string [batch]: text string [batch]; spans string [batch, (spans)]."""
         import tensorflow as tf
 
-        if not self.kinds:
-            return visible_in_graph(lines), tf.fill([tf.size(lines), 0], "")
-        parts, is_span = self.parts_in_graph(lines)
-        symbols = tf.gather(SYMBOLS, tf.range(tf.shape(parts)[1]) // 2 % len(SYMBOLS))  # [parts]
-        text = tf.strings.reduce_join(tf.where(is_span, symbols, visible_in_graph(parts)), axis=1)  # [batch]
-        return tf.strings.regex_replace(text, _WORD_BEHIND, _JOINED), parts[:, 1::2]
+        parts = self.parts_in_graph(lines)
+        place = tf.ragged.range(parts.row_lengths()).flat_values  # of each part in its line: the odd ones are spans
+        symbols = tf.gather(SYMBOLS, place // 2 % len(SYMBOLS))
+        shown = tf.where(place % 2 == 1, symbols, visible_in_graph(parts.flat_values))
+        text = tf.strings.unsorted_segment_join(shown, parts.value_rowids(), parts.nrows())  # [batch]
+        return tf.strings.regex_replace(text, _WORD_BEHIND, _JOINED) if self.kinds else text, parts[:, 1::2]
 
-    def reveal_in_graph(self, text: tf.Tensor, spans: tf.Tensor) -> tf.Tensor:
-        """`reveal` of string [batch] with spans string [batch, most]."""
+    def reveal_in_graph(self, text: tf.Tensor, spans: tf.RaggedTensor) -> tf.Tensor:
+        """`reveal` of string [batch] with spans string [batch, (spans)]."""
         import tensorflow as tf
 
         if not self.kinds:
             return text
-        parts, _ = _split_in_graph(tf.strings.regex_replace(text, _JOINT, ""), _SYMBOL)
-        return tf.strings.reduce_join(self.reveal_parts_in_graph(parts, spans), axis=1)
+        parts = _split_in_graph(tf.strings.regex_replace(text, _JOINT, ""), _SYMBOL)
+        revealed = self.reveal_parts_in_graph(parts, spans)
+        return tf.strings.unsorted_segment_join(revealed.flat_values, parts.value_rowids(), parts.nrows())
 
-    def reveal_parts_in_graph(self, parts: tf.Tensor, spans: tf.Tensor) -> tf.Tensor:
-        """`reveal_parts` of string [batch, parts] with spans string [batch, most]."""
+    def reveal_parts_in_graph(self, parts: tf.RaggedTensor, spans: tf.RaggedTensor) -> tf.RaggedTensor:
+        """`reveal_parts` of string [batch, (parts)] with spans string [batch, (spans)]."""
         import tensorflow as tf
 
         if not self.kinds:
             return parts
-        symbols = tf.cast(parts[:, :, tf.newaxis] == tf.constant(SYMBOLS), tf.int32)  # [batch, parts, symbols]
-        earlier = tf.cumsum(symbols, axis=1, exclusive=True)
-        numbers = tf.reduce_sum(symbols * (earlier * len(SYMBOLS) + tf.range(len(SYMBOLS))), axis=2)  # [batch, parts]
-        spans = tf.concat([spans, tf.fill([tf.shape(spans)[0], 1], "")], axis=1)  # never without a column
-        return tf.where(tf.reduce_max(symbols, axis=2) > 0, tf.gather(spans, numbers, batch_dims=1), parts)
+        line = parts.value_rowids()  # of each part
+        symbols = tf.cast(parts.flat_values[:, tf.newaxis] == tf.constant(SYMBOLS), tf.int64)  # [all parts, symbols]
+        earlier = tf.cumsum(symbols, exclusive=True)
+        earlier -= tf.gather(earlier, tf.gather(parts.row_starts(), line))  # of the same line
+        numbers = tf.reduce_sum(symbols * (earlier * len(SYMBOLS) + tf.range(len(SYMBOLS), dtype=tf.int64)), axis=1)
+        is_symbol = tf.reduce_max(symbols, axis=1) > 0
+        places = tf.where(is_symbol, tf.gather(spans.row_starts(), line) + numbers, 0)
+        found = tf.gather(tf.concat([spans.flat_values, [""]], axis=0), places)  # never of nothing
+        return parts.with_flat_values(tf.where(is_symbol, found, parts.flat_values))
 
     def _hide(self, line: str) -> tuple[str, list[str]]:
         parts = self.parts(line)
@@ -220,13 +223,11 @@ class Protection:
         return self.join(parts)
 
 
-def _split_in_graph(text: tf.Tensor, pattern: str) -> tuple[tf.Tensor, tf.Tensor]:
-    """Outside, match, outside, ... of string [batch]: [batch, parts] filled up with "", and how many int32 [batch]."""
+def _split_in_graph(text: tf.Tensor, pattern: str) -> tf.RaggedTensor:
+    """Outside, match, outside, ..., outside of string [batch]: [batch, (parts)]."""
     import tensorflow as tf
 
-    marked = tf.strings.regex_replace(text, pattern, rf"{_MARK}\0{_MARK}")
-    parts = tf.strings.split(marked, _MARK)
-    return parts.to_tensor(""), tf.cast(parts.row_lengths(), tf.int32)
+    return tf.strings.split(tf.strings.regex_replace(text, pattern, rf"{_MARK}\0{_MARK}"), _MARK)
 
 
 def _as_text(span: str) -> str:

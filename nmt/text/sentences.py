@@ -130,13 +130,17 @@ class SentenceSplitter:
         import tensorflow as tf  # here, so that reading a corpus does not wait for it
 
         lines = tf.strings.regex_replace(lines, _OURS.pattern, "\ufffd")
-        parts, is_span = self._protection.parts_in_graph(lines)
-        marked = tf.strings.reduce_join(tf.where(is_span, _SPAN, parts), axis=1)
+        parts = self._protection.parts_in_graph(lines)
+        place = tf.ragged.range(parts.row_lengths()).flat_values  # of each part in its line: the odd ones are spans
+        marked = tf.where(place % 2 == 1, _SPAN, parts.flat_values)
+        marked = tf.strings.unsorted_segment_join(marked, parts.value_rowids(), parts.nrows())
         for pattern, replacement in self.substitutions:
             marked = tf.strings.regex_replace(marked, pattern, replacement)
-        outside = tf.strings.split(marked, _SPAN).to_tensor("")  # [batch, outside]
-        spans = tf.pad(parts[:, 1::2], [[0, 0], [0, 1]], constant_values="")[:, : tf.shape(outside)[1]]
-        cut = tf.strings.reduce_join(tf.stack([outside, spans], axis=2), axis=[2, 1]) + _CUT
+        outside = tf.strings.split(marked, _SPAN)  # [batch, (spans + 1)]
+        ends = tf.fill([parts.nrows(), 1], _CUT)
+        behind = tf.concat([parts[:, 1::2], tf.RaggedTensor.from_tensor(ends)], axis=1)
+        both = outside.flat_values + behind.flat_values
+        cut = tf.strings.unsorted_segment_join(both, outside.value_rowids(), outside.nrows())
         cut = tf.strings.split(cut, _CUT)  # [batch, (2 * sentences)]
         return cut[:, ::2], cut[:, 1::2]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nmt.text.tokenizer import PAD, UNSPACED, Tokenizer
+from nmt.text.tokenizer import UNSPACED, Tokenizer
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -55,36 +55,34 @@ class Splitter:
         """`split` of each line: ids int32 [batch, (pieces)] -> [batch, (chunks), (pieces)]."""
         import tensorflow as tf  # here, as Python's side needs none
 
-        dense = ids.to_tensor(default_value=PAD)  # [batch, width]
-        quality = self._cut_quality_in_graph(dense)
-        lengths = tf.cast(ids.row_lengths(), tf.int32)  # [batch]
-        window = tf.range(self.limit)
+        pieces, line = ids.flat_values, ids.value_rowids()
+        last = tf.concat([line[1:] != line[:-1], tf.ones_like(line[:1], tf.bool)], axis=0)  # of its line
+        quality = self._cut_quality_in_graph(pieces, last)
+        window = tf.range(self.limit, dtype=tf.int64)
+        ends = ids.row_limits()  # [batch], as all positions among the pieces of all lines
 
-        def condition(start, sizes):
-            return tf.reduce_any(start < lengths)
+        def condition(start, end, begins):
+            return tf.size(start) > 0
 
-        def body(start, sizes):
-            remaining = lengths - start
-            positions = tf.minimum(start[:, tf.newaxis] + window, tf.shape(dense)[1] - 1)  # [batch, limit]
+        def body(start, end, begins):
+            """Cuts one chunk off each line whose rest is longer than the limit."""
+            long = end - start > self.limit
+            start, end = start[long], end[long]  # [long lines]
+            remaining = end - start
             parts = -(-remaining // self.limit)
-            fair = window < -(-remaining // tf.maximum(parts, 1))[:, tf.newaxis]  # [batch, limit]
-            found = tf.gather(quality, positions, batch_dims=1)
-            kind = tf.where(found == 2, 3, tf.where(fair, 2 * found, found - 1))
-            rank = kind * self.limit + window
-            cut = tf.argmax(rank, axis=1, output_type=tf.int32) + 1
-            size = tf.where(remaining > self.limit, cut, tf.maximum(remaining, 0))
-            return start + size, tf.concat([sizes, size[:, tf.newaxis]], axis=1)
+            fair = window < -(-remaining // parts)[:, tf.newaxis]  # [long lines, limit]
+            found = tf.gather(quality, start[:, tf.newaxis] + window)
+            kind = tf.where(found == 2, tf.ones_like(found) * 3, tf.where(fair, 2 * found, found - 1))
+            start += tf.argmax(kind * self.limit + window, axis=1) + 1
+            return start, end, tf.concat([begins, start], axis=0)
 
-        _, by_line = tf.while_loop(
-            condition,
-            body,
-            (tf.zeros_like(lengths), tf.zeros([tf.shape(lengths)[0], 0], tf.int32)),
-            shape_invariants=(lengths.shape, tf.TensorShape([None, None])),
-        )  # [batch, chunks]
-        real = by_line > 0
-        sizes = tf.cast(tf.boolean_mask(by_line, real), tf.int64)
-        chunks = tf.RaggedTensor.from_row_lengths(ids.flat_values, sizes, validate=False)
-        counts = tf.math.count_nonzero(real, axis=1)
+        *_, begins = tf.while_loop(
+            condition, body, (ids.row_starts(), ends, ends[:0]), shape_invariants=(tf.TensorShape([None]),) * 3
+        )
+        cuts = tf.scatter_nd(begins[:, tf.newaxis], tf.ones_like(begins), tf.shape(pieces, tf.int64))
+        first = (cuts > 0) | tf.concat([tf.ones_like(last[:1]), last[:-1]], axis=0)  # of its chunk
+        chunks = tf.RaggedTensor.from_row_starts(pieces, tf.where(first)[:, 0], validate=False)
+        counts = tf.math.unsorted_segment_sum(tf.cast(first, tf.int64), line, ids.nrows())
         return tf.RaggedTensor.from_row_lengths(chunks, counts, validate=False)
 
     def _cut_quality(self, ids: np.ndarray) -> np.ndarray:
@@ -101,14 +99,15 @@ class Splitter:
         words = next_starts | (self.ends_clause[ids] & next_unspaced)
         return np.where(self.full_stop[ids] | ends, 2, words)
 
-    def _cut_quality_in_graph(self, dense: tf.Tensor) -> tf.Tensor:
-        """`_cut_quality` of ids int32 [batch, width]."""
+    def _cut_quality_in_graph(self, ids: tf.Tensor, last: tf.Tensor) -> tf.Tensor:
+        """`_cut_quality` int64 [pieces] of the ids of all lines, int32 [pieces]; last: of its line, bool [pieces]."""
         import tensorflow as tf
 
         def of_next(of_piece):
-            return tf.pad(tf.gather(of_piece, dense)[:, 1:], [[0, 0], [0, 1]])[:, : tf.shape(dense)[1]]
+            following = tf.gather(of_piece, ids[1:])
+            return tf.concat([following, tf.zeros_like(last[:1])], axis=0) & ~last
 
         next_starts, next_unspaced = of_next(self.starts_word), of_next(self.starts_unspaced)
-        ends = tf.gather(self.ends_sentence, dense) & (next_starts | next_unspaced)
-        words = next_starts | (tf.gather(self.ends_clause, dense) & next_unspaced)
-        return tf.where(tf.gather(self.full_stop, dense) | ends, 2, tf.cast(words, tf.int32))
+        ends = tf.gather(self.ends_sentence, ids) & (next_starts | next_unspaced)
+        words = next_starts | (tf.gather(self.ends_clause, ids) & next_unspaced)
+        return tf.where(tf.gather(self.full_stop, ids) | ends, tf.constant(2, tf.int64), tf.cast(words, tf.int64))

@@ -56,6 +56,7 @@ CALIBRATION = Calibration(
     spearman=0.0,
     reliability=(),
 )
+LIMITS = "export.max_line_pieces=40", "export.max_line_bytes=100"
 SETTINGS = (
     "search.guard=true",
     "search.beam_size=4",
@@ -237,7 +238,7 @@ def test_weights_are_stored_once(run, exported):
 @pytest.fixture(scope="module")
 def next_version(run, exported) -> Path:
     """A second export beside a copy of the first: other settings of the export, not guarded and not calibrated."""
-    config = override_config(run.config, ["export.max_line_pieces=40", "export.n_best=3", "search.guard=false"])
+    config = override_config(run.config, [*LIMITS, "export.n_best=3", "search.guard=false"])
     path = shutil.copytree(run.path, run.path.with_name("uncalibrated"))
     (path / "confidence.json").unlink()
     strict = Run(path, config, run.tokenizers)
@@ -265,6 +266,16 @@ def test_the_next_export_is_the_next_version_and_nothing_half_written_is_left(ne
 def test_a_line_over_the_limit_is_cut_and_says_so(next_model):
     found = next_model.run("serving_default", texts([b"red cat", LINES[-1]]))
     assert list(found["truncated"]) == [False, True]
+
+
+@pytest.mark.parametrize("name", ["serving_default", "nbest", "align"])
+def test_a_line_of_too_many_bytes_is_translated_like_what_is_kept_of_it(next_model, name):
+    kept = ("red cat " + "é" * 46).encode()
+    found = next_model.run(name, texts([kept, kept + b".", kept[:-2] + "猫 big dog".encode(), kept[:-2]]))
+    assert list(found.pop("truncated")) == [False, True, True, False]
+    for values in found.values():
+        np.testing.assert_array_equal(values[0], values[1])
+        np.testing.assert_array_equal(values[2], values[3])
 
 
 def test_an_export_of_a_run_that_is_neither_guarded_nor_calibrated_has_no_such_outputs(model, ids_model, next_model):
