@@ -1,4 +1,4 @@
-"""From a YAML file to a `Config` and back; every error says where, what came and what was expected.
+"""From a YAML file to settings, such as a `Config`, and back; errors say where, what came and what was expected.
 
 The file is read as a tree of YAML nodes, which know their lines; `--set` overrides are grafted onto that tree as nodes
 that know their text; pydantic (settings.py) judges the values, and its verdicts are put into our words here.
@@ -13,14 +13,17 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from nmt.config.schema import Keys, Schema, expected, resolve, schema_at, setting_paths
+from nmt.config.schema import Keys, Schema, expected, schema_at, schema_of, setting_paths
+from nmt.config.section import Section
 from nmt.config.settings import Config
+
+Settings = TypeVar("Settings", bound=Section)
 
 MAP, SEQUENCE = "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"
 STRING, NULL = "tag:yaml.org,2002:str", "tag:yaml.org,2002:null"
@@ -38,7 +41,12 @@ class ConfigError(ValueError):
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
-    """Reads a YAML file; see `parse_config`."""
+    """Reads the settings of a job from a YAML file; see `parse_config`."""
+    return load_settings(Config, path, overrides)
+
+
+def load_settings(kind: type[Settings], path: str | Path, overrides: Sequence[str] = ()) -> Settings:
+    """Reads settings of any kind from a YAML file; see `parse_config`."""
     path = Path(path)
     if path.is_dir():
         inside = path / "config.yaml"
@@ -54,7 +62,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ConfigError([f"{path}:{line}: not UTF-8: byte 0x{content[error.start]:02x}"]) from None
-    return parse_config(text, name=str(path), overrides=overrides)
+    return parse_settings(kind, text, name=str(path), overrides=overrides)
 
 
 def parse_config(text: str, *, name: str = "config", overrides: Sequence[str] = ()) -> Config:
@@ -68,25 +76,31 @@ def parse_config(text: str, *, name: str = "config", overrides: Sequence[str] = 
     Raises:
         ConfigError: with all problems, each `name:line: section.key: what came, what was expected`.
     """
-    root = _compose(text, name)
+    return parse_settings(Config, text, name=name, overrides=overrides)
+
+
+def parse_settings(kind: type[Settings], text: str, *, name: str = "config", overrides: Sequence[str] = ()) -> Settings:
+    """Makes settings of any kind from YAML; see `parse_config`."""
+    root, schema = _compose(text, name), schema_of(kind)
+    wanted = f"keys such as {' and '.join(f'{key}:' for key in schema['required'][:2])} were expected"
     if root is None:
-        raise ConfigError([f"{name}: empty; `nmt config` prints every setting to choose from"])
+        raise ConfigError([f"{name}: empty; {wanted}"])
     if not isinstance(root, yaml.MappingNode):
-        raise ConfigError([f"{_place(root)}: {_came(root)} came, keys such as run: and data: were expected"])
+        raise ConfigError([f"{_place(root)}: {_came(root)} came, {wanted}"])
     problems = _check_keys(root)
     for override in overrides:
         try:
             root = _override(root, override)
         except ConfigError as error:
             problems += error.problems
-    settings = _construct(root)
+    values = _construct(root)
     try:
-        config = Config.model_validate(settings)
+        settings = kind.model_validate(values)
     except ValidationError as error:
-        problems += _complaints(error, root)
+        problems += _complaints(error, root, schema)
     if problems:
         raise ConfigError(problems)
-    return config
+    return settings
 
 
 def override_config(config: Config, overrides: Sequence[str]) -> Config:
@@ -228,11 +242,11 @@ def _graft(node: yaml.Node | None, keys: Sequence[str], value: yaml.Node, *, don
 # ---- complaints -----------------------------------------------------------------------------------------------------
 
 
-def _complaints(error: ValidationError, root: yaml.Node) -> list[str]:
+def _complaints(error: ValidationError, root: yaml.Node, settings: Schema) -> list[str]:
     """pydantic's errors in our words, in the order of the file."""
     found: dict[str, yaml.Node] = {}  # in a dict, because each type of a union reports its own error
     for detail in error.errors():
-        place, text = _complaint(detail, root)
+        place, text = _complaint(detail, root, settings)
         found.setdefault(f"{_place(place)}: {text}", place)
 
     def position(text: str) -> tuple[bool, int, int]:
@@ -242,16 +256,16 @@ def _complaints(error: ValidationError, root: yaml.Node) -> list[str]:
     return sorted(found, key=position)
 
 
-def _complaint(detail: ErrorDetails, root: yaml.Node) -> tuple[yaml.Node, str]:
+def _complaint(detail: ErrorDetails, root: yaml.Node, settings: Schema) -> tuple[yaml.Node, str]:
     """The node to point at, and what to say about it."""
     keys, place, node = _locate(root, detail["loc"])
     name = ".".join(map(str, keys))
     if detail["type"] == "missing":
         missing = detail["loc"][-1]
-        wanted, name = schema_at((*keys, missing)), ".".join(map(str, (*keys, missing)))
+        wanted, name = schema_at(settings, (*keys, missing)), ".".join(map(str, (*keys, missing)))
         return place, f"{name}: missing; {expected(wanted)} was expected: {wanted.get('description', '')}"
-    if not (schema := schema_at(keys)):
-        return place, f"{name}: unknown key{_other_key(keys)}"
+    if not (schema := schema_at(settings, keys)):
+        return place, f"{name}: unknown key{_other_key(keys, settings)}"
     if detail["type"] == "value_error":
         message = str(detail["ctx"]["error"])
         for word in re.findall(r"[a-z_]+(?:\.[a-z_]+)*", message):  # the line of the first setting it mentions
@@ -306,7 +320,7 @@ def _came(node: yaml.Node) -> str:
 
 def _hint(node: yaml.Node, schema: Schema) -> str:
     """A hint for a value that does not fit, where one can be guessed."""
-    choices = [resolve(choice) for choice in schema.get("anyOf", [schema])]
+    choices = schema.get("anyOf", [schema])
     types = {choice.get("type") for choice in choices}
     names = [name for choice in choices for name in choice.get("enum", ())]
     if node.tag == STRING:
@@ -322,11 +336,11 @@ def _hint(node: yaml.Node, schema: Schema) -> str:
     return f'; quote it: "{node.value}"' if quotable else ""
 
 
-def _other_key(keys: Keys) -> str:
+def _other_key(keys: Keys, settings: Schema) -> str:
     """The key that was probably meant: a similar one in the section, or one of the same name in another."""
-    name, siblings = str(keys[-1]), schema_at(keys[:-1]).get("properties", {})
+    name, siblings = str(keys[-1]), schema_at(settings, keys[:-1]).get("properties", {})
     alike = _did_you_mean(name, siblings)
-    elsewhere = [".".join(path) for path in setting_paths(schema_at(())) if path[-1] == name]
+    elsewhere = [".".join(path) for path in setting_paths(settings) if path[-1] == name]
     if alike or not elsewhere:
         return alike or f"; known here: {', '.join(siblings)}"
     return f"; did you mean {' or '.join(elsewhere)}?"

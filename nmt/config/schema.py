@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from nmt.config.presets import PRESETS
+from nmt.config.section import Section
 from nmt.config.settings import Config
 
 Keys = tuple[str | int, ...]  # ("data", "train", 0, "weight")
@@ -22,27 +23,34 @@ Schema = dict[str, Any]
 
 def json_schema() -> Schema:
     """The JSON schema of a config file, for editors that complete and check YAML."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_schema()}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
 
 
 @functools.cache
-def _schema() -> Schema:
-    return Config.model_json_schema()
+def schema_of(settings: type[Section]) -> Schema:
+    """The schema of a file's settings, each section described where it stands."""
+    schema = settings.model_json_schema()
+    return _with_sections(schema, schema.pop("$defs", {}))
 
 
-def resolve(schema: Schema) -> Schema:
-    """The schema itself where it is only a reference to one."""
-    if "$ref" not in schema:
+def _with_sections(schema: Any, sections: Schema) -> Any:
+    """A schema in which no part refers to another."""
+    if isinstance(schema, list):
+        return [_with_sections(each, sections) for each in schema]
+    if not isinstance(schema, dict):
         return schema
-    return {**_schema()["$defs"][schema["$ref"].rpartition("/")[2]], **schema}
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        schema = {**sections[name], **{key: value for key, value in schema.items() if key != "$ref"}}
+    return {key: _with_sections(value, sections) for key, value in schema.items()}
 
 
-def schema_at(keys: Keys) -> Schema:
+def schema_at(schema: Schema, keys: Keys) -> Schema:
     """The schema of one setting; {} where there is no such setting."""
-    schema = _schema()
     for key in keys:
-        inside = schema.get("properties", {}).get(key) or schema.get("items") or schema.get("additionalProperties")
-        schema = resolve(inside or {})
+        schema = (
+            schema.get("properties", {}).get(key) or schema.get("items") or schema.get("additionalProperties") or {}
+        )
     return schema
 
 
@@ -50,12 +58,11 @@ def setting_paths(schema: Schema, above: tuple[str, ...] = ()) -> Iterator[tuple
     """The paths of all settings below a section, a section before what is in it."""
     for name, setting in schema.get("properties", {}).items():
         yield (*above, name)
-        yield from setting_paths(resolve(setting), (*above, name))
+        yield from setting_paths(setting, (*above, name))
 
 
 def expected(schema: Schema) -> str:
     """A type and its range in words."""
-    schema = resolve(schema)
     if "anyOf" in schema:
         return " or ".join(expected(choice) for choice in schema["anyOf"])
     if "enum" in schema:
@@ -76,20 +83,19 @@ def expected(schema: Schema) -> str:
 def describe_settings() -> str:
     """Every setting with type, default and meaning, as a YAML file to start from; required ones are left empty."""
     lines = ["# Every setting of a job with its default. Relative paths are relative to the current directory.", ""]
-    _describe(_schema(), "", lines)
+    _describe(schema_of(Config), "", lines)
     return "\n".join(lines)
 
 
 def _describe(section: Schema, indent: str, lines: list[str]) -> None:
     """Adds the settings of one section to `lines`."""
     for name, setting in section["properties"].items():
-        setting = resolve(setting)
         lines += _comment(setting.get("description", ""), indent)
         if name == "preset":
             for preset, values in PRESETS.items():
                 text = yaml.dump({preset: values}, default_flow_style=True, sort_keys=False, width=1000)
                 lines += _comment(text.strip()[1:-1], indent + "  ")
-        inner = setting if "properties" in setting else resolve(setting.get("items", {}))
+        inner = setting if "properties" in setting else setting.get("items", {})
         if "properties" in inner:
             lines.append(f"{indent}{name}:")
             start = len(lines)

@@ -353,10 +353,10 @@ def test_a_key_given_twice_is_an_error_with_both_lines():
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "job.yaml: empty; `nmt config` prints every setting to choose from"),
-        ("# only a comment\n", "job.yaml: empty; `nmt config` prints every setting to choose from"),
-        ("\n- run: x", "job.yaml:2: a list came, keys such as run: and data: were expected"),
-        ("hello", 'job.yaml:1: "hello" came, keys such as run: and data: were expected'),
+        ("", "job.yaml: empty; keys such as run: and source_language: were expected"),
+        ("# only a comment\n", "job.yaml: empty; keys such as run: and source_language: were expected"),
+        ("\n- run: x", "job.yaml:2: a list came, keys such as run: and source_language: were expected"),
+        ("hello", 'job.yaml:1: "hello" came, keys such as run: and source_language: were expected'),
         ("run:\n\tx: 1", "job.yaml:2:1: not valid YAML: a tab character; indent with spaces"),
         ("run: [1, 2", "job.yaml:1:11: not valid YAML: while parsing a flow sequence,"),
         ("run: a: b", "job.yaml:1:7: not valid YAML: mapping values are not allowed here"),
