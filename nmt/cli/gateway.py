@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
 from typing import Any
+
+from nmt.config.file import load_settings, parse_settings
 
 HELP = "LibreTranslate's API and a web page in front of servers, exports or runs"
 
@@ -31,6 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
+    if bool(options.config) == bool(options.model):
+        raise ValueError("what should translate? Name a FILE with models, or give each as --model en-de=URL")
     models = [_model(argument) for argument in options.model]
     try:
         from nmt.gateway.server import serve
@@ -39,7 +44,10 @@ def execute(options: argparse.Namespace) -> int:
         raise ValueError(
             f"nmt gateway needs {error.name}, which is not installed: pip install 'recurrent-nmt[gateway]'"
         ) from None
-    settings = GatewaySettings.model_validate({"models": models})
+    if options.config:
+        settings = load_settings(GatewaySettings, options.config)
+    else:
+        settings = parse_settings(GatewaySettings, json.dumps({"models": models}), name="--model")
     serve(settings, host=options.host, port=options.port)
     return 0
 

@@ -14,13 +14,13 @@ class BodyLimit:
         self._most = most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        received = 0
+        received, declared = 0, int(dict(scope.get("headers", ())).get(b"content-length", 0))  # the parser's number
 
         async def counted() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._most:
+            if max(received, declared) > self._most:
                 raise HTTPException(413, f"the request is too large: {self._most} bytes are allowed")
             return message
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
+from functools import cache
 from typing import NamedTuple
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
@@ -22,7 +24,7 @@ class Detector:
 
     def __init__(self, languages: Sequence[str]) -> None:
         self._languages = list(languages)
-        self._identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+        self._identifier = copy(_identifier())
         known = set(self._identifier.labels)
         self._known = [language for language in self._languages if language.partition("-")[0] in known]
         if self._known:
@@ -38,3 +40,9 @@ class Detector:
         """The most likely language of each text; short ones are looked at together with all others."""
         together = self.detect("\n".join(texts))[0]
         return [together if len(text) <= SHORT else self.detect(text)[0] for text in texts]
+
+
+@cache
+def _identifier() -> LanguageIdentifier:
+    """Of all languages; takes half a second to load."""
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

@@ -58,9 +58,6 @@ def read_text(text: str) -> Document:
     return Document(parts)
 
 
-READERS = {"text": read_text}
-
-
 class Translated(NamedTuple):
     """The translation of a document."""
 

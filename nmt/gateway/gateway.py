@@ -43,7 +43,13 @@ class Gateway:
         return [Detected(source, 100.0)] * len(documents)
 
     def translate(
-        self, documents: Sequence[Document], sources: Sequence[str], target: str, *, alternatives: int, details: bool
+        self,
+        documents: Sequence[Document],
+        sources: Sequence[str],
+        target: str,
+        *,
+        alternatives: int = 0,
+        details: bool = False,
     ) -> list[Translated]:
         """Translates documents, each from its own language, those of a language together.
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, Depends, File, Form, HTTPException, Request, Response, UploadFile
 from pydantic import BaseModel
 
 from nmt.gateway.access import Access
-from nmt.gateway.documents import READERS, Translated
+from nmt.gateway.detection import Detected
+from nmt.gateway.documents import Translated, read_text
 from nmt.gateway.gateway import Gateway, name_of
+from nmt.gateway.html_document import read_html
 from nmt.gateway.messages import (
+    ApiKey,
     DetectedLanguage,
     DetectRequest,
     ErrorResponse,
+    FileResponse,
     HealthResponse,
+    Language,
     LanguageResponse,
     LineDetails,
     SettingsResponse,
@@ -27,7 +33,10 @@ from nmt.gateway.messages import (
 )
 from nmt.gateway.settings import GatewaySettings
 from nmt.gateway.suggestions import Suggestions
+from nmt.gateway.translated_files import TranslatedFiles
 
+READERS = {"text": read_text, "html": read_html}  # by format
+FORMATS = {".txt": "text", ".html": "html", ".htm": "html"}  # by the end of a file's name
 TYPING_PAUSE = 300  # milliseconds
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -47,6 +56,7 @@ class Service:
         self.gateway = Gateway(settings.models)
         self.access = Access(settings)
         self.suggestions = Suggestions(settings.suggestions)
+        self.files = TranslatedFiles()
 
 
 def _service(request: Request) -> Service:
@@ -79,12 +89,12 @@ router = APIRouter()
 
 
 @router.get("/health", summary="Whether the gateway runs")
-def health() -> HealthResponse:
+async def health() -> HealthResponse:
     return HealthResponse()
 
 
 @router.get("/languages", summary="Languages, and what each can be translated into")
-def languages(service: Shared) -> list[LanguageResponse]:
+async def languages(service: Shared) -> list[LanguageResponse]:
     directions = service.gateway.directions
     return [
         LanguageResponse(code=code, name=name_of(code), targets=directions.targets(code))
@@ -96,7 +106,7 @@ def languages(service: Shared) -> list[LanguageResponse]:
     "/translate",
     summary="Translate texts",
     responses=_ERRORS,
-    response_model_exclude_none=True,
+    response_model_exclude_unset=True,
     openapi_extra=_body(TranslateRequest),
 )
 def translate(
@@ -116,16 +126,55 @@ def translate(
         alternatives=request.alternatives,
         details=request.details,
     )
-    as_asked: Callable[[list[Any]], Any] = (
-        (lambda each: each) if isinstance(request.q, list) else (lambda each: each[0])
-    )
-    detected = [DetectedLanguage(language=each.language, confidence=each.confidence) for each in languages]
-    return TranslateResponse(
-        translatedText=as_asked([each.text for each in found]),
-        detectedLanguage=as_asked(detected) if request.source == "auto" else None,
-        alternatives=as_asked([each.alternatives for each in found]) if request.alternatives else None,
-        details=[_details(each) for each in found] if request.details else None,
-    )
+    answer: dict[str, list[Any]] = {"translatedText": [each.text for each in found]}
+    if request.source == "auto":
+        answer["detectedLanguage"] = [_detected(each) for each in languages]
+    if request.alternatives:
+        answer["alternatives"] = [each.alternatives for each in found]
+    as_asked = answer if isinstance(request.q, list) else {field: values[0] for field, values in answer.items()}
+    if request.details:
+        as_asked["details"] = [_details(each) for each in found]
+    return TranslateResponse.model_validate(as_asked)
+
+
+@router.post("/translate_file", summary="Translate a file", responses=_ERRORS)
+def translate_file(
+    request: Request,
+    service: Shared,
+    address: Address,
+    file: Annotated[UploadFile, File(description=f"UTF-8 text or HTML: {', '.join(FORMATS)}")],
+    source: Annotated[Language, Form()],
+    target: Annotated[Language, Form()],
+    api_key: Annotated[ApiKey, Form()] = None,
+) -> FileResponse:
+    suffix = PurePath(file.filename or "").suffix.lower()
+    if suffix not in FORMATS:
+        raise HTTPException(400, f"file: {suffix or 'no ending'} came, one of {', '.join(FORMATS)} was expected")
+    try:
+        text = file.file.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise HTTPException(400, f"file: not UTF-8: byte 0x{error.object[error.start]:02x} at {error.start}") from None
+    service.access.admit(api_key, address, characters=len(text))
+    documents = [READERS[FORMATS[suffix]](text)]
+    languages = [each.language for each in service.gateway.source_languages(documents, source)]
+    (found,) = service.gateway.translate(documents, languages, target)
+    name = service.files.keep(found.text.encode(), suffix)
+    return FileResponse(translatedFileUrl=str(request.url_for("download_file", name=name)))
+
+
+@router.get(
+    "/download_file/{name}",
+    summary="Fetch a translated file",
+    response_class=Response,
+    responses={200: {"content": {"application/octet-stream": {}}}, 404: _ERRORS[400]},
+)
+def download_file(name: str, service: Shared) -> Response:
+    content = service.files.read(name)
+    if content is None:
+        raise HTTPException(404, "there is no such file; translated files are kept for an hour")
+    # Never shown as a page of this server: it is somebody's HTML.
+    disposition = {"Content-Disposition": f'attachment; filename="translated{PurePath(name).suffix}"'}
+    return Response(content, media_type="application/octet-stream", headers=disposition)
 
 
 @router.post("/detect", summary="Detect the language of a text", responses=_ERRORS, openapi_extra=_body(DetectRequest))
@@ -134,8 +183,7 @@ def detect(
 ) -> list[DetectedLanguage]:
     _check_size([request.q], service.settings)
     service.access.admit(request.api_key, address, characters=0)
-    found = service.gateway.detect(request.q)
-    return [DetectedLanguage(language=each.language, confidence=each.confidence) for each in found]
+    return [_detected(each) for each in service.gateway.detect(request.q)]
 
 
 @router.post("/suggest", summary="Suggest a translation", responses=_ERRORS, openapi_extra=_body(SuggestRequest))
@@ -149,7 +197,7 @@ def suggest(
 
 
 @router.get("/frontend/settings", summary="What a page has to know")
-def frontend_settings(service: Shared) -> SettingsResponse:
+async def frontend_settings(service: Shared) -> SettingsResponse:
     settings = service.settings
     source, target = ({"code": code, "name": name_of(code)} for code in service.gateway.usual)
     return SettingsResponse.model_validate(
@@ -159,8 +207,8 @@ def frontend_settings(service: Shared) -> SettingsResponse:
             "apiKeys": bool(settings.keys),
             "keyRequired": settings.key_required,
             "suggestions": settings.suggestions is not None,
-            "filesTranslation": False,
-            "supportedFilesFormat": [],
+            "filesTranslation": True,
+            "supportedFilesFormat": list(FORMATS),
             "language": {"source": source, "target": target},
         }
     )
@@ -172,6 +220,10 @@ def _check_size(texts: Sequence[str], settings: GatewaySettings) -> None:
         raise HTTPException(400, f"q: {len(texts)} texts came, at most {most.texts} are allowed")
     if (characters := sum(map(len, texts))) > most.characters:
         raise HTTPException(400, f"q: {characters} characters came, at most {most.characters} are allowed")
+
+
+def _detected(found: Detected) -> DetectedLanguage:
+    return DetectedLanguage(language=found.language, confidence=found.confidence)
 
 
 def _details(translated: Translated) -> list[LineDetails]:

@@ -65,7 +65,7 @@ class GatewaySettings(Section):
     """All settings of a gateway."""
 
     models: list[ModelSettings] = Field(min_length=1, description="What translates.")
-    limits: LimitSettings = Field(default=LimitSettings(), description="What a request may ask for.")
+    limits: LimitSettings = Field(default_factory=LimitSettings, description="What a request may ask for.")
     keys: list[KeySettings] = Field(default=[], description="API keys, each with limits of its own.")
     key_required: bool = Field(default=False, description="Whether only clients with a key are answered.")
     cors_origins: list[Text] = Field(

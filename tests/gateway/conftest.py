@@ -1,9 +1,10 @@
 """Gateways on real sockets, in front of models that answer as TensorFlow Serving does."""
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -20,8 +21,8 @@ BACK = {german: english for english, german in WORDS.items()}
 
 
 def spell(words: dict[str, str]) -> Callable[[str], str]:
-    """Translates word by word, tags with them as they are."""
-    return lambda line: " ".join(words.get(word, word) for word in line.split(" "))
+    """Translates word by word; what else there is, such as tags, stays."""
+    return lambda line: re.sub(r"(?<![<\w/])\w+", lambda word: words.get(word[0], word[0]), line)
 
 
 MODELS: dict[str, Callable[[str], str]] = {
@@ -121,6 +122,13 @@ def settings(models) -> dict:
 def gateway(settings) -> Iterator[str]:
     with running(settings) as address:
         yield address
+
+
+@pytest.fixture
+def start(settings):
+    """Starts a gateway with other settings than the shared one; gives its address."""
+    with ExitStack() as stack:
+        yield lambda **changes: stack.enter_context(running({**settings, **changes}))
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,154 @@
+"""HTML as a document: blocks of text are its segments, everything else stays byte for byte. No TensorFlow.
+
+A block's text goes to the model as one line, in which each inline tag is a placeholder such as <g1>, </g1> or <x2>.
+The model keeps those as it keeps any tag (text/protection.py), so that the words of a link may move and stay a link.
+Where a translation has not each of them once and well nested, the text between tags is translated piece by piece.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import accumulate
+
+from nmt.gateway.documents import Document, Segment
+from nmt.gateway.html_tokens import Token, tokens
+
+SPACE = " \t\n\f\r"  # what HTML shows as one space
+_PLACEHOLDER = re.compile(r"(</?g[0-9]+>|<x[0-9]+>)")
+
+
+def read_html(source: str) -> Document:
+    """A page, or a part of one. Never fails: what cannot be understood stays."""
+    parts: list[str | Segment] = []
+    block: list[Token] = []
+    for token in [*tokens(source), Token("block", "")]:
+        if token.kind != "block":
+            block.append(token)
+            continue
+        parts += [*_read_block(block), token.raw]
+        block = []
+    return Document(parts)
+
+
+def _read_block(block: list[Token]) -> list[str | Segment]:
+    """The segment of a block, and around it what need not go to the model; no segment where there are no words."""
+    if not _has_words(block):
+        return [_raw(block)]
+    block, ends = _match_tags(block)
+    start, stop = _core(block, ends)
+    before, after, inner = _raw(block[:start]), _raw(block[stop:]), block[start:stop]
+    if inner[0].kind == "text":
+        text = inner[0].raw.lstrip(SPACE)
+        before += inner[0].raw.removesuffix(text)
+        inner[0] = inner[0]._replace(raw=text)
+    if inner[-1].kind == "text":
+        text = inner[-1].raw.rstrip(SPACE)
+        after = inner[-1].raw.removeprefix(text) + after
+        inner[-1] = inner[-1]._replace(raw=text)
+    return [before, HtmlSegment(inner), after]
+
+
+def _match_tags(block: Sequence[Token]) -> tuple[list[Token], dict[int, int]]:
+    """Tokens, where a tag without its partner is a mark; and the place of the end tag for that of each start tag."""
+    ends: dict[int, int] = {}
+    opened: list[int] = []
+    names: Counter[str] = Counter()  # of those opened
+    for place, token in enumerate(block):
+        if token.kind == "open":
+            opened.append(place)
+            names[token.name] += 1
+        elif token.kind == "close" and names[token.name]:
+            while block[start := opened.pop()].name != token.name:
+                names[block[start].name] -= 1
+            names[token.name] -= 1
+            ends[start] = place
+    matched = {*ends, *ends.values()}
+    single = {place for place, token in enumerate(block) if token.kind in ("open", "close")} - matched
+    return [token._replace(kind="mark") if place in single else token for place, token in enumerate(block)], ends
+
+
+def _core(block: Sequence[Token], ends: dict[int, int]) -> tuple[int, int]:
+    """What is left of a block without marks, elements without words, and tags around all of it at its two ends."""
+    starts = {end: start for start, end in ends.items()}
+    words = [0, *accumulate(_has_words([token]) for token in block)]  # how many tokens have some before each place
+    start, stop = 0, len(block)
+    while True:
+        first, last = starts.get(stop - 1, stop - 1), ends.get(start, start)  # of the elements at the two ends
+        if words[start] == words[last + 1] and _may_go(block[start]):
+            start = last + 1
+        elif words[first] == words[stop] and _may_go(block[stop - 1]):
+            stop = first
+        elif ends.get(start) == stop - 1:
+            start, stop = start + 1, stop - 1
+        else:
+            return start, stop
+
+
+class HtmlSegment:
+    """A block's text, or a part of it, with what stands between its words."""
+
+    def __init__(self, block: Sequence[Token]) -> None:
+        self._tokens = block
+        _, ends = _match_tags(block)
+        starts = {end: start for start, end in ends.items()}
+        shown = []
+        self._raw_of: dict[str, str] = {}
+        for place, (kind, raw, _) in enumerate(block):
+            if kind == "text":
+                shown.append(re.sub(f"[{SPACE}]+", " ", html.unescape(raw)))
+                continue
+            forms = {"open": f"<g{place}>", "close": f"</g{starts.get(place)}>", "mark": f"<x{place}>"}
+            shown.append(forms[kind])
+            self._raw_of[forms[kind]] = raw
+        self.line = "".join(shown)
+        self._written = {ord(character): f"&{name};" for character, name in (("&", "amp"), ("<", "lt"), (">", "gt"))}
+        for reference in re.findall("&#?[A-Za-z0-9]+;", _raw([token for token in block if token.kind == "text"])):
+            if len(character := html.unescape(reference)) == 1:
+                self._written[ord(character)] = reference
+
+    def fill(self, translation: str) -> str | None:
+        """The translation with the source's tags, and characters as references where the source has them so."""
+        if translation == self.line:
+            return _raw(self._tokens)
+        if not self._raw_of:
+            return translation.translate(self._written)
+        parts = _PLACEHOLDER.split(translation)
+        if sorted(parts[1::2]) != sorted(self._raw_of) or not _is_nested(parts[1::2]):
+            return None
+        parts[::2] = [part.translate(self._written) for part in parts[::2]]
+        parts[1::2] = [self._raw_of[part] for part in parts[1::2]]
+        return "".join(parts)
+
+    def apart(self) -> Document:
+        """A segment for each text between tags."""
+        parts: list[str | Segment] = []
+        for token in self._tokens:
+            parts += _read_block([token]) if token.kind == "text" else [token.raw]
+        return Document(parts)
+
+
+def _may_go(token: Token) -> bool:
+    """Whether the model need not see it at an end of its line."""
+    return token.kind != "text" or not token.raw.strip(SPACE)
+
+
+def _has_words(block: Sequence[Token]) -> bool:
+    return any(any(map(str.isalnum, html.unescape(token.raw))) for token in block if token.kind == "text")
+
+
+def _is_nested(tags: Sequence[str]) -> bool:
+    """Whether each </g1> ends the <g1> that was opened last."""
+    opened: list[str] = []
+    for tag in tags:
+        if tag.startswith("<g"):
+            opened.append(tag)
+        elif tag.startswith("</") and (not opened or opened.pop() != f"<{tag[2:]}"):
+            return False
+    return True
+
+
+def _raw(block: Sequence[Token]) -> str:
+    return "".join(token.raw for token in block)
