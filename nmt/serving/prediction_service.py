@@ -6,7 +6,7 @@ REST and gRPC only convert requests and answers, so the same inputs give the sam
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
@@ -44,9 +44,17 @@ class PredictionService:
             self.metrics.observe(REQUEST_LATENCY, _microseconds(started), **labels)
 
     def predict(
-        self, version: Version, signature: str, inputs: Mapping[str, np.ndarray], *, timeout: float | None
+        self,
+        version: Version,
+        signature: str,
+        inputs: Mapping[str, np.ndarray],
+        *,
+        timeout: float | None,
+        cancelled: Callable[[], bool] | None = None,
     ) -> dict[str, np.ndarray]:
-        """Runs a signature of a version in use; raises as SavedModel.run does."""
+        """Runs a signature of a version in use, unless nobody waits for it any more; raises as SavedModel.run does."""
+        if cancelled is not None and cancelled():
+            raise ServingError(StatusCode.CANCELLED, "The client has gone")
         assert version.model is not None
         started = time.perf_counter()
         outputs = version.model.run(signature, inputs, timeout=timeout)

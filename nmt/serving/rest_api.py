@@ -1,17 +1,11 @@
-"""The endpoint's REST side: routes a request as TensorFlow Serving does and answers it in JSON.
-
-`RestApi.answer` is the API; `RestServer` carries it over HTTP/1.1.
-"""
+"""The endpoint's REST side: routes a request as TensorFlow Serving does and answers it in JSON."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import re
-import socket
-import zlib
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -23,14 +17,12 @@ from nmt.exports.signatures import DEFAULT_SIGNATURE
 from nmt.serving.error import HTTP_STATUS, ServingError, from_exception, invalid_argument
 from nmt.serving.prediction_service import PredictionService, signatures_of
 from nmt.serving.rest_request import read_request
-from nmt.serving.rest_response import write_error, write_response
-from nmt.serving.served_models import Version
+from nmt.serving.rest_response import Response, write_error, write_response
+from nmt.serving.served_models import State, Version
 
 METRICS_PATH = "/monitoring/prometheus/metrics"
-TIMEOUT_SECONDS = 30.0  # of a prediction
-IDLE_SECONDS = 75.0  # that a connection may be silent
-MAX_BODY_BYTES = 64 * 2**20
-MAX_INFLATED_BYTES = 100 * 2**20
+LIVE_PATH = "/v2/health/live"
+READY_PATH = "/v2/health/ready"
 _VERSION = r"(?:(?:/versions/(?P<version>\d+))|(?:/labels/(?P<label>[^/:]+)))?"
 _API_PATH = re.compile(r"/v1/.*", re.IGNORECASE | re.DOTALL)
 _PREDICT_PATH = re.compile(
@@ -43,12 +35,6 @@ _MODEL_PATH = re.compile(
 logger = logging.getLogger(__name__)
 
 
-class Response(NamedTuple):
-    status: int
-    content_type: str
-    body: bytes
-
-
 class Target(NamedTuple):
     """The model a path names."""
 
@@ -58,26 +44,43 @@ class Target(NamedTuple):
 
 
 class RestApi:
-    def __init__(self, service: PredictionService) -> None:
-        self._service = service
+    """Args: timeout: seconds that a prediction may take."""
 
-    def answer(self, method: str, path: str, *, body: bytes = b"", origin: str = "") -> Response:
-        """Answers one request; never raises. `path` is as it came: percent-encoded, query included."""
-        if path == METRICS_PATH and method == "GET":
+    def __init__(self, service: PredictionService, *, timeout: float) -> None:
+        self._service = service
+        self._timeout = timeout
+
+    def answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes = b"",
+        origin: str = "",
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Response:
+        """Answers one request; never raises.
+
+        Args: path: as it came, percent-encoded, query included; origin: the header; cancelled: true once nobody waits
+            for the answer any more.
+        """
+        if method == "GET" and path == METRICS_PATH:
             return Response(200, "text/plain", self._service.metrics.page().encode())
+        if method == "GET" and path in (LIVE_PATH, READY_PATH):
+            return self._health(path)
         if not _API_PATH.fullmatch(path):
             return Response(404, "text/html", b"<html><body><h1>Not Found</h1></body></html>\n")
         if method == "OPTIONS":
             return Response(200 if re.match("https?://", origin) else 400, "text/plain", b"")
         try:
-            return self._route(method, path, body)
+            return self._route(method, path, body, cancelled)
         except Exception as error:
             failure = from_exception(error)
             if failure.code == StatusCode.INTERNAL:
                 logger.error("%s %s", method, path, exc_info=error)
             return Response(HTTP_STATUS[failure.code], "application/json", write_error(failure.message))
 
-    def _route(self, method: str, path: str, body: bytes) -> Response:
+    def _route(self, method: str, path: str, body: bytes, cancelled: Callable[[], bool] | None) -> Response:
         pattern = {"GET": _MODEL_PATH, "POST": _PREDICT_PATH}.get(method)
         found = pattern.fullmatch(path) if pattern else None
         if not found or (method == "POST" and found["verb"] not in ("classify", "regress", "predict")):
@@ -87,12 +90,12 @@ class RestApi:
             return Response(400, "application/json", b"")
         target = Target(_unquote(found["name"] or ""), number, _unquote(found["label"]) if found["label"] else None)
         if method == "POST":
-            return self._predict(target, found["verb"], body)
+            return self._predict(target, found["verb"], body, cancelled)
         if not target.name:
             raise invalid_argument("Missing model name in request.")
         return self._metadata(target) if found["metadata"] else self._status(target)
 
-    def _predict(self, target: Target, verb: str, body: bytes) -> Response:
+    def _predict(self, target: Target, verb: str, body: bytes, cancelled: Callable[[], bool] | None) -> Response:
         if verb != "predict":
             raise ServingError(StatusCode.UNIMPLEMENTED, f":{verb} is not served here, only :predict")
         with (
@@ -101,8 +104,19 @@ class RestApi:
         ):
             request = read_request(body, lambda signature: _input_types(version, signature))
             signature = request.signature or DEFAULT_SIGNATURE
-            outputs = self._service.predict(version, signature, request.inputs, timeout=TIMEOUT_SECONDS)
-            return Response(200, "application/json", write_response(outputs, by_row=request.by_row))
+            outputs = self._service.predict(
+                version, signature, request.inputs, timeout=self._timeout, cancelled=cancelled
+            )
+            lines = max((len(value) for value in request.inputs.values() if value.ndim), default=0)
+            return Response(200, "application/json", write_response(outputs, by_row=request.by_row), lines)
+
+    def _health(self, path: str) -> Response:
+        """As KServe's protocol has it: ready means that every model has a version to predict with."""
+        models = self._service.models
+        ready = all(any(state == State.AVAILABLE for _, state, _ in models.versions(name)) for name in models.names)
+        if path == LIVE_PATH:
+            return _json_response({"live": True})
+        return _json_response({"ready": ready})._replace(status=200 if ready else 503)
 
     def _status(self, target: Target) -> Response:
         return _json_response(_to_dict(self._service.status(target.name, target.number)))
@@ -111,115 +125,6 @@ class RestApi:
         spec, signatures = self._service.signatures(*target)
         metadata = {"signature_def": _to_dict(signatures)}
         return _json_response({"model_spec": _to_dict(spec), "metadata": metadata})
-
-
-class RestServer(ThreadingHTTPServer):
-    """Carries a RestApi over HTTP/1.1: keep-alive, chunked and gzip bodies. Raises OSError where the port is taken."""
-
-    daemon_threads = False  # so that server_close waits for requests in progress
-    request_queue_size = 128
-
-    def __init__(self, api: RestApi, *, host: str, port: int) -> None:
-        self.api = api
-        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._connections: set[Any] = set()
-        super().__init__((host, port), _Handler)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self._connections.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        self._connections.discard(request)
-        super().shutdown_request(request)
-
-    def close(self) -> None:
-        """Stops accepting requests and waits for those in progress."""
-        self.shutdown()
-        for connection in list(self._connections):
-            with contextlib.suppress(OSError):  # closed by the client meanwhile
-                connection.shutdown(socket.SHUT_RD)  # what waits for a next request sees the end; answers still go out
-        self.server_close()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server_version = "nmt"
-    disable_nagle_algorithm = True
-    timeout = IDLE_SECONDS
-    server: RestServer
-
-    def do_POST(self) -> None:
-        try:
-            body = self._read_body()
-            response = self.server.api.answer(self.command, self.path, body=body, origin=self.headers.get("Origin", ""))
-        except ServingError as error:
-            # The body was not read, so the next request could not be told from it.
-            self.close_connection = True
-            response = Response(HTTP_STATUS[error.code], "application/json", write_error(error.message))
-        self._send(response)
-
-    do_GET = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = do_POST
-
-    def handle(self) -> None:
-        with contextlib.suppress(ConnectionError, TimeoutError):  # the client went away in the middle of a request
-            super().handle()
-
-    def _send(self, response: Response) -> None:
-        self.send_response(response.status)
-        self.send_header("Content-Type", response.content_type)
-        self.send_header("Content-Length", str(len(response.body)))
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(response.body)
-
-    def _read_body(self) -> bytes:
-        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
-            body = self._read_chunks()
-        else:
-            length = self.headers.get("Content-Length", "0")
-            if not (length.isascii() and length.isdecimal()):
-                raise invalid_argument(f"Malformed Content-Length: {length}")
-            body = self._read_exactly(int(length))
-        return _inflate(body) if "gzip" in self.headers.get("Content-Encoding", "") else body
-
-    def _read_chunks(self) -> bytes:
-        body = b""
-        while True:
-            line = self.rfile.readline(1024).split(b";")[0].strip()
-            if not re.fullmatch(rb"[0-9a-fA-F]{1,8}", line):
-                raise invalid_argument("Malformed chunked body")
-            size = int(line, 16)
-            if size == 0:
-                break
-            body += self._read_exactly(size, limit=MAX_BODY_BYTES - len(body))
-            self.rfile.readline(1024)
-        while self.rfile.readline(65536).strip():
-            pass  # trailers
-        return body
-
-    def _read_exactly(self, size: int, *, limit: int = MAX_BODY_BYTES) -> bytes:
-        if size > limit:
-            raise invalid_argument(f"The body is larger than {MAX_BODY_BYTES} bytes: send it in smaller requests")
-        body = self.rfile.read(size)
-        if len(body) < size:
-            raise ConnectionError
-        return body
-
-    def log_message(self, format: str, *args: Any) -> None:
-        logger.debug(format, *args)
-
-
-def _inflate(body: bytes) -> bytes:
-    """A gzip body, unpacked; what does not unpack, or to too much, counts as empty, as it does on the server."""
-    decoder = zlib.decompressobj(wbits=31)
-    try:
-        inflated = decoder.decompress(body, MAX_INFLATED_BYTES)
-    except zlib.error:
-        return b""
-    return inflated if decoder.eof else b""
 
 
 def _input_types(version: Version, signature: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ import base64
 import json
 import math
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +18,15 @@ from nmt.serving.error import invalid_argument
 from nmt.serving.rest_request import INTEGER_TYPES, cpp_name
 
 BYTES_SUFFIX = "_bytes"  # of an output's name: its strings are written as base64
+
+
+class Response(NamedTuple):
+    """An answer over HTTP."""
+
+    status: int
+    content_type: str
+    body: bytes
+    lines: int = 0  # of the request: the rows it had predicted
 
 
 def write_response(outputs: Mapping[str, np.ndarray], *, by_row: bool) -> bytes:

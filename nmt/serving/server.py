@@ -19,11 +19,14 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 
 from nmt.exports.signatures import DEFAULT_SIGNATURE
 from nmt.serving.grpc_api import grpc_server
+from nmt.serving.http_server import HttpServer
 from nmt.serving.prediction_service import PredictionService, signatures_of
-from nmt.serving.rest_api import RestApi, RestServer
+from nmt.serving.rest_api import RestApi
+from nmt.serving.rest_app import RestApp, RestOptions
 from nmt.serving.served_models import ServedModels, read_model_configs
 
 DEFAULT_MODEL_NAME = "translator"
+DEFAULT_REST_OPTIONS = RestOptions()
 GRACE_SECONDS = 30.0  # for requests in progress when the server stops
 
 
@@ -31,28 +34,41 @@ class Server:
     """A running endpoint; use it in a `with` statement or call `close`.
 
     Args: configs: the models, as in a model_config_list; host: the interface to listen on, "0.0.0.0" for all;
-        port, rest_api_port: of gRPC and REST, 0 = any free one.
+        port, rest_api_port: of gRPC and REST, 0 = any free one; rest: what REST clients may take.
     Raises: ValueError where a model does not load or a port is taken.
     """
 
-    def __init__(self, configs: list[ModelConfig], *, host: str = "127.0.0.1", port: int, rest_api_port: int) -> None:
+    def __init__(
+        self,
+        configs: list[ModelConfig],
+        *,
+        host: str = "127.0.0.1",
+        port: int,
+        rest_api_port: int,
+        rest: RestOptions = DEFAULT_REST_OPTIONS,
+    ) -> None:
         self.models = ServedModels(configs)
         self._host = host
         service = PredictionService(self.models)
+        self._app = RestApp(RestApi(service, timeout=rest.timeout), rest)
         try:
-            self._rest = RestServer(RestApi(service), host=host, port=rest_api_port)
+            self._rest = HttpServer(
+                self._app,
+                host=host,
+                port=rest_api_port,
+                max_connections=rest.max_connections,
+                deadlines=rest.deadlines,
+            )
         except (OSError, OverflowError) as error:
             self.models.close()
             raise _port_error(host, rest_api_port, error) from None
         try:
             self._grpc, self.port = grpc_server(service, host=host, port=port)
         except OSError as error:
-            self._rest.server_close()
+            self._rest.close()
             self.models.close()
             raise _port_error(host, port, error) from None
-        self.rest_api_port = self._rest.server_address[1]
-        self._thread = threading.Thread(target=self._rest.serve_forever, name="REST", daemon=True)
-        self._thread.start()
+        self.rest_api_port = self._rest.port
 
     @property
     def rest_url(self) -> str:
@@ -66,6 +82,7 @@ class Server:
         """Stops accepting requests, finishes those in progress and unloads the models."""
         stopped = self._grpc.stop(GRACE_SECONDS)
         self._rest.close()
+        self._app.close()
         stopped.wait()
         self.models.close()
 

@@ -5,7 +5,6 @@ import http.client
 import json
 import math
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -17,7 +16,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from sentencepiece import SentencePieceProcessor
-from serving_cases.make_fixtures import FLOAT, VECTOR, make_fixtures, save, save_half_plus, signature
+from serving_cases.make_fixtures import make_fixtures, save_half_plus, save_slow
 from serving_cases.text_model import ENGLISH, export_text_model, train_tokenizer
 from tensorflow_serving.apis import (
     classification_pb2,
@@ -52,16 +51,6 @@ model_config_list {{
   config {{ name: "slow" base_path: "{directory}/slow" model_platform: "tensorflow" }}
 }}
 """
-
-
-def save_slow(directory: Path) -> None:
-    """Counts to x; endless for all a test cares, where x is large."""
-
-    def count(x):
-        (counted,) = tf.while_loop(lambda n: n < x[0], lambda n: (n + 1.0,), (0.0,))
-        return {"y": tf.reshape(counted, [1])}
-
-    save(directory, {"serving_default": signature(count, x=(FLOAT, VECTOR))})
 
 
 @pytest.fixture(scope="module")
@@ -385,27 +374,6 @@ def test_one_connection_carries_many_requests_and_chunked_bodies(server):
     assert connection.getresponse().read()
     assert connection.sock is sock, "an error keeps the connection"
     connection.close()
-
-
-def raw(server, data):
-    with socket.create_connection(("localhost", server.rest_api_port), timeout=60) as connection:
-        connection.sendall(data)
-        return b"".join(iter(lambda: connection.recv(65536), b""))
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        b"Content-Length: 99999999999",
-        b"Content-Length: -1",
-        b"Content-Length: x",
-        b"Transfer-Encoding: chunked\r\n\r\nxyz",
-    ],
-)
-def test_a_body_that_cannot_be_read_gets_400_and_the_end_of_the_connection(server, headers):
-    answer = raw(server, b"POST /v1/models/echo:predict HTTP/1.1\r\nHost: x\r\n" + headers + b"\r\n\r\n")
-    assert answer.startswith(b"HTTP/1.1 400")
-    assert b"Connection: close" in answer
 
 
 @pytest.mark.parametrize("path", ["/", "/v1", "/favicon.ico", "/monitoring"])

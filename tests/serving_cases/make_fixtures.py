@@ -29,6 +29,16 @@ def save_half_plus(directory: Path, bias: float) -> None:
     save(directory, {"serving_default": signature(lambda x: {"y": x * 0.5 + bias}, x=(FLOAT, None))})
 
 
+def save_slow(directory: Path) -> None:
+    """Counts to x; endless for all a test cares, where x is large."""
+
+    def count(x: tf.Tensor) -> dict:
+        (counted,) = tf.while_loop(lambda n: n < x[0], lambda n: (n + 1.0,), (0.0,))
+        return {"y": tf.reshape(counted, [1])}
+
+    save(directory, {"serving_default": signature(count, x=(FLOAT, VECTOR))})
+
+
 def save_echo(directory: Path) -> None:
     """text -> the text in upper case (ASCII) and minus its length in bytes."""
 

@@ -1,0 +1,69 @@
+"""Serves an ASGI app over HTTP/1.1 or HTTPS, by uvicorn in a thread of its own.
+
+Whatever the app does, connections are bounded in number and time, HTTP is strict (`nmt.serving.http_protocol`), and a
+stop loses no request. Imports no TensorFlow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import threading
+import time
+from typing import Any
+
+import uvicorn
+
+from nmt.serving.http_protocol import Deadlines, HttpSettings
+
+DRAINING_SECONDS = 2.0  # for idle keep-alive clients to be told with an answer that the server stops
+GRACE_SECONDS = 30.0  # for requests in progress when the server stops
+
+
+class HttpServer:
+    """A running server.
+
+    Args: app: an ASGI app; host, port: to listen on, port 0 = any free one; max_connections: at once, others are
+        answered 503; deadlines: of every connection; tls: None = plain HTTP.
+    Raises: OSError or OverflowError where the port cannot be used.
+    """
+
+    def __init__(
+        self,
+        app: Any,
+        *,
+        host: str,
+        port: int,
+        max_connections: int,
+        deadlines: Deadlines,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family, dualstack_ipv6=host == "::")
+        self.port: int = listener.getsockname()[1]
+        settings = HttpSettings(app, max_connections=max_connections, deadlines=deadlines, grace=GRACE_SECONDS, tls=tls)
+        self._server = _DrainingServer(settings)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [listener]}, name="HTTP", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stops accepting connections, finishes the requests in progress and tells keep-alive clients to go."""
+        self._server.should_exit = True
+        self._thread.join()
+
+
+class _DrainingServer(uvicorn.Server):
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        assert isinstance(self.config, HttpSettings)
+        self.config.draining = True
+        for connection in list(self.server_state.connections):
+            connection.drain()  # type: ignore[union-attr]
+        end = time.monotonic() + DRAINING_SECONDS
+        while self.server_state.connections and time.monotonic() < end:
+            await asyncio.sleep(0.02)
+        await super().shutdown(sockets)
