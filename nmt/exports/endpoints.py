@@ -190,10 +190,12 @@ class TextEndpoint:
         sentences, spaces = self._cut(text)
         hidden, spans = self.protection.hide_in_graph(sentences.values)
         in_capitals = tf.fill([tf.size(hidden)], False)
+        source = hidden
         if self.capitals:
             in_capitals = self.capitals.found_in_graph(hidden)
-            hidden = tf.where(in_capitals, self.capitals.to_normal_case_in_graph(hidden), hidden)
-        ids = self.source.tokenize(hidden)  # [sentences, (pieces)]
+            source = tf.where(in_capitals, self.capitals.to_normal_case_in_graph(hidden), hidden)
+        copied = self.protection.only_spans_in_graph(hidden)
+        ids = self.source.tokenize(tf.where(copied, "", source))  # [sentences, (pieces)]
         lengths, line, batch = ids.row_lengths(), sentences.value_rowids(), sentences.nrows()
         before = tf.cumsum(lengths, exclusive=True)
         before -= tf.gather(before, tf.gather(sentences.row_splits, line))  # pieces of the same line
@@ -204,7 +206,7 @@ class TextEndpoint:
         counts = tf.math.unsorted_segment_sum(chunks.row_lengths(), line, batch)
         by_line = tf.RaggedTensor.from_row_lengths(chunks.values, counts, validate=False)
         truncated |= tf.math.unsorted_segment_sum(lengths, line, batch) > limit
-        return _Lines(chunks, by_line, sentences.row_splits, spaces, spans, in_capitals), truncated
+        return _Lines(chunks, by_line, sentences, spaces, hidden, spans, in_capitals, copied), truncated
 
     def _cut(self, text):
         """Sentences of each line and the white space behind each: string [batch, (sentences)]."""
@@ -218,16 +220,18 @@ class TextEndpoint:
         texts = self.target.detokenize(ids)  # [sentences]
         if self.capitals:
             texts = tf.where(lines.in_capitals, self.capitals.to_capitals_in_graph(texts), texts)
-        texts = self.protection.reveal_in_graph(texts, lines.spans) + lines.spaces.values
-        by_line = tf.RaggedTensor.from_row_splits(texts, lines.row_splits, validate=False)
-        texts = tf.strings.unsorted_segment_join(texts, by_line.value_rowids(), by_line.nrows())  # [batch]
-        return tf.where(exist & (lines.by_line.row_lengths() > 0), texts, "")
+        texts = self.protection.reveal_in_graph(texts, lines.spans, lines.hidden)
+        texts = tf.where(lines.copied, lines.sentences.values, texts) + lines.spaces.values
+        line, batch = lines.sentences.value_rowids(), lines.sentences.nrows()
+        copied = tf.math.unsorted_segment_sum(tf.cast(lines.copied, tf.int32), line, batch) > 0
+        exist &= (lines.by_line.row_lengths() > 0) | copied
+        return tf.where(exist, tf.strings.unsorted_segment_join(texts, line, batch), "")
 
     def _pieces(self, lines: _Lines, pieces):
         """Each line's pieces [batch, (pieces)] of those of its sentences, spans for symbols."""
         shown = pieces.with_flat_values(shown_in_graph(pieces.flat_values))
         revealed = self.protection.reveal_parts_in_graph(shown, lines.spans)
-        return tf.RaggedTensor.from_row_splits(revealed, lines.row_splits, validate=False).merge_dims(1, 2)
+        return lines.sentences.with_values(revealed).merge_dims(1, 2)
 
 
 class _Lines(NamedTuple):
@@ -235,10 +239,12 @@ class _Lines(NamedTuple):
 
     chunks: tf.RaggedTensor  # int32 [sentences, (chunks), (pieces)]
     by_line: tf.RaggedTensor  # the same chunks: [batch, (chunks), (pieces)]
-    row_splits: tf.Tensor  # int64 [batch + 1]: where each line's sentences begin
+    sentences: tf.RaggedTensor  # string [batch, (sentences)]
     spaces: tf.RaggedTensor  # string [batch, (sentences)]: the white space behind each
+    hidden: tf.Tensor  # string [sentences]: with symbols for their spans
     spans: tf.RaggedTensor  # string [sentences, (spans)]: what is protected
     in_capitals: tf.Tensor  # bool [sentences]
+    copied: tf.Tensor  # bool [sentences]: nothing but spans
 
 
 def without_n_best(search: SearchConfig) -> SearchConfig:

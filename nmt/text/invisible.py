@@ -21,6 +21,7 @@ EMOJI = "\u2600-\u27bf\u2b05-\u2b55\U0001f000-\U0001faff"
 EMOJI_PARTS = "\u200d\ufe0e\ufe0f\U000e0020-\U000e007f"
 KEYCAP = "[0-9#*]\ufe0f?\u20e3"
 
+SPACE = "[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]"  # white space within a line
 WHITE_CONTROLS = r"[\t-\r]"
 CONTROLS = r"\x00-\x08\x0e-\x1f\x7f-\x9f"
 _DEFAULT_IGNORABLE = (

@@ -19,7 +19,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nmt.config.settings import Config
-from nmt.text.invisible import EMOJI, EMOJI_PARTS, KEYCAP, visible, visible_in_graph
+from nmt.text.invisible import EMOJI, EMOJI_PARTS, KEYCAP, SPACE, visible, visible_in_graph
+from nmt.text.span_spaces import copy_spaces, copy_spaces_in_graph
 from nmt.text.target_text import RESERVED
 from nmt.text.tokenizer import JOINER, SYMBOLS, Tokenizers
 
@@ -70,6 +71,9 @@ _MARK = chr(0xFDDF)
 _WORD_BEHIND = f"({_SYMBOL})([A-Za-z0-9À-\u0dff\u1e00-\u1fff가-힣])"
 _JOINED = rf"\1{JOINER} \2"
 _JOINT = f"{JOINER} ?|{_MARK}"
+_NUMBER = re.compile(KINDS["numbers"])
+# Nothing to translate: a model would make something up.
+_ONLY_SPANS = f"{SPACE}*{_SYMBOL}(?:{_SYMBOL}|{JOINER}|{SPACE})*"
 
 
 class Protection:
@@ -132,22 +136,29 @@ class Protection:
         text = "".join(parts)
         return re.sub(_WORD_BEHIND, _JOINED, text) if self.kinds else text
 
-    def reveal(self, text: str, spans: Sequence[str]) -> str:
-        """A translation with the spans of its source in the places of the symbols."""
-        parts = re.split(f"({_SYMBOL})", re.sub(_JOINT, "", text)) if self.kinds else [text]
-        return "".join(self.reveal_parts(parts, spans))
+    def only_spans(self, source: str) -> bool:
+        """Whether a source as `hide` returns it has nothing but spans and white space."""
+        return bool(self.kinds) and re.fullmatch(_ONLY_SPANS, source) is not None
+
+    def reveal(self, text: str, spans: Sequence[str], source: str) -> str:
+        """A translation with the spans of its source in the places of the symbols, and the white space they had there.
+
+        Args: source: as `hide` returned it with the spans.
+        """
+        if not spans:
+            return re.sub(_JOINT, "", text) if self.kinds else text
+        parts, source_parts = (re.split(f"({_SYMBOL})", re.sub(_JOINT, "", side)) for side in (text, source))
+        numbers = _numbers(parts[1::2])
+        words = [None if _NUMBER.fullmatch(spans[number]) else number for number in numbers]
+        parts[::2] = copy_spaces(source_parts[::2], parts[::2], words)
+        parts[1::2] = [spans[number] for number in numbers]
+        return "".join(parts)
 
     def reveal_parts(self, parts: Sequence[str], spans: Sequence[str]) -> list[str]:
         """Parts or pieces of a line: for the j-th occurrence of a symbol the j-th span that it stands for."""
-        seen = dict.fromkeys(SYMBOLS[: self.num_symbols], 0)
-        revealed = []
-        for part in parts:
-            if part in seen:
-                revealed.append(spans[seen[part] * len(SYMBOLS) + SYMBOLS.index(part)])
-                seen[part] += 1
-            else:
-                revealed.append(part)
-        return revealed
+        symbols = set(SYMBOLS[: self.num_symbols])
+        numbers = iter(_numbers([part for part in parts if part in symbols]))
+        return [spans[next(numbers)] if part in symbols else part for part in parts]
 
     def parts(self, line: str) -> list[str]:
         """Outside, span, outside, ..., outside."""
@@ -172,15 +183,29 @@ class Protection:
         text = tf.strings.unsorted_segment_join(shown, parts.value_rowids(), parts.nrows())  # [batch]
         return tf.strings.regex_replace(text, _WORD_BEHIND, _JOINED) if self.kinds else text, parts[:, 1::2]
 
-    def reveal_in_graph(self, text: tf.Tensor, spans: tf.RaggedTensor) -> tf.Tensor:
-        """`reveal` of string [batch] with spans string [batch, (spans)]."""
+    def only_spans_in_graph(self, source: tf.Tensor) -> tf.Tensor:
+        """`only_spans` of string [batch]: bool [batch]."""
+        import tensorflow as tf
+
+        return tf.strings.regex_full_match(source, _ONLY_SPANS) if self.kinds else tf.fill([tf.size(source)], False)
+
+    def reveal_in_graph(self, text: tf.Tensor, spans: tf.RaggedTensor, source: tf.Tensor) -> tf.Tensor:
+        """`reveal` of string [batch] with spans string [batch, (spans)] and source string [batch]."""
         import tensorflow as tf
 
         if not self.kinds:
             return text
-        parts = _split_in_graph(tf.strings.regex_replace(text, _JOINT, ""), _SYMBOL)
-        revealed = self.reveal_parts_in_graph(parts, spans)
-        return tf.strings.unsorted_segment_join(revealed.flat_values, parts.value_rowids(), parts.nrows())
+        parts, source_parts = (
+            _split_in_graph(tf.strings.regex_replace(side, _JOINT, ""), _SYMBOL) for side in (text, source)
+        )
+        numbers = parts.with_flat_values(_numbers_in_graph(parts))[:, 1::2]
+        found = self.reveal_parts_in_graph(parts, spans)[:, 1::2]
+        is_number = tf.strings.regex_full_match(found.flat_values, _NUMBER.pattern)
+        words = numbers.with_flat_values(tf.where(is_number, tf.constant(-1, tf.int64), numbers.flat_values))
+        gaps = copy_spaces_in_graph(source_parts[:, ::2], parts[:, ::2], words)
+        behind = tf.concat([found, tf.fill([parts.nrows(), 1], "")], axis=1)
+        both = gaps.flat_values + behind.flat_values
+        return tf.strings.unsorted_segment_join(both, gaps.value_rowids(), gaps.nrows())
 
     def reveal_parts_in_graph(self, parts: tf.RaggedTensor, spans: tf.RaggedTensor) -> tf.RaggedTensor:
         """`reveal_parts` of string [batch, (parts)] with spans string [batch, (spans)]."""
@@ -188,15 +213,11 @@ class Protection:
 
         if not self.kinds:
             return parts
-        line = parts.value_rowids()  # of each part
-        symbols = tf.cast(parts.flat_values[:, tf.newaxis] == tf.constant(SYMBOLS), tf.int64)  # [all parts, symbols]
-        earlier = tf.cumsum(symbols, exclusive=True)
-        earlier -= tf.gather(earlier, tf.gather(parts.row_starts(), line))  # of the same line
-        numbers = tf.reduce_sum(symbols * (earlier * len(SYMBOLS) + tf.range(len(SYMBOLS), dtype=tf.int64)), axis=1)
-        is_symbol = tf.reduce_max(symbols, axis=1) > 0
-        places = tf.where(is_symbol, tf.gather(spans.row_starts(), line) + numbers, 0)
+        numbers = _numbers_in_graph(parts)
+        starts = tf.gather(spans.row_starts(), parts.value_rowids())
+        places = tf.where(numbers >= 0, starts + numbers, tf.zeros_like(numbers))
         found = tf.gather(tf.concat([spans.flat_values, [""]], axis=0), places)  # never of nothing
-        return parts.with_flat_values(tf.where(is_symbol, found, parts.flat_values))
+        return parts.with_flat_values(tf.where(numbers >= 0, found, parts.flat_values))
 
     def _hide(self, line: str) -> tuple[str, list[str]]:
         parts = self.parts(line)
@@ -221,6 +242,27 @@ class Protection:
                 taken.add(number)
                 parts[place] = SYMBOLS[number % len(SYMBOLS)]
         return self.join(parts)
+
+
+def _numbers(symbols: Sequence[str]) -> list[int]:
+    """Which span each symbol of a translation stands for."""
+    seen = dict.fromkeys(SYMBOLS, 0)
+    numbers = []
+    for symbol in symbols:
+        numbers.append(seen[symbol] * len(SYMBOLS) + SYMBOLS.index(symbol))
+        seen[symbol] += 1
+    return numbers
+
+
+def _numbers_in_graph(parts: tf.RaggedTensor) -> tf.Tensor:
+    """Which span each of the parts [batch, (parts)] stands for: int64 [all parts], -1 where it is no symbol."""
+    import tensorflow as tf
+
+    symbols = tf.cast(parts.flat_values[:, tf.newaxis] == tf.constant(SYMBOLS), tf.int64)  # [all parts, symbols]
+    earlier = tf.cumsum(symbols, exclusive=True)
+    earlier -= tf.gather(earlier, tf.gather(parts.row_starts(), parts.value_rowids()))  # of the same line
+    numbers = tf.reduce_sum(symbols * (earlier * len(SYMBOLS) + tf.range(len(SYMBOLS), dtype=tf.int64)), axis=1)
+    return tf.where(tf.reduce_max(symbols, axis=1) > 0, numbers, tf.constant(-1, tf.int64))
 
 
 def _split_in_graph(text: tf.Tensor, pattern: str) -> tf.RaggedTensor:

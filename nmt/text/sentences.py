@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sacremoses.corpus import NonbreakingPrefixes
 
+from nmt.text.invisible import SPACE
 from nmt.text.protection import Protection
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 # Noncharacters, apart from those of protection.py: a possible end of a sentence, the start behind it, a cut, and a
 # protected span.
 _END, _START, _CUT, _SPAN = map(chr, range(0xFDDA, 0xFDDE))
-_SPACE = "[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]"
 _LINE_END = "[\n\r\x0b\x0c\u2028\u2029]"
 _CLOSING = "(?:['\"‘“’”»›)\\]}」』）】〉》]|[ \u00a0\u202f][»›])"
 _OPENING = "['\"‘“„«‹(\\[{¿¡「『（【〈《–—-]"
@@ -97,21 +97,21 @@ class SentenceSplitter:
         prefixes = _prefixes(self._language)
         return (
             # Line ends, with the space about them, and space at either end of the text always separate.
-            (f"({_SPACE}*{_LINE_END}(?:{_SPACE}|{_LINE_END})*)", rf"{_END}\1{_START}"),
-            (f"^({_SPACE}+)", rf"{_END}\1{_START}"),
-            (f"({_SPACE}+)$", rf"{_END}\1{_START}"),
+            (f"({SPACE}*{_LINE_END}(?:{SPACE}|{_LINE_END})*)", rf"{_END}\1{_START}"),
+            (f"^({SPACE}+)", rf"{_END}\1{_START}"),
+            (f"({SPACE}+)$", rf"{_END}\1{_START}"),
             # Candidates.
-            (f"({_TERMINATOR}+{_CLOSING}*)({_SPACE}+)", rf"\1{_END}\2{_START}"),
-            (f"({_UNSPACED_TERMINATOR}+{_CLOSING}*)({_SPACE}*)", rf"\1{_END}\2{_START}"),
+            (f"({_TERMINATOR}+{_CLOSING}*)({SPACE}+)", rf"\1{_END}\2{_START}"),
+            (f"({_UNSPACED_TERMINATOR}+{_CLOSING}*)({SPACE}*)", rf"\1{_END}\2{_START}"),
             # The sentence goes on.
-            (f"{_END}({_SPACE}+){_START}({_OPENING}*[{LOWER}])", r"\1\2"),
-            (f"([」』）’”]){_END}({_SPACE}*){_START}([{_PARTICLES}])", r"\1\2\3"),
+            (f"{_END}({SPACE}+){_START}({_OPENING}*[{LOWER}])", r"\1\2"),
+            (f"([」』）’”]){_END}({SPACE}*){_START}([{_PARTICLES}])", r"\1\2\3"),
             (f"({_BOUNDARY})({prefixes})\\.{_END}", r"\1\2."),
             (f"(\\.[{UPPER}]{{1,2}})\\.{_END}", r"\1."),
             # "vol. 2", "Art. 5": a sentence seldom begins with a number behind so short a word.
-            (f"({_BOUNDARY})([{UPPER}{LOWER}]{{1,4}})\\.{_END}({_SPACE}+){_START}([0-9])", r"\1\2.\3\4"),
+            (f"({_BOUNDARY})([{UPPER}{LOWER}]{{1,4}})\\.{_END}({SPACE}+){_START}([0-9])", r"\1\2.\3\4"),
             # What is left.
-            (f"{_END}((?:{_SPACE}|{_LINE_END})*){_START}", rf"{_CUT}\1{_CUT}"),
+            (f"{_END}((?:{SPACE}|{_LINE_END})*){_START}", rf"{_CUT}\1{_CUT}"),
             (f"[{_END}{_START}]", ""),
             (f"{_CUT}{_CUT}({_CUT}|$)", r"\1"),  # nothing stands between
         )

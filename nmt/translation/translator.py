@@ -40,9 +40,13 @@ class _Chunk(NamedTuple):
 class _Sentence(NamedTuple):
     """What is tokenized on its own: a sentence of a line, or the whole line."""
 
-    ids: list[int]
+    text: str
+    hidden: str  # with symbols for its spans
     spans: list[str]
     in_capitals: bool
+    copied: bool  # nothing but spans: there is nothing to translate
+    ids: list[int]  # of the source
+    prefix: str = ""  # how its translation starts
 
 
 class _Line(NamedTuple):
@@ -89,7 +93,7 @@ class Translator:
     def translate(self, lines: Sequence[str | bytes], prefixes: Sequence[str] | None = None) -> list[Translation]:
         """Translates each line; one without pieces (empty, blank) becomes the empty translation.
 
-        Args: prefixes: for each line, how its translation starts ("" = free).
+        Args: prefixes: for each line, how its translation starts, character for character ("" = free).
         Raises: ValueError where there are not as many prefixes as lines.
         """
         if prefixes is not None and len(prefixes) != len(lines):
@@ -97,9 +101,11 @@ class Translator:
                 f"{len(lines)} lines, but {len(prefixes)} prefixes: give one for each line, empty where none"
             )
         analyzed = self._analyze(lines)
+        if prefixes is not None:
+            analyzed = list(map(_with_prefix, analyzed, prefixes))
         sentences = [sentence for line in analyzed for sentence in line.sentences]
         chunks, owners = self._split([sentence.ids for sentence in sentences])
-        starts = [[] for _ in chunks] if prefixes is None else self._starts(prefixes, analyzed, chunks, owners)
+        starts = self._starts(sentences, chunks, owners)
         results: dict[int, _Chunk] = {}
         for group in token_batches([len(chunk) + 1 for chunk in chunks], self.options.batch_tokens):
             found = self._translate_batch([chunks[i] for i in group], [starts[i] for i in group])
@@ -143,17 +149,19 @@ class Translator:
     def _analyze(self, lines: Sequence[str | bytes]) -> list[_Line]:
         """Each line's sentences, tokenized."""
         cut = [self._cut(line) for line in lines]
-        texts, spans = self._hide([text for of_line, _ in cut for text in of_line])
-        capitals = [False] * len(texts)
-        if self.capitals:
-            capitals = [self.capitals.found(_as_text(text)) for text in texts]
-            texts = [
-                _like(self.capitals.to_normal_case(_as_text(text)), text) if found else text
-                for text, found in zip(texts, capitals, strict=True)
-            ]
-        ids = self.tokenizers.source.encode(texts)
-        sentences = map(_Sentence, ids, spans, capitals)
+        originals = [text for of_line, _ in cut for text in of_line]
+        hidden, spans = self._hide(originals)
+        as_text = list(map(_as_text, hidden))
+        capitals = [self.capitals is not None and self.capitals.found(text) for text in as_text]
+        texts = [self._normal_case(text) if found else text for text, found in zip(hidden, capitals, strict=True)]
+        copied = list(map(self.protection.only_spans, as_text))
+        ids = self.tokenizers.source.encode(["" if skip else text for text, skip in zip(texts, copied, strict=True)])
+        sentences = map(_Sentence, map(_as_text, originals), as_text, spans, capitals, copied, ids)
         return [_Line([next(sentences) for _ in of_line], spaces) for of_line, spaces in cut]
+
+    def _normal_case(self, text: str | bytes) -> str | bytes:
+        assert self.capitals
+        return _like(self.capitals.to_normal_case(_as_text(text)), text)
 
     def _cut(self, line: str | bytes) -> tuple[list[str | bytes], list[str]]:
         """A line's sentences, and the white space between them."""
@@ -174,18 +182,17 @@ class Translator:
             owners += [sentence] * len(parts)
         return chunks, owners
 
-    def _starts(
-        self, prefixes: Sequence[str], lines: list[_Line], chunks: list[list[int]], owners: list[int]
-    ) -> list[list[int]]:
-        """The forced start of each chunk: a line's prefix belongs to its first one, and knows the spans of that."""
-        of_sentence = [(line, sentence) for line, each in enumerate(lines) for sentence in each.sentences]
-        texts, begun = [], set()
+    def _starts(self, sentences: list[_Sentence], chunks: list[list[int]], owners: list[int]) -> list[list[int]]:
+        """The forced start of each chunk: a sentence's prefix belongs to its first one, and knows the spans of that."""
+        starts: list[list[int]] = []
         for chunk, owner in zip(chunks, owners, strict=True):
-            line, sentence = of_sentence[owner]
-            prefix = "" if line in begun else prefixes[line]
-            begun.add(line)
-            texts.append(self.protection.hide_known(prefix, sentence.spans[: self._num_spans(chunk)]))
-        return self.tokenizers.target.encode(texts)
+            first = not starts or owners[len(starts) - 1] != owner
+            starts.append(self._start(sentences[owner], chunk) if first and sentences[owner].prefix else [])
+        return starts
+
+    def _start(self, sentence: _Sentence, chunk: list[int]) -> list[int]:
+        hidden = self.protection.hide_known(sentence.prefix, sentence.spans[: self._num_spans(chunk)])
+        return self.tokenizers.target.encode([hidden])[0]
 
     def _num_spans(self, ids: list[int]) -> int:
         return sum(FIRST_SYMBOL <= id_ < FIRST_SYMBOL + self.protection.num_symbols for id_ in ids)
@@ -223,7 +230,7 @@ class Translator:
             alignment = None
             if self.alignments:
                 alignment = _block_diagonal([part.weights[k] for part in parts if part.weights])
-            text = self._text(line, ids) if parts else ""
+            text = self._text(line, ids) if parts or any(sentence.copied for sentence in line.sentences) else ""
             pieces = self._pieces(self.tokenizers.target, line, ids)
             hypotheses.append(Hypothesis(text, sum(part.scores[k] for part in parts), pieces, alignment))
         faults = [part.faults for part in parts if part.faults is not None]
@@ -240,12 +247,29 @@ class Translator:
 
     def _text(self, line: _Line, ids: list[list[int]]) -> str:
         """A line's translation, of the ids of that of each sentence."""
-        texts = []
-        for sentence, text in zip(line.sentences, self.tokenizers.target.decode(ids), strict=True):
-            if self.capitals and sentence.in_capitals:
-                text = self.capitals.to_capitals(text)
-            texts.append(self.protection.reveal(text, sentence.spans))
+        texts = [
+            self._sentence_text(sentence, text)
+            for sentence, text in zip(line.sentences, self.tokenizers.target.decode(ids), strict=True)
+        ]
         return joined(texts, line.spaces)
+
+    def _sentence_text(self, sentence: _Sentence, translation: str) -> str:
+        """A sentence's translation as its reader sees it, of the text of its ids."""
+        if sentence.copied:
+            return sentence.text
+        text = self._shown(sentence, translation)
+        if not sentence.prefix:
+            return text
+        # The ids of the prefix may lack some of its characters, which no piece has, and the white space at its ends.
+        start = self._start(sentence, self._split([sentence.ids])[0][0])
+        begun = self._shown(sentence, self.tokenizers.target.decode([start])[0])
+        rest = text.removeprefix(begun)
+        return sentence.prefix + (rest.lstrip(" ") if sentence.prefix[-1].isspace() else rest)
+
+    def _shown(self, sentence: _Sentence, translation: str) -> str:
+        if self.capitals and sentence.in_capitals:
+            translation = self.capitals.to_capitals(translation)
+        return self.protection.reveal(translation, sentence.spans, sentence.hidden)
 
     def _pieces(self, tokenizer: Tokenizer, line: _Line, ids: list[list[int]]) -> tuple[str, ...]:
         """The pieces of all sentences, spans for symbols."""
@@ -259,6 +283,15 @@ class Translator:
         if self.calibration is None:
             return None
         return float(self.calibration.confidence(np.array(features))) if features else 1.0
+
+
+def _with_prefix(line: _Line, prefix: str) -> _Line:
+    """The line with a prefix on its first sentence that is translated."""
+    sentences = list(line.sentences)
+    first = next((place for place, sentence in enumerate(sentences) if sentence.ids), None)
+    if first is not None:
+        sentences[first] = sentences[first]._replace(prefix=prefix)
+    return line._replace(sentences=sentences)
 
 
 def _line_features(parts: list[_Chunk]) -> tuple[float, ...]:

@@ -1,4 +1,4 @@
-"""What becomes of lines unlike those of the training: two sentences on a line, capitals, invisible characters.
+"""What becomes of lines unlike those of the training: two sentences on a line, capitals, emoji, invisible characters.
 
     python tests/benchmarks/faithful.py RUN SOURCE TARGET
 
@@ -46,6 +46,8 @@ def cases(pairs: Pairs) -> dict[str, tuple[str, Pairs]]:
         "two on a line": ("auto", double),
         "two on a line, not cut": ("never", double),
         "capitals": ("auto", upper),
+        "emoji behind it": ("auto", [(f"{source} 😆", f"{target} 😆") for source, target in single]),
+        "emoji before it": ("auto", [(f"😆 {source}", f"😆 {target}") for source, target in single]),
         **invisible,
     }
 

@@ -46,6 +46,8 @@ LINES = [
     "\ufeff\u200b\u00ad".encode(),
     b" Red cat.  Big dog! \r\n\nSmall house? Old tree \t",
     b"BIG DOG RUNS. Red cat sees. OLD TREE RUNS https://x.org/a",
+    "\N{GRINNING FACE} <b>\t5".encode(),
+    "Red cat. \N{GRINNING FACE}\n\nbig {a}  <b>dog".encode(),
     b"cat " * 5000,
 ]
 CALIBRATION = Calibration(
@@ -206,7 +208,7 @@ def test_the_ids_endpoint_agrees_and_needs_no_sentencepiece_ops(run, exported, i
     tokens = found["tokens"][0, : found["length"][0]]
     assert tokens[-1] == EOS
     assert found["degenerate"].tolist() == [translations[0].degenerate]
-    assert run.protection.reveal(run.tokenizers.target.decode([tokens])[0], []) == translations[0].text
+    assert run.protection.reveal(run.tokenizers.target.decode([tokens])[0], [], LINES[0]) == translations[0].text
 
 
 def test_the_ids_endpoint_writes_each_symbol_as_often_as_the_source_has_it(ids_model):

@@ -160,7 +160,7 @@ def test_hidden_and_revealed_a_line_is_what_it_was_where_all_of_it_is_visible():
     for line in nasty_lines(2_000):
         text = visible(line.decode("utf-8", "surrogateescape"))
         hidden, spans = EVERYTHING.hide(text)
-        assert EVERYTHING.reveal(hidden, spans) == text.replace("\ufddf", " ")
+        assert EVERYTHING.reveal(hidden, spans, hidden) == text.replace("\ufddf", " ")
         as_bytes, same = EVERYTHING.hide(text.encode("utf-8", "surrogateescape"))
         assert (as_bytes, same) == (hidden.encode("utf-8", "surrogateescape"), spans)
 
@@ -175,7 +175,7 @@ def test_in_any_order_every_span_comes_out_once_and_those_of_a_symbol_in_theirs(
     spans = [f"{{{number}}}" for number in range(2 * N + 3)]
     hidden = EVERYTHING.hide(" ".join(spans))[0].split()
     random.Random(1).shuffle(hidden)
-    revealed = EVERYTHING.reveal(" ".join(hidden), spans).split()
+    revealed = EVERYTHING.reveal(" ".join(hidden), spans, " ".join(hidden)).split()
     assert sorted(revealed) == sorted(spans)
     for symbol in range(N):
         assert [span for span in revealed if span in spans[symbol::N]] == spans[symbol::N]
@@ -185,7 +185,7 @@ def test_reserved_characters_of_a_text_are_spans_and_so_are_never_taken_for_symb
     line = f"a {SYMBOLS[3]} b{JOINER}c 5"
     hidden, spans = EVERYTHING.hide(line)
     assert spans == [SYMBOLS[3], JOINER, "5"]
-    assert EVERYTHING.reveal(hidden, spans) == line
+    assert EVERYTHING.reveal(hidden, spans, hidden) == line
     for parts in EVERYTHING.hide_common(line, f"{SYMBOLS[2]} 6"):
         assert not any(reserved in part for part in parts[::2] for reserved in (*SYMBOLS, JOINER))
     assert SYMBOLS[5] not in EVERYTHING.hide_known(f"{SYMBOLS[5]} 5", spans)
@@ -197,7 +197,7 @@ def test_with_nothing_to_protect_lines_stay_as_they_are_but_for_what_is_invisibl
         text = line.decode("utf-8", "replace")
         assert nothing.hide(text) == (visible(text), [])
         assert nothing.hide_known(line, []) == line
-        assert nothing.reveal(text, []) == text
+        assert nothing.reveal(text, [], text) == text
         assert nothing.hide_common(text, text) == ([visible(text)], [text])
         assert nothing.join([text]) == text
 
@@ -210,7 +210,7 @@ def test_a_translation_with_the_sources_spans_gets_their_symbols_again():
     hidden, spans = EVERYTHING.hide(source)
     order = [1, 0, 2, 3, 4, 5, 7, 6, 8, 9]  # 8 and 9 have the symbols of 0 and 1, and come after them
     translation = " x ".join(SYMBOLS[number % N] for number in order)
-    assert EVERYTHING.hide_known(EVERYTHING.reveal(translation, spans), spans) == EVERYTHING.join([translation])
+    assert EVERYTHING.hide_known(EVERYTHING.reveal(translation, spans, hidden), spans) == EVERYTHING.join([translation])
     assert EVERYTHING.hide_known(source, spans) == hidden
 
 
@@ -224,6 +224,36 @@ def test_training_sees_symbols_where_both_sides_have_the_span_and_text_elsewhere
     source, target = EVERYTHING.hide_common("2 men, 5 {x} 5 1,000 5", "{x}: zwei Männer 5 1.000 5", first=6)
     assert "".join(source) == f"2 men, {SYMBOLS[6]} {SYMBOLS[7]} {SYMBOLS[0]} 1,000 5"
     assert "".join(target) == f"{SYMBOLS[7]}: zwei Männer {SYMBOLS[6]} 1.000 {SYMBOLS[0]}"
+
+
+@pytest.mark.parametrize(
+    ("source", "translation", "expected"),
+    [
+        ("still asleep. 😆", "noch.{0}", "noch. 😆"),  # behind the same character
+        ("Hello 😆 you", "Hallo{0}du", "Hallo 😆 du"),
+        ("see <b>this</b> dog", "siehe {0} diesen{1}Hund", "siehe <b>diesen</b> Hund"),
+        ("{a}  {b} end", "{0}{1} Ende", "{a}  {b} Ende"),  # between spans
+        ("from {a} km", "ab {0} km", "ab {a} km"),
+        ("{a} end", "das {0}", "das {a}"),  # at another kind of place the translation's own stays
+        ("open {a} now", "{0}を開く", "{a}を開く"),
+        ("open {a} now", "{0}을 열기", "{a}을 열기"),
+        ("Hello {a}!", "Bonjour {0} !", "Bonjour {a} !"),
+        ("at 5pm", "um {0} Uhr", "um 5 Uhr"),  # a number has none of its own
+    ],
+)
+def test_a_span_has_the_sources_white_space_where_its_neighbour_is_of_the_same_kind(source, translation, expected):
+    import tensorflow as tf
+
+    hidden, spans = EVERYTHING.hide(source)
+    translation = translation.format(*SYMBOLS)
+    assert EVERYTHING.reveal(translation, spans, hidden) == expected
+    graph = EVERYTHING.reveal_in_graph(tf.constant([translation]), tf.ragged.constant([spans]), tf.constant([hidden]))
+    assert graph.numpy()[0].decode() == expected
+
+
+def test_nothing_but_spans_and_white_space_is_nothing_to_translate():
+    for line, is_so in (("😆", True), (" <br> 5 {a} ", True), ("5 %", False), (" ", False), ("", False)):
+        assert EVERYTHING.only_spans(EVERYTHING.hide(line)[0]) is is_so
 
 
 # --- tokenizers ------------------------------------------------------------------------------------------------------
@@ -261,7 +291,7 @@ def test_tokenized_and_decoded_spans_have_their_spaces_again(tokenizers, kind, s
         (ids,) = tokenizer.sample([hidden], alpha=0.5, seed=1) if sampled else tokenizer.encode([hidden])
         assert UNK not in ids
         assert sum(FIRST_SYMBOL <= id_ < FIRST_SYMBOL + N for id_ in ids) == len(spans)
-        assert EVERYTHING.reveal(tokenizer.decode([ids])[0], spans) == line
+        assert EVERYTHING.reveal(tokenizer.decode([ids])[0], spans, hidden) == line
 
 
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])
@@ -303,9 +333,14 @@ def test_the_graph_hides_and_reveals_what_python_does_for_any_bytes(kinds):
     for characters in translations:
         choose.shuffle(characters)
     translations = list(map("".join, translations))
-    revealed = tf.function(protection.reveal_in_graph, autograph=False)(tf.constant(translations), spans)
-    assert [line.decode() for line in revealed.numpy()] == [
-        protection.reveal(line, found) for line, (_, found) in zip(translations, expected, strict=True)
+    revealed = tf.function(protection.reveal_in_graph, autograph=False)(tf.constant(translations), spans, text)
+    assert [line.decode("utf-8", "replace") for line in revealed.numpy()] == [
+        protection.reveal(line, found, hidden.decode("utf-8", "surrogateescape"))
+        for line, (hidden, found) in zip(translations, expected, strict=True)
+    ]
+    only_spans = tf.function(protection.only_spans_in_graph, autograph=False)(text).numpy()
+    assert only_spans.tolist() == [
+        protection.only_spans(hidden.decode("utf-8", "surrogateescape")) for hidden, _ in expected
     ]
 
 
@@ -327,7 +362,7 @@ def test_an_empty_batch_has_no_text_and_no_spans():
     text, spans = tf.function(EVERYTHING.hide_in_graph, autograph=False)(tf.constant([], tf.string))
     assert text.shape == (0,)
     assert spans.nrows() == 0
-    assert EVERYTHING.reveal_in_graph(text, spans).shape == (0,)
+    assert EVERYTHING.reveal_in_graph(text, spans, text).shape == (0,)
 
 
 def test_importing_it_imports_no_tensorflow():
