@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from sacremoses.corpus import NonbreakingPrefixes
 
 from nmt.text.invisible import SPACE
-from nmt.text.protection import Protection
+from nmt.text.protection import KINDS, Protection
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 # Noncharacters, apart from those of protection.py: a possible end of a sentence, the start behind it, a cut, and a
 # protected span.
-_END, _START, _CUT, _SPAN = map(chr, range(0xFDDA, 0xFDDE))
+_END, _START, _CUT, _SPAN, _EMOJI = map(chr, range(0xFDDA, 0xFDDF))
 _LINE_END = "[\n\r\x0b\x0c\u2028\u2029]"
 _CLOSING = "(?:['\"‘“’”»›)\\]}」』）】〉》]|[ \u00a0\u202f][»›])"
 _OPENING = "['\"‘“„«‹(\\[{¿¡「『（【〈《–—-]"
@@ -33,7 +33,9 @@ _UNSPACED_TERMINATOR = "[。！？｡．]"
 _BOUNDARY = f"^|[ \t\n\u00a0\u202f{_START}'\"‘“„«‹(\\[{{/–—-]"
 # Japanese particles behind a quotation, whose sentence goes on.
 _PARTICLES = "とはがをにでもやのっ、，"
-_OURS = re.compile(f"[{_END}-{_SPAN}]")
+_OURS = re.compile(f"[{_END}-{_EMOJI}]")
+_EMOJI_SPAN = _EMOJI + _SPAN
+_IS_EMOJI = re.compile(KINDS["emoji"])
 _NORWEGIAN = "bl.a ca dr f.eks hr inkl jf nr osv pga prof st"
 # What Moses's lists lack.
 _MORE_PREFIXES = {
@@ -110,15 +112,21 @@ class SentenceSplitter:
             (f"(\\.[{UPPER}]{{1,2}})\\.{_END}", r"\1."),
             # "vol. 2", "Art. 5": a sentence seldom begins with a number behind so short a word.
             (f"({_BOUNDARY})([{UPPER}{LOWER}]{{1,4}})\\.{_END}({SPACE}+){_START}([0-9])", r"\1\2.\3\4"),
+            # Emoji at either end of a sentence.
+            (f"^((?:{_EMOJI_SPAN}{SPACE}*)+)", rf"{_END}\1{_START}"),
+            (f"{_START}((?:{_EMOJI_SPAN}{SPACE}*)+)", rf"\1{_START}"),
+            (f"((?:{SPACE}*{_EMOJI_SPAN})+){_END}", rf"{_END}\1"),
+            (f"((?:{SPACE}*{_EMOJI_SPAN})+)$", rf"{_END}\1{_START}"),
             # What is left.
-            (f"{_END}((?:{SPACE}|{_LINE_END})*){_START}", rf"{_CUT}\1{_CUT}"),
-            (f"[{_END}{_START}]", ""),
+            (f"{_END}((?:{SPACE}|{_LINE_END}|{_EMOJI_SPAN})*){_START}", rf"{_CUT}\1{_CUT}"),
+            (f"[{_END}{_START}{_EMOJI}]", ""),
             (f"{_CUT}{_CUT}({_CUT}|$)", r"\1"),  # nothing stands between
         )
 
     def split(self, line: str) -> Sentences:
         parts = self._protection.parts(_OURS.sub("\ufffd", line))
-        marked = _SPAN.join(parts[::2])
+        marks = (_EMOJI_SPAN if _IS_EMOJI.fullmatch(span) else _SPAN for span in parts[1::2])
+        marked = joined(parts[::2], list(marks))
         for pattern, replacement in self._compiled:
             marked = pattern.sub(replacement, marked)
         parts[::2] = marked.split(_SPAN)
@@ -132,7 +140,8 @@ class SentenceSplitter:
         lines = tf.strings.regex_replace(lines, _OURS.pattern, "\ufffd")
         parts = self._protection.parts_in_graph(lines)
         place = tf.ragged.range(parts.row_lengths()).flat_values  # of each part in its line: the odd ones are spans
-        marked = tf.where(place % 2 == 1, _SPAN, parts.flat_values)
+        marks = tf.where(tf.strings.regex_full_match(parts.flat_values, _IS_EMOJI.pattern), _EMOJI_SPAN, _SPAN)
+        marked = tf.where(place % 2 == 1, marks, parts.flat_values)
         marked = tf.strings.unsorted_segment_join(marked, parts.value_rowids(), parts.nrows())
         for pattern, replacement in self.substitutions:
             marked = tf.strings.regex_replace(marked, pattern, replacement)

@@ -97,6 +97,17 @@ def test_no_cut_falls_inside_a_protected_span():
     assert SentenceSplitter("en").split(text).texts == ['<a title="One.', "Two!", 'Three">Yes.', "No</a>"]
 
 
+def test_emoji_at_either_end_are_no_part_of_a_sentence():
+    split = SentenceSplitter("en", PROTECTION).split
+    assert split("😀 A line 😀😀") == (["", "A line", ""], ["😀 ", " 😀😀"])
+    assert [text for text in split("One. 😀 Two 😀 and three! 😀\n😀 Four.").texts if text] == [
+        "One.",
+        "Two 😀 and three!",
+        "Four.",
+    ]
+    assert split("Read <br>") == (["Read <br>"], [])
+
+
 @pytest.mark.parametrize("language", ["en", "de", "ja"])
 @pytest.mark.parametrize("protection", [None, PROTECTION], ids=["bare", "protected"])
 def test_python_and_graph_cut_alike_and_lose_nothing(language, protection):
