@@ -11,6 +11,7 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,8 +20,17 @@ from grpc import StatusCode
 from nmt.serving.error import ServingError, invalid_argument
 
 SHOWN = 256  # characters of a wrong value that an error message shows
+MAX_RANK = 32
+ROWS_AT_ONCE = 1000
 _CPP_NAMES = {"float32": "float", "float64": "double", "float16": "half"}  # what the server calls them in messages
 INTEGER_TYPES = {"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}
+_PYTHON_TYPES: dict[str, set[type]] = {  # of the JSON values that a tensor may hold
+    "string": {str, dict},
+    "bool": {bool},
+    "float32": {int, float},
+    "float64": {int, float},
+    **{name: {int} for name in INTEGER_TYPES},
+}
 _PARSE_ERRORS = {  # Python's wording -> the server's
     "Expecting value": "Invalid value.",
     "Unterminated string starting at": "Missing a closing quotation mark in string.",
@@ -63,7 +73,8 @@ def _parse(body: bytes) -> dict[str, Any]:
     if start == len(text):
         raise invalid_argument(f"JSON Parse error: The document is empty. at offset: {start}")
     try:
-        root, _ = _DECODER.raw_decode(text, start)  # what follows the root is ignored, as the server does
+        decoder = _DECODER if _EXTREME.search(text) else _FAST_DECODER
+        root, _ = decoder.raw_decode(text, start)  # what follows the root is ignored, as the server does
     except json.JSONDecodeError as error:
         offset = len(text[: error.pos].encode())
         raise invalid_argument(
@@ -92,6 +103,8 @@ def _parse_int(token: str) -> int | float:
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_first_wins, parse_int=_parse_int, parse_float=_parse_float)
+_FAST_DECODER = json.JSONDecoder(object_pairs_hook=_first_wins)  # calls no Python for a number
+_EXTREME = re.compile(r"[0-9]{19}|[eE]\+?[0-9]{3}")  # all numbers that may be beyond int64 or float64
 
 
 def _read_request(root: dict[str, Any], input_types: Callable[[str], Mapping[str, str]]) -> PredictRequest:
@@ -141,8 +154,35 @@ def _read_rows(instances: list[Any], types: Mapping[str, str]) -> dict[str, np.n
             "instances is a plain list, but expecting list of objects as multiple input tensors required as per "
             "tensorinfo_map"
         )
-    rows: dict[str, list[np.ndarray]] = {name: [] for name in types}
-    for index, item in enumerate(instances):
+    parts: list[dict[str, np.ndarray]] = []
+    for start in range(0, len(instances), ROWS_AT_ONCE):
+        rows = instances[start : start + ROWS_AT_ONCE]
+        first = {name: part[:1].reshape(part.shape[1:]) for name, part in parts[0].items()} if parts else {}
+        parts.append(_read_alike_rows(rows, types, named, first) or _read_any_rows(rows, start, types, named, first))
+    return {name: np.concatenate([part[name] for part in parts]) for name in types}
+
+
+def _read_alike_rows(
+    rows: list[Any], types: Mapping[str, str], named: bool, first: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray] | None:
+    """The rows as tensors if `_read_alike` can read them and they have the shape of `first`; otherwise None."""
+    if named and not all(type(row) is dict and row.keys() == types.keys() and not _is_base64(row) for row in rows):
+        return None
+    read = {}
+    for name, dtype in types.items():
+        tensor = _read_alike([row[name] for row in rows] if named else rows, dtype)
+        if tensor is None or (first and tensor.shape[1:] != first[name].shape):
+            return None
+        read[name] = tensor
+    return read
+
+
+def _read_any_rows(
+    instances: list[Any], start: int, types: Mapping[str, str], named: bool, first: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Reads rows one by one, the first of them number `start`; raises ServingError for the first that is wrong."""
+    rows: dict[str, list[np.ndarray]] = {name: [first[name]] if first else [] for name in types}
+    for index, item in enumerate(instances, start):
         if named != _is_named(item):
             expected, got = ("object", "list") if named else ("value/list", "object")
             raise invalid_argument(f"Expecting {expected} but got {got} at item {index} of input list")
@@ -158,9 +198,9 @@ def _read_rows(instances: list[Any], types: Mapping[str, str]) -> dict[str, np.n
         if named and item.keys() != types.keys():
             raise invalid_argument(
                 f"Failed to process element: {index} of 'instances' list. JSON object: {_show(item)} "
-                f"must only have keys: {','.join(sorted(types))}"
+                f"keys must be equal to: {','.join(sorted(types))}"
             )
-    return {name: np.stack(values) for name, values in rows.items()}
+    return {name: np.stack(values[1:] if first else values) for name, values in rows.items()}
 
 
 def _add_row(rows: dict[str, list[np.ndarray]], name: str, value: Any, types: Mapping[str, str]) -> None:
@@ -177,12 +217,47 @@ def _add_row(rows: dict[str, list[np.ndarray]], name: str, value: Any, types: Ma
 
 
 def _read_tensor(value: Any, dtype: str) -> np.ndarray:
+    alike = _read_alike(value, dtype)
+    if alike is not None:
+        return alike
     shape, first = [], value
     while isinstance(first, list):
         shape.append(len(first))
         first = first[0] if first else None
     leaves: list[Any] = []
     _collect(value, 0, shape, dtype, leaves)
+    return _to_array(leaves, shape, dtype)
+
+
+def _read_alike(value: Any, dtype: str) -> np.ndarray | None:
+    """Reads a tensor without a line of Python for each value; None if they are not all of the right type and one shape.
+
+    What is wrong, and where, `_collect` finds out.
+    """
+    shape, items = [], [value]
+    while set(map(type, items)) == {list}:
+        sizes = set(map(len, items))
+        if len(sizes) > 1:
+            return None
+        shape.append(sizes.pop())
+        items = list(chain.from_iterable(items))
+    if not set(map(type, items)) <= _PYTHON_TYPES.get(dtype, set()):
+        return None
+    if dtype in INTEGER_TYPES and items:
+        limits = np.iinfo(dtype)
+        if min(items) < limits.min or max(items) > limits.max:
+            return None
+    if dtype == "string":
+        try:
+            items = [each.encode() if type(each) is str else _read_base64(each) for each in items]
+        except (UnicodeEncodeError, ServingError):
+            return None
+    return _to_array(items, shape, dtype)
+
+
+def _to_array(leaves: list[Any], shape: Sequence[int], dtype: str) -> np.ndarray:
+    if len(shape) > MAX_RANK:
+        raise invalid_argument(f"Lists nested {len(shape)} deep, a tensor of at most rank {MAX_RANK} was expected")
     with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite
         return np.array(leaves, dtype=object if dtype == "string" else dtype).reshape(shape)
 

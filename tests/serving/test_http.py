@@ -261,6 +261,12 @@ def test_large_bodies_that_many_send_at_once_are_bounded_together(configs, monke
         wait_until(lambda: ask(server, HALF, BODY + b" " * 9_000)[0] == 200)
 
 
+def test_a_tensor_of_rank_65_is_the_clients_mistake(server):
+    status, _, answer = ask(server, HALF, b'{"instances": ' + b"[" * 65 + b"1" + b"]" * 65 + b"}")
+    assert status == 400
+    assert "nested 65 deep" in json.loads(answer)["error"]
+
+
 # --- slow and idle clients ---
 
 

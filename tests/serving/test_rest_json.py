@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nmt.serving.error import ServingError
-from nmt.serving.rest_request import read_request
+from nmt.serving.rest_request import MAX_RANK, ROWS_AT_ONCE, read_request
 from nmt.serving.rest_response import write_error, write_response
 
 TEXT = {"text": "string"}
@@ -125,7 +125,7 @@ def test_offsets_count_bytes_as_the_server_does():
         ('{"inputs": ["a", ["b"]]}', "Encountered list at unexpected level: 1 expected < 1"),
         ('{"inputs": [["a"], "b"]}', "found at incorrect level: 2 in the JSON DOM. Expected at level: 2"),
         ('{"inputs": {"other": "a"}}', "Missing named input: text in 'inputs' object."),
-        ('{"instances": [{"text": "a"}, {}]}', "must only have keys: text"),
+        ('{"instances": [{"text": "a"}, {}]}', "keys must be equal to: text"),
         ('{"instances": ["a", {"text": "b"}]}', "Expecting value/list but got object at item 1 of input list"),
         ('{"instances": [["a"], ["b", "c"]]}', "Expecting tensor size: 1 but got: 2"),
         ('{"inputs": [{"b64": "YQ==", "more": 1}]}', "not formatted correctly for base64 data"),
@@ -220,3 +220,50 @@ def test_an_error_is_json_whatever_the_message_holds():
 def test_reading_and_writing_json_imports_no_tensorflow():
     code = "import nmt.serving.rest_request, nmt.serving.rest_response, sys; print('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+# --- many values ---
+
+MANY = 2 * ROWS_AT_ONCE + 500
+
+
+@pytest.mark.parametrize("value", ["s", {"b64": "cw=="}, ["s", "t"], [["s"], ["t"]]])
+def test_rows_that_mix_texts_and_bytes_hold_what_each_says(value):
+    rows = [value] * MANY
+    rows[ROWS_AT_ONCE + 7] = json.loads(json.dumps(value).replace('"s"', '{"b64": "eA=="}'))
+    found = read(json.dumps({"instances": rows})).inputs["text"]
+    alone = [read(json.dumps({"instances": [row]})).inputs["text"] for row in rows]
+    np.testing.assert_array_equal(found, np.concatenate(alone))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("x", f"Failed to process element: {MANY - 9} of 'instances' list. Error: INVALID_ARGUMENT: JSON Value: \"x\""),
+        ([1.0], "Expecting shape [] but got: [1]"),
+        ([1.0, 2.0], "Expecting tensor size: 1 but got: 2"),
+        ({"x": 1.0}, f"Expecting value/list but got object at item {MANY - 9} of input list"),
+    ],
+)
+def test_one_wrong_row_among_many_is_found(wrong, message):
+    rows = [1.0] * MANY
+    rows[-9] = wrong
+    assert message in refusal(json.dumps({"instances": rows}), {"x": "float32"})[1]
+
+
+def test_one_row_among_many_without_a_key_is_found():
+    rows = [{"a": 1, "s": "x"}] * MANY
+    rows[-9] = {"a": 1}
+    code, message = refusal(json.dumps({"instances": rows}), {"a": "int32", "s": "string"})
+    assert code == "INVALID_ARGUMENT"
+    assert message.startswith(f"Failed to process element: {MANY - 9} of 'instances' list. JSON object: ")
+    assert message.endswith(" keys must be equal to: a,s")
+
+
+@pytest.mark.parametrize("rank", [MAX_RANK + 1, 65, 300])
+def test_lists_nested_deeper_than_a_tensor_can_be_are_refused(rank):
+    tensor = "[" * rank + "1" + "]" * rank
+    for body in (f'{{"inputs": {tensor}}}', f'{{"instances": {tensor}}}'):
+        code, message = refusal(body, {"x": "float32"})
+        assert code == "INVALID_ARGUMENT"
+        assert f"at most rank {MAX_RANK}" in message
