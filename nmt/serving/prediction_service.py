@@ -16,14 +16,18 @@ from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusResponse
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 
 from nmt.exports.saved_model import Signature
-from nmt.serving.error import ServingError, from_exception
+from nmt.serving.error import ServingError, from_exception, invalid_argument
 from nmt.serving.monitoring import REQUEST_COUNT, REQUEST_LATENCY, RUNTIME_LATENCY, Metrics
 from nmt.serving.served_models import ServedModels, Version
+from nmt.serving.text_limits import TEXT_LIMITS, TextLimits
 
 
 class PredictionService:
-    def __init__(self, models: ServedModels) -> None:
+    """Args: limits: of the text of a request."""
+
+    def __init__(self, models: ServedModels, *, limits: TextLimits = TEXT_LIMITS) -> None:
         self.models = models
+        self.limits = limits
         self.metrics = Metrics()
 
     @contextmanager
@@ -55,12 +59,19 @@ class PredictionService:
         """Runs a signature of a version in use, unless nobody waits for it any more; raises as SavedModel.run does."""
         if cancelled is not None and cancelled():
             raise ServingError(StatusCode.CANCELLED, "The client has gone")
+        self._check(version, signature, inputs)
         assert version.model is not None
         started = time.perf_counter()
         outputs = version.model.run(signature, inputs, timeout=timeout)
         labels = {"model_name": version.name, "API": "Predict", "runtime": "TF1"}
         self.metrics.observe(RUNTIME_LATENCY, _microseconds(started), **labels)
         return outputs
+
+    def _check(self, version: Version, signature: str, inputs: Mapping[str, np.ndarray]) -> None:
+        """Raises ServingError INVALID_ARGUMENT for a signature that cannot be called, and for too much text."""
+        if any(spec.dtype == "invalid" for spec in signatures_of(version)[signature].outputs.values()):
+            raise invalid_argument(f'Serving signature "{signature}" initializes the model and has no outputs')
+        self.limits.check(inputs)
 
     def status(self, name: str, number: int | None) -> GetModelStatusResponse:
         """The states of all versions, newest first, or of one; NOT_FOUND where there is none."""

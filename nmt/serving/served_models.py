@@ -2,26 +2,28 @@
 
 A model is a directory with one folder per version, named by a number. It is read every second; a new
 version is loaded before the one it replaces is unloaded, and a version in use is closed only after its last request
-(TensorFlow Serving's AvailabilityPreservingPolicy), so that a swap loses no request.
+(TensorFlow Serving's AvailabilityPreservingPolicy), so that a swap loses no request. Versions load side by side, in
+threads of their own.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
 
-from google.protobuf import text_format
 from grpc import StatusCode
-from tensorflow_serving.config.file_system_storage_path_source_pb2 import FileSystemStoragePathSourceConfig
-from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
+from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 
 from nmt.exports.saved_model import SavedModel
 from nmt.serving.error import ServingError, invalid_argument
+from nmt.serving.model_configs import aspired_versions, check_aspired, check_model_configs
 
 POLL_SECONDS = 1.0
 LOAD_RETRIES = 5  # of a version that fails to load, which a copy still under way does
@@ -48,36 +50,60 @@ class Version:
         self.number = number
         self.directory = directory
         self.state = State.START
+        self.wanted = True  # else it goes as soon as it is loaded and unused
         self.error: ServingError | None = None  # why it failed to load
         self.attempts = 0
         self.retry_at = 0.0
         self.requests = 0  # in progress
         self.model: SavedModel | None = None
 
+    def __str__(self) -> str:
+        return f"version {self.number} of {self.name}"
+
 
 class ServedModels:
     """Versions of models, ready to be used by many threads.
 
     Args: configs: what to serve, as in TensorFlow Serving's model_config_list.
-    Raises: ValueError where a model has no version, its first version does not load, or a label points to none.
+    Raises: ValueError as `reload`.
     """
 
-    def __init__(self, configs: list[ModelConfig]) -> None:
-        self._configs = {config.name: config for config in configs}
-        self._versions: dict[str, dict[int, Version]] = {config.name: {} for config in configs}
+    def __init__(self, configs: Sequence[ModelConfig]) -> None:
+        self._configs: dict[str, ModelConfig] = {}
+        self._versions: dict[str, dict[int, Version]] = {}
         self._lock = threading.Lock()
+        self._changing = threading.Lock()  # held to decide what is to be loaded and unloaded
         self._closing = threading.Event()
-        for config in configs:
-            if not Path(config.base_path).is_dir():
-                raise ValueError(f"{config.base_path}: no such directory (of model {config.name!r})")
-            self._update(config)
-            self._check_started(config)
+        self._listeners: list[Callable[[], None]] = []
+        self._loaders = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="loading")
+        try:
+            self.reload(configs)
+        except BaseException:
+            self._loaders.shutdown()
+            raise
         self._poller = threading.Thread(target=self._poll, name="model versions", daemon=True)
         self._poller.start()
 
     @property
     def names(self) -> list[str]:
         return list(self._configs)
+
+    @property
+    def ready(self) -> bool:
+        """Whether every model has a version that answers."""
+        return all(self.serving().values())
+
+    def serving(self) -> dict[str, bool]:
+        """Whether a version answers, by model."""
+        with self._lock:
+            return {
+                name: any(version.state == State.AVAILABLE for version in versions.values())
+                for name, versions in self._versions.items()
+            }
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Calls `listener` after each change of a version's state, in whichever thread it happens."""
+        self._listeners.append(listener)
 
     @contextmanager
     def use(self, name: str, *, number: int | None = None, label: str | None = None) -> Iterator[Version]:
@@ -99,17 +125,59 @@ class ServedModels:
             found = self._versions.get(name, {}).values()
             return sorted(((v.number, v.state, v.error) for v in found), key=lambda each: -each[0])
 
+    def reload(self, configs: Sequence[ModelConfig]) -> None:
+        """Serves these models instead of those before, when all their versions are loaded that were not yet.
+
+        Raises: ValueError where a config is wrong, a model has no version, one does not load, or a label is on none;
+            everything is then as it was.
+        """
+        check_model_configs(configs)
+        with self._changing:
+            kept: dict[str, dict[int, Version]] = {}
+            new: list[Version] = []
+            for config in configs:
+                known = self._versions.get(config.name, {})
+                aspired = check_aspired(config)
+                kept[config.name] = {
+                    number: version
+                    for number, version in known.items()
+                    if aspired.get(number) == version.directory and (version.state != State.END or version.error)
+                }
+                new += [
+                    Version(config.name, number, directory)
+                    for number, directory in aspired.items()
+                    if number not in kept[config.name]
+                ]
+            wait([self._loaders.submit(self._load, version) for version in new])
+            failed = next((version.error for version in new if version.error), None)
+            if failed:
+                for version in new:
+                    self._unload(version)
+                raise ValueError(failed.message)
+            for version in new:
+                kept[version.name][version.number] = version
+            before = [version for versions in self._versions.values() for version in versions.values()]
+            with self._lock:
+                self._configs = {config.name: config for config in configs}
+                self._versions = kept
+            for version in before:
+                if kept.get(version.name, {}).get(version.number) is not version:
+                    self._unload(version)
+        self._tell()
+
     def close(self) -> None:
         """Unloads everything; each version goes when its last request ends."""
         self._closing.set()
         self._poller.join()
+        self._loaders.shutdown(cancel_futures=True)
         for versions in self._versions.values():
             for version in versions.values():
                 self._unload(version)
 
     def _take(self, name: str, number: int | None, label: str | None) -> Version:
         if label is not None:
-            labels = self._configs[name].version_labels if name in self._configs else {}
+            config = self._configs.get(name)
+            labels = config.version_labels if config else {}
             if label not in labels:
                 raise invalid_argument(f"Unrecognized servable version label: {label}")
             number = labels[label]
@@ -126,27 +194,32 @@ class ServedModels:
 
     def _poll(self) -> None:
         while not self._closing.wait(POLL_SECONDS):
-            for config in self._configs.values():
+            if self._changing.acquire(blocking=False):  # while a reload goes on, it decides
                 try:
-                    self._update(config)
-                except OSError as error:
-                    logger.warning("%s: %s", config.base_path, error)
+                    for config in self._configs.values():
+                        self._update(config)
+                finally:
+                    self._changing.release()
 
     def _update(self, config: ModelConfig) -> None:
-        """Loads and unloads versions to match those on disk."""
+        """Begins to load and to unload versions to match those on disk."""
+        try:
+            aspired = aspired_versions(config)
+        except OSError as error:
+            logger.warning("%s: %s", config.base_path, error)
+            return
         versions = self._versions[config.name]
-        aspired = _aspired(config)
         for number, known in versions.items():
             if number not in aspired:  # a version that replaces it starts without failures
                 known.attempts, known.retry_at = 0, 0.0
-        for number in aspired:
+        for number, directory in aspired.items():
             with self._lock:
                 version = versions.get(number)
                 if version is None or (version.state == State.END and version.error is None):
-                    directory = aspired[number]
                     version = versions[number] = Version(config.name, number, directory)
             if version.state == State.START or (version.error and self._may_retry(version)):
-                self._load(version)
+                self._set(version, State.LOADING)
+                self._loaders.submit(self._load, version)
         if not aspired or any(versions[number].state == State.AVAILABLE for number in aspired):
             for version in list(versions.values()):
                 if version.number not in aspired:
@@ -156,25 +229,29 @@ class ServedModels:
         return version.attempts <= LOAD_RETRIES and time.monotonic() >= version.retry_at
 
     def _load(self, version: Version) -> None:
+        logger.info("loading %s from %s", version, version.directory)
         self._set(version, State.LOADING)
         version.attempts += 1
+        started = time.perf_counter()
         try:
             version.model = SavedModel(version.directory)
         except Exception as error:
             # Whatever a broken export raises, the versions that work go on serving.
-            logger.error("version %d of %s does not load: %s", version.number, version.name, error)
+            logger.error("%s does not load: %s", version, error)
             version.retry_at = time.monotonic() + RETRY_SECONDS
             self._set(version, State.END, ServingError(StatusCode.UNKNOWN, str(error)))
         else:
-            logger.info("serving version %d of %s", version.number, version.name)
-            self._set(version, State.AVAILABLE)
+            logger.info("%s is loaded and warm after %.1f s", version, time.perf_counter() - started)
+            self._set(version, State.AVAILABLE if version.wanted else State.UNLOADING)
+            self._close_if_unused(version)
 
     def _unload(self, version: Version) -> None:
         with self._lock:
+            version.wanted = False
             if version.state != State.AVAILABLE:
                 return
             version.state = State.UNLOADING
-        logger.info("unloading version %d of %s", version.number, version.name)
+        self._tell()
         self._close_if_unused(version)
 
     def _close_if_unused(self, version: Version) -> None:
@@ -184,70 +261,16 @@ class ServedModels:
             version.state = State.END
             model, version.model = version.model, None
         assert model is not None
+        started = time.perf_counter()
         model.close()
+        logger.info("%s is unloaded after %.1f s", version, time.perf_counter() - started)
+        self._tell()
 
     def _set(self, version: Version, state: State, error: ServingError | None = None) -> None:
         with self._lock:
             version.state, version.error = state, error
+        self._tell()
 
-    def _check_started(self, config: ModelConfig) -> None:
-        versions = self._versions[config.name]
-        if not versions and (Path(config.base_path) / "saved_model.pb").is_file():
-            parent = Path(config.base_path).parent
-            raise ValueError(f"{config.base_path} is one version of a model: name the directory above it, {parent}")
-        if not versions:
-            raise ValueError(
-                f"{config.base_path}: no version of a model here: expected folders named by numbers, such as "
-                f"{config.base_path}/1, each with a saved_model.pb; make one with `nmt export`"
-            )
-        for version in versions.values():
-            if version.error:
-                raise ValueError(version.error.message)
-        for label, number in config.version_labels.items():
-            if number not in versions:
-                raise ValueError(
-                    f"label {label!r} of model {config.name!r} is on version {number}, which is not served "
-                    f"(served: {', '.join(map(str, sorted(versions)))}); mend version_labels or model_version_policy"
-                )
-
-
-def read_model_configs(path: str | Path) -> list[ModelConfig]:
-    """Reads a model_config_list in protobuf's text form, as `tensorflow_model_server --model_config_file` does.
-
-    Raises: ValueError with the file's name, and the line where protobuf tells it.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-        configs = list(text_format.Parse(text, ModelServerConfig()).model_config_list.config)
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: a text file in UTF-8 was expected: {error}") from None
-    except text_format.ParseError as error:
-        raise ValueError(f"{path}:{error}") from None
-    if not configs:
-        raise ValueError(f"{path}: expected model_config_list {{ config {{ ... }} }}, found no model")
-    names = [config.name for config in configs]
-    for config in configs:
-        if not config.name or names.count(config.name) > 1:
-            raise ValueError(f"{path}: every model needs a name of its own, got {names}")
-        if config.model_platform != "tensorflow":
-            raise ValueError(f'{path}: model {config.name!r} needs model_platform: "tensorflow"')
-        if not Path(config.base_path).is_absolute():
-            raise ValueError(f"{path}: base_path of {config.name!r} must be absolute, got {config.base_path!r}")
-    return configs
-
-
-def _aspired(config: ModelConfig) -> dict[int, Path]:
-    """The versions on disk that the policy wants, oldest first."""
-    found = {
-        int(each.name): each
-        for each in sorted(Path(config.base_path).iterdir())
-        if each.name.isascii() and each.name.isdecimal() and int(each.name) < 2**63 and each.is_dir()
-    }
-    numbers = sorted(found)
-    policy: FileSystemStoragePathSourceConfig.ServableVersionPolicy = config.model_version_policy
-    kind = policy.WhichOneof("policy_choice")
-    if kind == "specific":
-        numbers = [number for number in numbers if number in policy.specific.versions]
-    elif kind != "all":
-        numbers = numbers[-(policy.latest.num_versions or 1) :]
-    return {number: found[number] for number in numbers}
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            listener()

@@ -18,23 +18,25 @@ from types import TracebackType
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 
 from nmt.exports.signatures import DEFAULT_SIGNATURE
-from nmt.serving.grpc_api import grpc_server
+from nmt.serving.grpc_api import GrpcApi
+from nmt.serving.grpc_server import GRPC_LIMITS, GrpcLimits, GrpcServer
 from nmt.serving.http_server import HttpServer
+from nmt.serving.model_configs import read_model_configs
 from nmt.serving.prediction_service import PredictionService, signatures_of
 from nmt.serving.rest_api import RestApi
 from nmt.serving.rest_app import RestApp, RestOptions
-from nmt.serving.served_models import ServedModels, read_model_configs
+from nmt.serving.served_models import ServedModels
+from nmt.serving.text_limits import TEXT_LIMITS, TextLimits
 
 DEFAULT_MODEL_NAME = "translator"
 DEFAULT_REST_OPTIONS = RestOptions()
-GRACE_SECONDS = 30.0  # for requests in progress when the server stops
 
 
 class Server:
     """A running endpoint; use it in a `with` statement or call `close`.
 
     Args: configs: the models, as in a model_config_list; host: the interface to listen on, "0.0.0.0" for all;
-        port, rest_api_port: of gRPC and REST, 0 = any free one; rest: what REST clients may take.
+        port, rest_api_port: of gRPC and REST, 0 = any free one; rest, grpc, text: what clients may take and send.
     Raises: ValueError where a model does not load or a port is taken.
     """
 
@@ -46,10 +48,12 @@ class Server:
         port: int,
         rest_api_port: int,
         rest: RestOptions = DEFAULT_REST_OPTIONS,
+        grpc: GrpcLimits = GRPC_LIMITS,
+        text: TextLimits = TEXT_LIMITS,
     ) -> None:
         self.models = ServedModels(configs)
         self._host = host
-        service = PredictionService(self.models)
+        service = PredictionService(self.models, limits=text)
         self._app = RestApp(RestApi(service, timeout=rest.timeout), rest)
         try:
             self._rest = HttpServer(
@@ -63,12 +67,12 @@ class Server:
             self.models.close()
             raise _port_error(host, rest_api_port, error) from None
         try:
-            self._grpc, self.port = grpc_server(service, host=host, port=port)
+            self._grpc = GrpcServer(GrpcApi(service), self.models, host=host, port=port, limits=grpc)
         except OSError as error:
             self._rest.close()
             self.models.close()
             raise _port_error(host, port, error) from None
-        self.rest_api_port = self._rest.port
+        self.port, self.rest_api_port = self._grpc.port, self._rest.port
 
     @property
     def rest_url(self) -> str:
@@ -80,10 +84,10 @@ class Server:
 
     def close(self) -> None:
         """Stops accepting requests, finishes those in progress and unloads the models."""
-        stopped = self._grpc.stop(GRACE_SECONDS)
+        stopped = self._grpc.stop()
         self._rest.close()
         self._app.close()
-        stopped.wait()
+        stopped.result()
         self.models.close()
 
     def __enter__(self) -> Server:

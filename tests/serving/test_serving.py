@@ -15,7 +15,7 @@ from serving_cases.text_model import ENGLISH, export_text_model, train_tokenizer
 
 from nmt.client.client import connect
 from nmt.exports.endpoint import MAX_LINES
-from nmt.serving.served_models import read_model_configs
+from nmt.serving.model_configs import read_model_configs
 from nmt.serving.server import Server, model_config
 
 SERVING = Path(__file__).parents[2] / "serving"

@@ -74,6 +74,7 @@ def save_types(directory: Path) -> None:
     signatures = {
         "i32": signature(plus_one, x=(tf.int32, None)),
         "i64": signature(plus_one, x=(tf.int64, None)),
+        "i8": signature(same, x=(tf.int8, None)),
         "u8": signature(same, x=(tf.uint8, None)),
         "bool": signature(lambda x: {"y": tf.logical_not(x)}, x=(tf.bool, None)),
         "f32": signature(same, x=(tf.float32, None)),
