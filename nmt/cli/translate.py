@@ -116,7 +116,7 @@ def _degenerate(numbers: list[int], lines: int) -> str:
 def _load(options: argparse.Namespace, run: str | None) -> Translator | Endpoint:
     """What RUN or --server names."""
     from nmt.api import load
-    from nmt.client.client import read_url
+    from nmt.client.address import read_url
 
     if run is not None and any(Path(run).glob("*/saved_model.pb")):
         print(f"loading {run}, which takes seconds", file=sys.stderr, flush=True)

@@ -5,10 +5,10 @@ Imports no TensorFlow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,7 @@ class Endpoint:
         name: what it is, for messages.
         n_best: how many hypotheses a line has; None = the best one.
         alignments: whether translations have their attention.
+        concurrency: how many requests may wait for their answer at a time.
         close: frees what `predict` holds.
 
     Raises:
@@ -44,9 +45,11 @@ class Endpoint:
         name: str,
         n_best: int | None = None,
         alignments: bool = False,
+        concurrency: int = 1,
         close: Callable[[], None] = lambda: None,
     ) -> None:
         self._predict = predict
+        self._concurrency = concurrency
         self._name = name
         self._count = n_best or 1
         self._signature = choose_signature(n_best, alignments)
@@ -61,17 +64,16 @@ class Endpoint:
         """
         if prefixes is not None:
             raise ValueError(f"prefixes need a run: {self._name} cannot be told how a translation starts")
-        encoded = [_to_bytes(line) for line in lines]
-        by_length = sorted(range(len(lines)), key=lambda place: len(encoded[place]))  # little padding in each request
-        translations: dict[int, Translation] = {}
-        rest = iter(by_length)
-        for request in _requests([encoded[place] for place in by_length]):
-            outputs = self._predict(self._signature, request)
-            lengths = [len(outputs[name]) for name in OUTPUTS]
-            if any(length != len(request) for length in lengths):
-                raise ValueError(f"{self._name} answered {len(request)} lines with {lengths}")
-            translations |= zip(islice(rest, len(request)), read_outputs(outputs, count=self._count), strict=True)
-        return [translations[place] for place in range(len(lines))]
+        requests = split_requests(lines)
+        if self._concurrency == 1 or len(requests) == 1:
+            answers = [self._ask(request) for request in requests]
+        else:
+            with ThreadPoolExecutor(self._concurrency) as threads:
+                answers = list(threads.map(self._ask, requests))
+        return join_answers(requests, answers, count=self._count, name=self._name)
+
+    def _ask(self, request: Request) -> Mapping[str, Any]:
+        return self._predict(self._signature, request.lines)
 
     def score(self, sources: Sequence[str | bytes], targets: Sequence[str | bytes]) -> list[np.ndarray]:
         """Raises ValueError: an export has no signature for it."""
@@ -84,6 +86,45 @@ class Endpoint:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+class Request(NamedTuple):
+    """Some of the lines to translate, and their places among all of them."""
+
+    places: list[int]
+    lines: list[bytes]
+
+
+def split_requests(lines: Sequence[str | bytes]) -> list[Request]:
+    """Lines of like length together, so that little is padded; each within MAX_LINES and MAX_BYTES, if not one line."""
+    encoded = [_to_bytes(line) for line in lines]
+    requests: list[Request] = []
+    size = 0
+    for place in sorted(range(len(lines)), key=lambda place: len(encoded[place])):
+        size += len(encoded[place])
+        if not requests or len(requests[-1].lines) == MAX_LINES or size > MAX_BYTES:
+            requests.append(Request([], []))
+            size = len(encoded[place])
+        requests[-1].places.append(place)
+        requests[-1].lines.append(encoded[place])
+    return requests
+
+
+def join_answers(
+    requests: Sequence[Request], answers: Iterable[Mapping[str, Any]], *, count: int, name: str
+) -> list[Translation]:
+    """The translations of all lines in order, at most `count` hypotheses of each.
+
+    Raises:
+        ValueError: where an answer has not as many lines as its request, or fewer hypotheses.
+    """
+    translations: dict[int, Translation] = {}
+    for request, outputs in zip(requests, answers, strict=True):
+        lengths = [len(outputs[output]) for output in OUTPUTS]
+        if any(length != len(request.lines) for length in lengths):
+            raise ValueError(f"{name} answered {len(request.lines)} lines with {lengths}")
+        translations |= zip(request.places, read_outputs(outputs, count=count), strict=True)
+    return [translations[place] for place in range(len(translations))]
 
 
 def read_outputs(outputs: Mapping[str, Any], *, count: int) -> list[Translation]:
@@ -124,18 +165,6 @@ def _aligned(outputs: Mapping[str, Any], row: int) -> tuple[tuple[str, ...], tup
     source, target = (tuple(_to_text(piece) for piece in pieces if piece) for pieces in padded)
     weights = np.reshape(np.asarray(outputs["alignment"][row], np.float32), [len(padded[1]), len(padded[0])])
     return source, target, weights[: len(target), : len(source)]
-
-
-def _requests(lines: list[bytes]) -> Iterator[list[bytes]]:
-    """Splits lines into requests, each within MAX_LINES and MAX_BYTES but of at least one line."""
-    request: list[bytes] = []
-    for line in lines:
-        if request and (len(request) == MAX_LINES or sum(map(len, request)) + len(line) > MAX_BYTES):
-            yield request
-            request = []
-        request.append(line)
-    if request:
-        yield request
 
 
 def _to_bytes(line: str | bytes) -> bytes:

@@ -188,7 +188,7 @@ def test_what_the_model_thinks_of_a_translation_comes_with_it_in_whatever_order(
     ],
 )
 def test_answers_that_are_no_translations_are_told_apart(status, body, error, message):
-    with answering(status, body) as url, connect(url) as client, pytest.raises(error, match=message):
+    with answering(status, body) as url, connect(url, timeout=0.5) as client, pytest.raises(error, match=message):
         client.translate(["a", "b"])
 
 
@@ -202,7 +202,8 @@ def test_what_is_no_address_is_refused_with_the_form_expected(url):
 
 def test_connecting_over_rest_imports_no_tensorflow():
     code = (
-        "import sys; from nmt.client.client import connect; connect('http://localhost'); "
+        "import sys; from nmt.client import connect, connect_async; connect('http://localhost'); "
+        "connect_async('http://localhost'); "
         "print('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
