@@ -31,6 +31,7 @@ class Access:
         Raises: HTTPException 400 without a key where one is required, 403 for a wrong one, 429 where more was used than
             is allowed.
         """
+        key = key if self._keys else None  # a gateway without keys takes any
         allowed = self._allowed(key)
         user = key or address
         if allowed.requests:

@@ -105,6 +105,12 @@ def running(settings: dict) -> Iterator[str]:
     thread.join()
 
 
+@pytest.fixture(scope="session", name="running")
+def running_fixture() -> Callable:
+    """For tests with settings of their own."""
+    return running
+
+
 @pytest.fixture(scope="session")
 def settings(models) -> dict:
     """English and German both ways, and from French into English."""
