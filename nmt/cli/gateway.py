@@ -41,8 +41,9 @@ def execute(options: argparse.Namespace) -> int:
         from nmt.gateway.server import serve
         from nmt.gateway.settings import GatewaySettings
     except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
         raise ValueError(
-            f"nmt gateway needs {error.name}, which is not installed: pip install 'recurrent-nmt[gateway]'"
+            f"nmt gateway needs {package}, which is not installed: pip install 'recurrent-nmt[gateway]'"
         ) from None
     if options.config:
         settings = load_settings(GatewaySettings, options.config)

@@ -16,6 +16,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from nmt.gateway.body_limit import BodyLimit
 from nmt.gateway.models import ModelError
@@ -45,11 +46,13 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     app.state.service = Service(settings)
     app.include_router(router)
     app.mount("/", _Page(directory=PAGE, html=True))
-    app.add_middleware(BodyLimit, most=settings.limits.body_bytes)
+    app.add_middleware(BodyLimit, most=settings.limits.body_bytes, seconds=settings.limits.body_seconds)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["GET", "POST"], allow_headers=["*"]
         )
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(ModelError, _model_failed)

@@ -2,7 +2,8 @@
 
 A block's text goes to the model as one line, in which each inline tag is a placeholder such as <g1>, </g1> or <x2>.
 The model keeps those as it keeps any tag (text/protection.py), so that the words of a link may move and stay a link.
-Where a translation has not each of them once and well nested, the text between tags is translated piece by piece.
+Where a translation has not each of them once and well nested, or an element lost its words, the text between tags is
+translated piece by piece.
 """
 
 from __future__ import annotations
@@ -104,6 +105,7 @@ class HtmlSegment:
             shown.append(forms[kind])
             self._raw_of[forms[kind]] = raw
         self.line = "".join(shown)
+        self._with_words = _elements_with_words(_PLACEHOLDER.split(self.line))
         self._written = {ord(character): f"&{name};" for character, name in (("&", "amp"), ("<", "lt"), (">", "gt"))}
         for reference in re.findall("&#?[A-Za-z0-9]+;", _raw([token for token in block if token.kind == "text"])):
             if len(character := html.unescape(reference)) == 1:
@@ -116,7 +118,7 @@ class HtmlSegment:
         if not self._raw_of:
             return translation.translate(self._written)
         parts = _PLACEHOLDER.split(translation)
-        if sorted(parts[1::2]) != sorted(self._raw_of) or not _is_nested(parts[1::2]):
+        if sorted(parts[1::2]) != sorted(self._raw_of) or _elements_with_words(parts) != self._with_words:
             return None
         parts[::2] = [part.translate(self._written) for part in parts[::2]]
         parts[1::2] = [self._raw_of[part] for part in parts[1::2]]
@@ -139,15 +141,25 @@ def _has_words(block: Sequence[Token]) -> bool:
     return any(any(map(str.isalnum, html.unescape(token.raw))) for token in block if token.kind == "text")
 
 
-def _is_nested(tags: Sequence[str]) -> bool:
-    """Whether each </g1> ends the <g1> that was opened last."""
-    opened: list[str] = []
-    for tag in tags:
-        if tag.startswith("<g"):
-            opened.append(tag)
-        elif tag.startswith("</") and (not opened or opened.pop() != f"<{tag[2:]}"):
-            return False
-    return True
+def _elements_with_words(parts: Sequence[str]) -> set[str] | None:
+    """The start tags of elements in which words stand; None where an end tag is not that of the last start tag.
+
+    Args: parts: text, placeholder, text, ...
+    """
+    opened: list[tuple[str, int]] = []  # start tags and the words before them
+    found, words = set(), 0
+    for place, part in enumerate(parts):
+        if place % 2 == 0:
+            words += any(map(str.isalnum, part))
+        elif part.startswith("<g"):
+            opened.append((part, words))
+        elif part.startswith("</"):
+            tag, before = opened.pop() if opened else ("", 0)
+            if tag != f"<{part[2:]}":
+                return None
+            if words > before:
+                found.add(tag)
+    return found
 
 
 def _raw(block: Sequence[Token]) -> str:

@@ -1,49 +1,34 @@
-"""Runs a gateway until it is stopped, by uvicorn. Imports no TensorFlow by itself."""
+"""Runs a gateway until it is stopped. Imports no TensorFlow by itself."""
 
 from __future__ import annotations
 
-import os
-import socket
-
-import uvicorn
-
 from nmt.gateway.app import create_app
 from nmt.gateway.settings import GatewaySettings
-
-DRAIN_SECONDS = 30  # for requests that are being answered when it is told to stop
+from nmt.serving.http_protocol import Deadlines
+from nmt.serving.http_server import HttpServer, reachable
+from nmt.serving.stop_signal import stop_signal
 
 
 def serve(settings: GatewaySettings, *, host: str, port: int) -> None:
-    """Answers until SIGINT or SIGTERM.
-
-    Raises:
-        ValueError: where a model's address is no server, export or run.
-        OSError: where the port is taken.
-    """
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(settings),
-            http="httptools",
-            limit_concurrency=settings.limits.connections,
-            timeout_graceful_shutdown=DRAIN_SECONDS,
-            server_header=False,
-            access_log=False,
-            log_level="warning",
-        )
-    )
-    with listen(host, port) as listening:
-        print(f"Gateway at http://{host}:{listening.getsockname()[1]}", flush=True)
-        server.run(sockets=[listening])
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that clients can connect to from now on.
+    """Answers until SIGINT or SIGTERM; then ends the requests under way.
 
     Args: port: 0 = any free one.
-    Raises: OSError with the address where it cannot be had.
+    Raises: ValueError where a model's address is no server, export or run, or the port cannot be had.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise OSError(error.errno, os.strerror(error.errno or 0), f"{host}:{port}") from None
+        server = start(settings, host=host, port=port)
+    except (OSError, OverflowError) as error:
+        raise ValueError(
+            f"cannot listen on {host}, port {port} ({error}): choose another port, or 0 for any free one"
+        ) from None
+    with stop_signal() as stop:
+        print(f"gateway at http://{reachable(host)}:{server.port}", flush=True)
+        stop.wait()
+    server.close()
+
+
+def start(settings: GatewaySettings, *, host: str, port: int) -> HttpServer:
+    """A gateway that runs in a thread of its own. Raises: as `serve`, of the port OSError or OverflowError."""
+    return HttpServer(
+        create_app(settings), host=host, port=port, max_connections=settings.limits.connections, deadlines=Deadlines()
+    )

@@ -52,6 +52,7 @@ class LimitSettings(Section):
     characters: Positive = Field(default=20_000, description="Of the texts of a request.")
     texts: Positive = Field(default=100, description="Of a request whose q is a list.")
     body_bytes: Positive = Field(default=1_000_000, description="Of a request, and so of a file.")
+    body_seconds: float = Field(default=60.0, gt=0, description="A request may take to arrive.")
     connections: Positive = Field(default=200, description="Open at a time; more are answered with status 503.")
     requests: Rate | None = Field(
         default="120/minute", description="How often a client without a key may ask; null = no limit."
@@ -70,6 +71,10 @@ class GatewaySettings(Section):
     key_required: bool = Field(default=False, description="Whether only clients with a key are answered.")
     cors_origins: list[Text] = Field(
         default=[], description='Web sites whose pages may ask this gateway, such as https://example.org; ["*"] = all.'
+    )
+    trusted_proxies: list[Text] = Field(
+        default=[],
+        description="Addresses or networks (10.0.0.0/8) of proxies in front, whose X-Forwarded-* headers are believed.",
     )
     suggestions: FilePath | None = Field(
         default=None, description="A file that suggested translations are appended to as JSON lines; null = refused."

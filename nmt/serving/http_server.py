@@ -55,6 +55,12 @@ class HttpServer:
         self._thread.join()
 
 
+def reachable(host: str) -> str:
+    """The host that clients of this machine find in a URL, for an interface to listen on."""
+    host = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)
+    return f"[{host}]" if ":" in host else host
+
+
 class _DrainingServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:

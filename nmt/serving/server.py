@@ -7,11 +7,7 @@ metadata. A request is one call of the model: there is no batching across reques
 from __future__ import annotations
 
 import json
-import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -20,12 +16,13 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 from nmt.exports.signatures import DEFAULT_SIGNATURE
 from nmt.serving.grpc_api import GrpcApi
 from nmt.serving.grpc_server import GRPC_LIMITS, GrpcLimits, GrpcServer
-from nmt.serving.http_server import HttpServer
+from nmt.serving.http_server import HttpServer, reachable
 from nmt.serving.model_configs import read_model_configs
 from nmt.serving.prediction_service import PredictionService, signatures_of
 from nmt.serving.rest_api import RestApi
 from nmt.serving.rest_app import RestApp, RestOptions
 from nmt.serving.served_models import ServedModels
+from nmt.serving.stop_signal import stop_signal
 from nmt.serving.text_limits import TEXT_LIMITS, TextLimits
 
 DEFAULT_MODEL_NAME = "translator"
@@ -76,11 +73,11 @@ class Server:
 
     @property
     def rest_url(self) -> str:
-        return f"http://{_reachable(self._host)}:{self.rest_api_port}"
+        return f"http://{reachable(self._host)}:{self.rest_api_port}"
 
     @property
     def grpc_url(self) -> str:
-        return f"grpc://{_reachable(self._host)}:{self.port}"
+        return f"grpc://{reachable(self._host)}:{self.port}"
 
     def close(self) -> None:
         """Stops accepting requests, finishes those in progress and unloads the models."""
@@ -133,22 +130,10 @@ def serve(
         if Path(config.base_path).is_dir():
             print(f"loading {config.base_path} and running its warm-up requests", file=sys.stderr, flush=True)
     with Server(configs, host=host, port=port, rest_api_port=rest_api_port) as server:
-        with _stop_signal() as stop:
+        with stop_signal() as stop:
             print(_greeting(server), flush=True)
             stop.wait()
         print("stopping: waiting for the requests under way", flush=True)
-
-
-@contextmanager
-def _stop_signal() -> Iterator[threading.Event]:
-    """An event that SIGINT or SIGTERM sets; afterwards they do what they did, so that a second one does not wait."""
-    stop = threading.Event()
-    previous = {each: signal.signal(each, lambda *_: stop.set()) for each in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for each, handler in previous.items():
-            signal.signal(each, handler)
 
 
 def _exported_name(directory: Path) -> str:
@@ -171,11 +156,6 @@ def _greeting(server: Server) -> str:
             body = json.dumps({"instances": ["A sentence."]})
             lines.append(f"  try   curl -d '{body}' {server.rest_url}/v1/models/{name}:predict")
     return "\n".join([*lines, "Ctrl-C stops it."])
-
-
-def _reachable(host: str) -> str:
-    host = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)
-    return f"[{host}]" if ":" in host else host
 
 
 def _port_error(host: str, port: int, error: Exception) -> ValueError:

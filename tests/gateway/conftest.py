@@ -9,10 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import requests
-import uvicorn
 
-from nmt.gateway.app import create_app
-from nmt.gateway.server import listen
+from nmt.gateway.server import start
 from nmt.gateway.settings import GatewaySettings
 
 # A model of a word or two: en-de and de-en translate these, every other word stays.
@@ -93,16 +91,9 @@ def models() -> Iterator[str]:
 @contextmanager
 def running(settings: dict) -> Iterator[str]:
     """The address of a gateway with these settings."""
-    app = create_app(GatewaySettings.model_validate(settings))
-    server, listening = (
-        uvicorn.Server(uvicorn.Config(app, http="httptools", log_level="warning")),
-        listen("127.0.0.1", 0),
-    )
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+    server = start(GatewaySettings.model_validate(settings), host="127.0.0.1", port=0)
+    yield f"http://127.0.0.1:{server.port}"
+    server.close()
 
 
 @pytest.fixture(scope="session", name="running")
@@ -130,8 +121,8 @@ def gateway(settings) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture
-def start(settings):
+@pytest.fixture(name="start")
+def start_fixture(settings):
     """Starts a gateway with other settings than the shared one; gives its address."""
     with ExitStack() as stack:
         yield lambda **changes: stack.enter_context(running({**settings, **changes}))

@@ -55,3 +55,14 @@ def test_a_wrong_key_is_refused_and_none_only_where_one_is_required(start, requi
     assert translate(gateway).status_code == (400 if required else 200)
     assert requests.get(f"{gateway}/frontend/settings", timeout=30).json()["keyRequired"] is required
     assert requests.get(f"{gateway}/languages", timeout=30).status_code == 200
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_clients_behind_a_trusted_proxy_have_rates_of_their_own(start, trusted):
+    gateway = start(limits={"requests": "1/hour"}, trusted_proxies=["127.0.0.1"] if trusted else [])
+
+    def ask(client: str) -> int:
+        headers = {"X-Forwarded-For": client}
+        return requests.post(f"{gateway}/detect", data={"q": "good"}, headers=headers, timeout=30).status_code
+
+    assert [ask("10.0.0.1"), ask("10.0.0.2"), ask("10.0.0.1")] == ([200, 200, 429] if trusted else [200, 429, 429])

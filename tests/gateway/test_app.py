@@ -17,6 +17,11 @@ def post(address: str, path: str, **fields: object) -> tuple[int, dict]:
     return response.status_code, response.json()
 
 
+def connect(address: str) -> socket.socket:
+    host, _, port = address.removeprefix("http://").partition(":")
+    return socket.create_connection((host, int(port)), timeout=30)
+
+
 def test_a_text_gets_its_translation_and_a_list_a_list(ask):
     asked = {"source": "en", "target": "de"}
     assert ask("/translate", q="good morning", **asked) == {"translatedText": "guten Morgen"}
@@ -152,6 +157,14 @@ def test_a_body_that_is_too_large_is_refused(gateway, path, chunked):
     assert response.json() == {"error": "the request is too large: 1000000 bytes are allowed"}
 
 
+def test_a_body_that_does_not_arrive_in_time_is_refused(start):
+    gateway = start(limits={"body_seconds": 0.2})
+    head = "POST /translate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+    with connect(gateway) as connection:
+        connection.sendall(head.encode())
+        assert connection.recv(65536).startswith(b"HTTP/1.1 408")
+
+
 @pytest.mark.parametrize(
     ("address", "status", "message"),
     [
@@ -217,8 +230,7 @@ def test_the_page_comes_with_its_files_and_may_ask_nobody_else(gateway):
 
 @pytest.mark.parametrize("path", ["/../settings.py", "/%2e%2e/settings.py", "/..%2fsettings.py", "//etc/passwd"])
 def test_no_other_file_is_served(gateway, path):
-    host, _, port = gateway.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), timeout=30) as connection:
+    with connect(gateway) as connection:
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 404")

