@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from nmt.cli.arguments import positive
 from nmt.startup import import_tensorflow
 
 HELP = "serve exports over REST and gRPC"
@@ -19,10 +20,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rest-api-port", type=int, default=8501, help="of REST (default: %(default)s)")
     parser.add_argument("--model-name", metavar="NAME", help="(default: the export's own, export.name)")
     parser.add_argument("--model-config-file", metavar="FILE", help="serve this model_config_list instead of DIR")
+    parser.add_argument("--ssl-config-file", metavar="FILE", help="serve REST and gRPC over TLS, with this SSLConfig")
+    parser.add_argument(
+        "--access-log", metavar="FILE", help="write a line of JSON for each REST request, - = to standard error"
+    )
+    parser.add_argument(
+        "--max-body-bytes",
+        type=positive,
+        default=8 * 2**20,
+        metavar="N",
+        help="of a REST request, also once unpacked (default: 8 MiB)",
+    )
+    parser.add_argument(
+        "--max-connections", type=positive, default=2048, metavar="N", help="REST, at once (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--rest-api-num-threads",
+        type=positive,
+        default=64,
+        metavar="N",
+        help="REST predictions in progress at once; 256 more wait (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--rest-api-timeout-in-ms",
+        type=positive,
+        default=30_000,
+        metavar="MS",
+        help="of a REST prediction (default: %(default)s)",
+    )
 
 
 def execute(options: argparse.Namespace) -> int:
     import_tensorflow()
+    from nmt.serving.rest_app import RestOptions
     from nmt.serving.server import serve
 
     serve(
@@ -32,5 +62,13 @@ def execute(options: argparse.Namespace) -> int:
         rest_api_port=options.rest_api_port,
         model_name=options.model_name,
         model_config_file=options.model_config_file,
+        ssl_config_file=options.ssl_config_file,
+        access_log=options.access_log,
+        rest=RestOptions(
+            max_body_bytes=options.max_body_bytes,
+            max_connections=options.max_connections,
+            threads=options.rest_api_num_threads,
+            timeout=options.rest_api_timeout_in_ms / 1000,
+        ),
     )
     return 0

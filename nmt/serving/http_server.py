@@ -7,6 +7,8 @@ stop loses no request. Imports no TensorFlow.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import resource
 import socket
 import ssl
 import threading
@@ -19,6 +21,7 @@ from nmt.serving.http_protocol import Deadlines, HttpSettings
 
 DRAINING_SECONDS = 2.0  # for idle keep-alive clients to be told with an answer that the server stops
 GRACE_SECONDS = 30.0  # for requests in progress when the server stops
+OTHER_FILES = 1024  # open beside connections of REST, such as those of gRPC
 
 
 class HttpServer:
@@ -73,3 +76,14 @@ class _DrainingServer(uvicorn.Server):
         while self.server_state.connections and time.monotonic() < end:
             await asyncio.sleep(0.02)
         await super().shutdown(sockets)
+
+
+def allow_open_files(connections: int) -> None:
+    """Raises this process's limit of open files, where it may, so that so many connections fit beside all else."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * connections + OTHER_FILES  # those that are refused are open for a moment, too
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):  # then the system refuses some connections
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

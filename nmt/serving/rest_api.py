@@ -18,7 +18,7 @@ from nmt.serving.error import HTTP_STATUS, ServingError, from_exception, invalid
 from nmt.serving.prediction_service import PredictionService, signatures_of
 from nmt.serving.rest_request import read_request
 from nmt.serving.rest_response import Response, write_error, write_response
-from nmt.serving.served_models import State, Version
+from nmt.serving.served_models import Version
 
 METRICS_PATH = "/monitoring/prometheus/metrics"
 LIVE_PATH = "/v2/health/live"
@@ -112,10 +112,9 @@ class RestApi:
 
     def _health(self, path: str) -> Response:
         """As KServe's protocol has it: ready means that every model has a version to predict with."""
-        models = self._service.models
-        ready = all(any(state == State.AVAILABLE for _, state, _ in models.versions(name)) for name in models.names)
         if path == LIVE_PATH:
             return _json_response({"live": True})
+        ready = self._service.models.ready
         return _json_response({"ready": ready})._replace(status=200 if ready else 503)
 
     def _status(self, target: Target) -> Response:

@@ -7,8 +7,6 @@ bodies. Beyond a bound the answer is 413, or at once 503 with Retry-After.
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
 import threading
 import time
 import zlib
@@ -16,6 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
+from nmt.serving.access_log import log_access
 from nmt.serving.http_protocol import RETRY_AFTER, Deadlines
 from nmt.serving.rest_api import RestApi
 from nmt.serving.rest_response import Response, write_error
@@ -25,9 +24,6 @@ STATUS_THREADS = 2  # for what needs no model, so that probes are answered while
 SMALL_BODY_BYTES = 64 * 1024  # a body up to here is read whatever others hold
 BODIES_AT_ONCE = 8  # of the largest size, together
 LINGER_SECONDS = 2.0  # that the rest of a refused body is read, so that the client gets to read the answer
-CLIENT_CLOSED_REQUEST = 499  # in the access log
-
-access = logging.getLogger("nmt.access")
 
 
 class RestOptions(NamedTuple):
@@ -76,8 +72,7 @@ class RestApp:
         response = await self._respond(scope, receive)
         if response is not None:
             await _send(response, receive, send, asks_first=bool(_header(scope, b"expect")))
-        if access.isEnabledFor(logging.INFO):
-            access.info(_access_line(scope, response, time.perf_counter() - started))
+        log_access(scope, response, time.perf_counter() - started)
 
     def close(self) -> None:
         self._predictions.close()
@@ -201,17 +196,3 @@ def _header(scope: Any, name: bytes) -> bytes:
 
 def _error(status: int, message: str) -> Response:
     return Response(status, "application/json", write_error(message))
-
-
-def _access_line(scope: Any, response: Response | None, seconds: float) -> str:
-    entry = {
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "client": scope["client"][0] if scope["client"] else "",
-        "method": scope["method"],
-        "path": scope["raw_path"][:256].decode("latin-1"),
-        "status": response.status if response else CLIENT_CLOSED_REQUEST,
-        "bytes": len(response.body) if response else 0,
-        "milliseconds": round(seconds * 1000, 1),
-        "lines": response.lines if response else 0,
-    }
-    return json.dumps(entry)

@@ -7,16 +7,20 @@ metadata. A request is one call of the model: there is no batching across reques
 from __future__ import annotations
 
 import json
-import sys
+import logging
+import shlex
+from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import quote
 
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 
 from nmt.exports.signatures import DEFAULT_SIGNATURE
+from nmt.serving.access_log import write_access_log
 from nmt.serving.grpc_api import GrpcApi
 from nmt.serving.grpc_server import GRPC_LIMITS, GrpcLimits, GrpcServer
-from nmt.serving.http_server import HttpServer, reachable
+from nmt.serving.http_server import HttpServer, allow_open_files, reachable
 from nmt.serving.model_configs import read_model_configs
 from nmt.serving.prediction_service import PredictionService, signatures_of
 from nmt.serving.rest_api import RestApi
@@ -24,6 +28,7 @@ from nmt.serving.rest_app import RestApp, RestOptions
 from nmt.serving.served_models import ServedModels
 from nmt.serving.stop_signal import stop_signal
 from nmt.serving.text_limits import TEXT_LIMITS, TextLimits
+from nmt.serving.tls import Tls, read_tls
 
 DEFAULT_MODEL_NAME = "translator"
 DEFAULT_REST_OPTIONS = RestOptions()
@@ -33,7 +38,8 @@ class Server:
     """A running endpoint; use it in a `with` statement or call `close`.
 
     Args: configs: the models, as in a model_config_list; host: the interface to listen on, "0.0.0.0" for all;
-        port, rest_api_port: of gRPC and REST, 0 = any free one; rest, grpc, text: what clients may take and send.
+        port, rest_api_port: of gRPC and REST, 0 = any free one; rest, grpc, text: what clients may take and send;
+        tls: None = without.
     Raises: ValueError where a model does not load or a port is taken.
     """
 
@@ -47,9 +53,11 @@ class Server:
         rest: RestOptions = DEFAULT_REST_OPTIONS,
         grpc: GrpcLimits = GRPC_LIMITS,
         text: TextLimits = TEXT_LIMITS,
+        tls: Tls | None = None,
     ) -> None:
         self.models = ServedModels(configs)
         self._host = host
+        self._tls = tls
         service = PredictionService(self.models, limits=text)
         self._app = RestApp(RestApi(service, timeout=rest.timeout), rest)
         try:
@@ -59,12 +67,20 @@ class Server:
                 port=rest_api_port,
                 max_connections=rest.max_connections,
                 deadlines=rest.deadlines,
+                tls=tls.of_http() if tls else None,
             )
         except (OSError, OverflowError) as error:
             self.models.close()
             raise _port_error(host, rest_api_port, error) from None
         try:
-            self._grpc = GrpcServer(GrpcApi(service), self.models, host=host, port=port, limits=grpc)
+            self._grpc = GrpcServer(
+                GrpcApi(service),
+                self.models,
+                host=host,
+                port=port,
+                limits=grpc,
+                credentials=tls.of_grpc() if tls else None,
+            )
         except OSError as error:
             self._rest.close()
             self.models.close()
@@ -73,7 +89,7 @@ class Server:
 
     @property
     def rest_url(self) -> str:
-        return f"http://{reachable(self._host)}:{self.rest_api_port}"
+        return f"{'https' if self._tls else 'http'}://{reachable(self._host)}:{self.rest_api_port}"
 
     @property
     def grpc_url(self) -> str:
@@ -109,12 +125,16 @@ def serve(
     rest_api_port: int = 8501,
     model_name: str | None = None,
     model_config_file: str | Path | None = None,
+    ssl_config_file: str | Path | None = None,
+    access_log: str | Path | None = None,
+    rest: RestOptions = DEFAULT_REST_OPTIONS,
 ) -> None:
     """Serves an export, or the models of a config file, until SIGINT or SIGTERM; then ends the requests under way.
 
     Args: directory: what `nmt export` wrote, holding version folders; port: of gRPC; rest_api_port: of REST, 0 = any
         free one; model_name: in the URLs, None = the export's own; model_config_file: a model_config_list instead of
-        directory and model_name.
+        directory and model_name; ssl_config_file: an SSLConfig, for TLS; access_log: a file for a line of JSON per REST
+        request, "-" = standard error; rest: what REST clients may take.
     Raises: ValueError where there is nothing to serve, a model does not load or a port is taken.
     """
     if (directory is None) == (model_config_file is None):
@@ -126,14 +146,24 @@ def serve(
     else:
         assert directory is not None
         configs = [model_config(directory, name=model_name or _exported_name(Path(directory)))]
-    for config in configs:
-        if Path(config.base_path).is_dir():
-            print(f"loading {config.base_path} and running its warm-up requests", file=sys.stderr, flush=True)
-    with Server(configs, host=host, port=port, rest_api_port=rest_api_port) as server:
+    tls = read_tls(ssl_config_file) if ssl_config_file is not None else None
+    allow_open_files(rest.max_connections)
+    _log_models()
+    log = write_access_log(access_log) if access_log is not None else nullcontext()
+    with log, Server(configs, host=host, port=port, rest_api_port=rest_api_port, rest=rest, tls=tls) as server:
         with stop_signal() as stop:
             print(_greeting(server), flush=True)
             stop.wait()
         print("stopping: waiting for the requests under way", flush=True)
+
+
+def _log_models() -> None:
+    """Says on standard error which versions are loaded and unloaded, and how long it takes."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    models = logging.getLogger("nmt.serving")
+    models.addHandler(handler)
+    models.setLevel(logging.INFO)
 
 
 def _exported_name(directory: Path) -> str:
@@ -147,14 +177,15 @@ def _greeting(server: Server) -> str:
     for name in server.models.names:
         with server.models.use(name) as version:
             lines.append(f"serving {name}, version {version.number}, from {version.directory}")
-            lines.append(f"  REST  {server.rest_url}/v1/models/{name}")
+            url = f"{server.rest_url}/v1/models/{quote(name, safe='')}"
+            lines.append(f"  REST  {url}")
             lines.append(f"  gRPC  {server.grpc_url}/{name}")
             inputs = (
                 signatures_of(version)[DEFAULT_SIGNATURE].inputs if DEFAULT_SIGNATURE in signatures_of(version) else {}
             )
         if [(spec.dtype, spec.shape) for spec in inputs.values()] == [("string", (None,))]:
             body = json.dumps({"instances": ["A sentence."]})
-            lines.append(f"  try   curl -d '{body}' {server.rest_url}/v1/models/{name}:predict")
+            lines.append(f"  try   curl -d '{body}' {shlex.quote(url + ':predict')}")
     return "\n".join([*lines, "Ctrl-C stops it."])
 
 

@@ -8,16 +8,22 @@ import json
 import re
 import shutil
 import socket
+import ssl
 import threading
 import time
 
+import grpc
 import pytest
+import trustme
 from serving_cases.make_fixtures import save_half_plus, save_slow
+from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc
 
 from nmt.serving import rest_app
+from nmt.serving.access_log import write_access_log
 from nmt.serving.http_protocol import MAX_HEAD_BYTES, Deadlines
 from nmt.serving.rest_app import RestOptions
 from nmt.serving.server import Server, model_config
+from nmt.serving.tls import read_tls
 
 MAX_BODY = 100_000
 HALF, SLOW = "/v1/models/half:predict", "/v1/models/slow:predict"
@@ -59,6 +65,14 @@ def connect(server):
 def read_to_end(connection):
     """What comes until the server closes the connection; a reset is no answer."""
     return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def read_answer(connection):
+    """The next answer, and no more."""
+    response = http.client.HTTPResponse(connection)
+    response.begin()
+    response.read()
+    return response.status
 
 
 def exchange(server, *pieces):
@@ -173,7 +187,7 @@ def test_an_offer_of_another_protocol_is_declined_and_the_connection_kept(server
     offer = b"\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n\r\n"
     with connect(server) as connection:
         connection.sendall(GET.replace(b"\r\n\r\n", offer))
-        assert statuses(connection.recv(65536)) == [200]
+        assert read_answer(connection) == 200
         connection.sendall(LAST)
         assert statuses(read_to_end(connection)) == [200]
 
@@ -240,7 +254,7 @@ def test_a_client_that_asks_first_sends_its_body_once_it_may(server):
         connection.sendall(expecting + b"%d\r\n\r\n" % len(BODY))
         assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(BODY)
-        assert statuses(connection.recv(65536)) == [200]
+        assert read_answer(connection) == 200
     assert statuses(exchange(server, expecting + b"%d\r\n\r\n" % (MAX_BODY + 1))) == [413]
 
 
@@ -343,12 +357,12 @@ def test_a_connection_too_many_gets_503_until_another_ends(configs):
         held = [stack.enter_context(connect(server)) for _ in range(3)]
         for each in held:
             each.sendall(GET)
-            assert statuses(each.recv(65536)) == [200]
+            assert read_answer(each) == 200
         answer = exchange(server, GET)
         assert statuses(answer) == [503]
         assert b"\r\nretry-after: 1\r\n" in answer
         held[0].sendall(GET)
-        assert statuses(held[0].recv(65536)) == [200], "those within the limit go on"
+        assert read_answer(held[0]) == 200, "those within the limit go on"
         held[0].close()
         wait_until(lambda: statuses(exchange(server, LAST)) == [200])
 
@@ -453,3 +467,107 @@ def test_a_stopping_server_finishes_what_it_has_and_closes_what_is_idle(configs)
         assert [(status, json.loads(body)) for status, _, body in answers] == [(200, {"predictions": [50000.0]})]
         with pytest.raises(ConnectionRefusedError):
             connect(server)
+
+
+# --- TLS ---
+
+
+@pytest.fixture(scope="module")
+def authority():
+    return trustme.CA()
+
+
+def ssl_config(path, authority, *extra):
+    """The path of an SSLConfig for localhost."""
+    certificate = authority.issue_cert("localhost")
+    fields = {
+        "server_key": certificate.private_key_pem.bytes(),
+        "server_cert": b"".join(each.bytes() for each in certificate.cert_chain_pems),
+        "custom_ca": authority.cert_pem.bytes(),
+    }
+    lines = [f"{name}: {json.dumps(value.decode())}" for name, value in fields.items()]
+    path.write_text("\n".join([*lines, *extra]))
+    return path
+
+
+def tls_client(authority, certificate=None):
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    if certificate:
+        certificate.configure_cert(context)
+    return context
+
+
+def live_over_tls(server, context):
+    connection = http.client.HTTPSConnection("localhost", server.rest_api_port, timeout=30, context=context)
+    connection.request("GET", "/v2/health/live")
+    return json.load(connection.getresponse())
+
+
+def test_rest_and_grpc_are_served_over_tls(configs, authority, tmp_path):
+    tls = read_tls(ssl_config(tmp_path / "ssl.config", authority))
+    with Server(configs, port=0, rest_api_port=0, tls=tls) as server:
+        assert server.rest_url.startswith("https://")
+        assert live_over_tls(server, tls_client(authority)) == {"live": True}
+        credentials = grpc.ssl_channel_credentials(authority.cert_pem.bytes())
+        with grpc.secure_channel(f"localhost:{server.port}", credentials) as channel:
+            ask = get_model_status_pb2.GetModelStatusRequest()
+            ask.model_spec.name = "half"
+            status = model_service_pb2_grpc.ModelServiceStub(channel).GetModelStatus(ask, timeout=30)
+            assert [each.version for each in status.model_version_status] == [1]
+        with connect(server) as plain, contextlib.suppress(ConnectionError):
+            plain.sendall(GET)
+            assert not statuses(read_to_end(plain))
+
+
+def test_a_client_without_the_certificate_demanded_is_refused(configs, authority, tmp_path):
+    tls = read_tls(ssl_config(tmp_path / "ssl.config", authority, "client_verify: true"))
+    with Server(configs, port=0, rest_api_port=0, tls=tls) as server:
+        known = tls_client(authority, authority.issue_cert("client@example.org"))
+        assert live_over_tls(server, known) == {"live": True}
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            live_over_tls(server, tls_client(authority))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("server_key: 1", r"ssl.config:1:\d+ "),
+        ('server_key: "x"', "server_key and server_cert were expected"),
+        ('server_key: "x" server_cert: "y"', "not valid PEM"),
+        ('server_key: "x" server_cert: "y" client_verify: true', "client_verify needs custom_ca"),
+    ],
+)
+def test_a_wrong_ssl_config_is_refused_by_name(tmp_path, text, message):
+    path = tmp_path / "ssl.config"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message) as refusal:
+        read_tls(path)
+    assert str(path) in str(refusal.value)
+
+
+# --- the access log ---
+
+
+def test_the_access_log_has_a_line_of_json_for_each_request_and_no_text(server, tmp_path):
+    path = tmp_path / "access.log"
+    with write_access_log(path):
+        ask(server, HALF, b'{"instances": [1.0, 4242.0]}')
+        ask(server, HALF, b'{"instances": ["secret"]}')
+        exchange(server, LAST)
+        with connect(server) as connection:
+            connection.sendall(POST + b"Content-Length: 20\r\n\r\n{")
+        wait_until(lambda: path.read_text().count("\n") == 4)
+    text = path.read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert [(line["method"], line["path"], line["status"], line["lines"]) for line in lines] == [
+        ("POST", HALF, 200, 2),
+        ("POST", HALF, 400, 0),
+        ("GET", "/v2/health/live", 200, 0),
+        ("POST", HALF, 499, 0),
+    ]
+    assert lines[0].keys() == {"time", "client", "method", "path", "status", "bytes", "milliseconds", "lines"}
+    assert lines[0]["client"] == "127.0.0.1"
+    assert lines[0]["bytes"] > 0
+    assert "secret" not in text
+    assert "4242" not in text
