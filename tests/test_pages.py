@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from nmt.cli.main import COMMANDS
-from nmt.config.file import load_config
+from nmt.config.file import load_config, load_settings
+from nmt.config.settings import Config
+from nmt.gateway.settings import GatewaySettings
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = [REPOSITORY / "README.md", REPOSITORY / "serving" / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
@@ -137,7 +139,7 @@ def test_a_config_shown_to_the_reader_is_valid(tmp_path, text):
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "configs").glob("*.yaml")), ids=lambda path: path.name)
 def test_every_config_of_the_repository_is_valid(path):
-    load_config(path)
+    load_settings(GatewaySettings if path.name == "gateway.yaml" else Config, path)
 
 
 @pytest.mark.parametrize("page", [*PAGES, REPOSITORY / "CHANGELOG.md"], ids=name_of)

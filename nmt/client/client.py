@@ -30,6 +30,7 @@ def connect(
     alignments: bool = False,
     timeout: float = 60.0,
     connections: int = CONNECTIONS,
+    callers: int = 1,
 ) -> Endpoint:
     """The model at `url`; connects with the first request.
 
@@ -40,12 +41,13 @@ def connect(
         url: http://host:8501, https://... or grpc://host:8500, each with an optional /model-name (translator).
         n_best, alignments: as Endpoint.
         timeout: seconds for one request of at most MAX_LINES lines, until its answer has come.
-        connections: how many requests may wait for their answer at a time.
+        connections: how many requests of a call may wait for their answer at a time.
+        callers: how many threads may translate at a time.
 
     Raises: ValueError where the URL is none of these.
     """
     address = read_url(url)
-    model = _open(address, connections)
+    model = _open(address, connections * callers)
     reached = False
 
     def predict(signature: str, lines: list[bytes]) -> Mapping[str, Any]:

@@ -20,11 +20,12 @@ from nmt.gateway.settings import ModelSettings
 class Gateway:
     """The models of all directions.
 
+    Args: seconds: that a server may take for a request.
     Raises: ValueError where an address is no server, export or run.
     """
 
-    def __init__(self, models: Sequence[ModelSettings]) -> None:
-        self.directions = Directions([Model(model) for model in models])
+    def __init__(self, models: Sequence[ModelSettings], *, seconds: float) -> None:
+        self.directions = Directions([Model(model, seconds=seconds) for model in models])
         self.usual = (models[0].source, models[0].target)
         self._detector = Detector(self.directions.sources)
 

@@ -8,16 +8,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from nmt.api import load
+from nmt.client.client import connect
 from nmt.gateway.settings import ModelSettings
 from nmt.translation.translation import Hypothesis, Translation
 
 if TYPE_CHECKING:
     from nmt.exports.endpoint import Endpoint
     from nmt.translation.translator import Translator
+
+
+THREADS = 40  # that translate at a time: those in which Starlette runs functions
 
 
 class ModelError(Exception):
@@ -32,12 +37,14 @@ class ModelError(Exception):
 class Model:
     """The model behind an address.
 
+    Args: seconds: that a server may take for a request.
     Raises: ValueError where the address is no server, export or run.
     """
 
-    def __init__(self, settings: ModelSettings) -> None:
+    def __init__(self, settings: ModelSettings, *, seconds: float) -> None:
         self.direction = (settings.source, settings.target)
         self._settings = settings
+        self._seconds = seconds
         self._lock = threading.Lock()
         self._opened: dict[tuple[int | None, bool], Translator | Endpoint] = {}
         self._open()
@@ -67,7 +74,9 @@ class Model:
         way = (n_best, alignments)
         with self._lock:
             if way not in self._opened:
-                self._opened[way] = load(self._settings.address, n_best=n_best, alignments=alignments)
+                where = self._settings.address
+                open_it = partial(connect, timeout=self._seconds, callers=THREADS) if "://" in where else load
+                self._opened[way] = open_it(where, n_best=n_best, alignments=alignments)
             return self._opened[way]
 
 

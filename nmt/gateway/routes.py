@@ -53,7 +53,7 @@ class Service:
 
     def __init__(self, settings: GatewaySettings) -> None:
         self.settings = settings
-        self.gateway = Gateway(settings.models)
+        self.gateway = Gateway(settings.models, seconds=settings.limits.model_seconds)
         self.access = Access(settings)
         self.suggestions = Suggestions(settings.suggestions)
         self.files = TranslatedFiles()

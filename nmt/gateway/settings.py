@@ -53,6 +53,9 @@ class LimitSettings(Section):
     texts: Positive = Field(default=100, description="Of a request whose q is a list.")
     body_bytes: Positive = Field(default=1_000_000, description="Of a request, and so of a file.")
     body_seconds: float = Field(default=60.0, gt=0, description="A request may take to arrive.")
+    model_seconds: float = Field(
+        default=30.0, gt=0, description="A model's server may take for 64 lines, attempts at reaching it included."
+    )
     connections: Positive = Field(default=200, description="Open at a time; more are answered with status 503.")
     requests: Rate | None = Field(
         default="120/minute", description="How often a client without a key may ask; null = no limit."
