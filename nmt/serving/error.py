@@ -6,6 +6,8 @@ ends know how it looks on the wire.
 
 from __future__ import annotations
 
+import re
+
 from grpc import StatusCode
 
 HTTP_STATUS = {
@@ -27,6 +29,7 @@ HTTP_STATUS = {
     StatusCode.UNAVAILABLE: 503,
     StatusCode.DEADLINE_EXCEEDED: 504,
 }
+_DIRECTORIES = re.compile(r"(?<![\w.:/])/(?:[^\s/'\":,]+/)+")  # of an absolute path
 _CODES = {code.value[0]: code for code in StatusCode}
 
 
@@ -48,6 +51,12 @@ def from_exception(error: Exception) -> ServingError:
     if isinstance(error, ServingError):
         return error
     if isinstance(error, ValueError):
-        return invalid_argument(str(error))
+        return invalid_argument(without_directories(str(error)))
     code = _CODES.get(getattr(error, "error_code", None), StatusCode.INTERNAL)
-    return ServingError(code, getattr(error, "message", None) or f"{type(error).__name__}: {error}")
+    message = getattr(error, "message", None) or f"{type(error).__name__}: {error}"
+    return ServingError(code, without_directories(message))
+
+
+def without_directories(message: str) -> str:
+    """The message with the names of files only, as where they lie on the server is not for clients."""
+    return _DIRECTORIES.sub("", message)

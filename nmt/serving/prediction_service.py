@@ -16,7 +16,7 @@ from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusResponse
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 
 from nmt.exports.saved_model import Signature
-from nmt.serving.error import ServingError, from_exception, invalid_argument
+from nmt.serving.error import ServingError, from_exception, invalid_argument, without_directories
 from nmt.serving.monitoring import REQUEST_COUNT, REQUEST_LATENCY, RUNTIME_LATENCY, Metrics
 from nmt.serving.served_models import ServedModels, Version
 from nmt.serving.text_limits import TEXT_LIMITS, TextLimits
@@ -86,7 +86,8 @@ class PredictionService:
         for each, state, error in versions:
             added = response.model_version_status.add(version=each, state=int(state))
             if error:
-                added.status.error_code, added.status.error_message = error.code.value[0], error.message
+                added.status.error_code = error.code.value[0]
+                added.status.error_message = without_directories(error.message)
             else:
                 added.status.SetInParent()
         return response

@@ -449,6 +449,7 @@ def test_a_broken_new_version_leaves_the_old_one_serving(tmp_path):
         (status,) = json.loads(body)["model_version_status"]
         assert (status["state"], status["status"]["error_code"]) == ("END", "UNKNOWN")
         assert "no saved_model.pb" in status["status"]["error_message"]
+        assert str(tmp_path) not in body.decode(), "where a server keeps its models is not for clients"
 
 
 def test_what_comes_in_the_place_of_a_broken_version_is_loaded_at_once(tmp_path):
