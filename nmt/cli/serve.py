@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from nmt.cli.arguments import positive
 from nmt.startup import import_tensorflow
+
+if TYPE_CHECKING:
+    from nmt.serving.batching_parameters import BatchingParameters
 
 HELP = "serve exports over REST and gRPC"
 
@@ -48,6 +52,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MS",
         help="of a REST prediction (default: %(default)s)",
     )
+    parser.add_argument(
+        "--enable-batching",
+        type=_boolean,
+        nargs="?",
+        const=True,
+        default=True,
+        metavar="BOOL",
+        help="run requests that come together as one call of the model (default: true)",
+    )
+    parser.add_argument(
+        "--batching-parameters-file", metavar="FILE", help="how: a BatchingParameters message, as TensorFlow Serving's"
+    )
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"expected true or false, got {text!r}")
+    return text.lower() == "true"
+
+
+def _batching(options: argparse.Namespace) -> BatchingParameters | None:
+    from nmt.serving.batching_parameters import DEFAULT_BATCHING, read_batching_parameters
+
+    if options.batching_parameters_file is None:
+        return DEFAULT_BATCHING if options.enable_batching else None
+    if not options.enable_batching:
+        raise ValueError("--batching-parameters-file needs batching: leave --enable-batching=false out")
+    return read_batching_parameters(options.batching_parameters_file)
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -70,5 +102,6 @@ def execute(options: argparse.Namespace) -> int:
             threads=options.rest_api_num_threads,
             timeout=options.rest_api_timeout_in_ms / 1000,
         ),
+        batching=_batching(options),
     )
     return 0

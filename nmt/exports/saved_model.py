@@ -50,15 +50,18 @@ class SavedModel:
         directory: one version, the folder that holds saved_model.pb.
         warm_up: run the export's warm-up requests first, as a server does: else the first call of each signature takes
             seconds.
+        lanes: how many threads to keep of which each runs a whole call, so that as many calls run side by side; 0 =
+            every call uses all cores.
     Raises: ValueError where it is no SavedModel, needs ops that are not installed, or fails a warm-up request.
     """
 
-    def __init__(self, directory: str | Path, *, warm_up: bool = True) -> None:
+    def __init__(self, directory: str | Path, *, warm_up: bool = True, lanes: int = 0) -> None:
         self.directory = Path(directory)
+        self._lanes = lanes
         if not (self.directory / "saved_model.pb").is_file():
             raise ValueError(f"{self.directory}: no SavedModel here (no saved_model.pb); make one with `nmt export`")
         _register_sentencepiece_ops()
-        self._session = tf.compat.v1.Session(graph=tf.Graph(), config=_session_config())
+        self._session = tf.compat.v1.Session(graph=tf.Graph(), config=_session_config(lanes))
         try:
             self.signatures = _load(self._session, self.directory)
             for signature, inputs in _warmup_requests(self.directory / WARMUP_FILE) if warm_up else ():
@@ -68,11 +71,17 @@ class SavedModel:
             raise ValueError(f"{self.directory}: the model does not load. {_explain(error)}") from error
 
     def run(
-        self, signature: str, inputs: Mapping[str, np.ndarray], *, timeout: float | None = None
+        self,
+        signature: str,
+        inputs: Mapping[str, np.ndarray],
+        *,
+        timeout: float | None = None,
+        lane: int | None = None,
     ) -> dict[str, np.ndarray]:
         """Runs one signature.
 
-        Args: signature: one of `signatures`; inputs: arrays by name; timeout: seconds, None = as long as it takes.
+        Args: signature: one of `signatures`; inputs: arrays by name; timeout: seconds, None = as long as it takes, at
+            which the model stops at its next operation; lane: the thread to run it, None = whichever are free.
         Returns: the outputs by name.
         Raises: KeyError for an unknown signature; ValueError for inputs that do not fit it; tf.errors.OpError as the
             model itself fails, DeadlineExceededError after `timeout`.
@@ -87,7 +96,9 @@ class SavedModel:
             if given != spec.dtype:
                 raise ValueError(f"Input {name} expects {spec.dtype} but {given} is provided")
             feeds[spec.tensor] = inputs[name]
-        options = tf.compat.v1.RunOptions(timeout_in_ms=max(1, int(timeout * 1000))) if timeout is not None else None
+        options = tf.compat.v1.RunOptions(inter_op_thread_pool=self._lanes if lane is None else lane)
+        if timeout is not None:
+            options.timeout_in_ms = max(1, int(timeout * 1000))
         fetches = {name: spec.tensor for name, spec in called.outputs.items()}
         outputs = self._session.run(fetches, feeds, options=options)
         return {
@@ -100,11 +111,19 @@ class SavedModel:
         self._session.close()
 
 
-def _session_config() -> tf.compat.v1.ConfigProto:
+def _session_config(lanes: int) -> tf.compat.v1.ConfigProto:
     """Leaves out the graph optimizations that take half of a signature's first call and speed none of the later ones
     up: a search has few constants, and its products are as they should be.
+
+    A step of a search is dozens of small operations, one after another. Handing them from thread to thread costs more
+    than it gains, so a lane is a pool of one thread, and a product is not divided among threads.
     """
     config = tf.compat.v1.ConfigProto()
+    if lanes:
+        config.intra_op_parallelism_threads = 1
+        for lane in range(lanes):  # shared by all sessions, so that several models are no more threads
+            config.session_inter_op_thread_pool.add(num_threads=1, global_name=f"lane {lane}")
+        config.session_inter_op_thread_pool.add(num_threads=lanes)  # of calls without a lane
     rewriting = config.graph_options.rewrite_options
     for optimizer in _LEFT_OUT:
         setattr(rewriting, optimizer, RewriterConfig.OFF)

@@ -40,6 +40,18 @@ class ServingError(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+        self.http_status = HTTP_STATUS[code]
+
+
+class Overloaded(ServingError):
+    """A request that is refused at once because too much is waiting; the client should come back later.
+
+    RESOURCE_EXHAUSTED over gRPC. Over HTTP it is 503, which clients and proxies retry, with a Retry-After header.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(StatusCode.RESOURCE_EXHAUSTED, message)
+        self.http_status = 503
 
 
 def invalid_argument(message: str) -> ServingError:

@@ -16,19 +16,29 @@ from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusResponse
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 
 from nmt.exports.saved_model import Signature
+from nmt.serving.batching import Batch, Batcher
+from nmt.serving.batching_parameters import DEFAULT_BATCHING, BatchingParameters
 from nmt.serving.error import ServingError, from_exception, invalid_argument, without_directories
+from nmt.serving.joining import divisible
 from nmt.serving.monitoring import REQUEST_COUNT, REQUEST_LATENCY, RUNTIME_LATENCY, Metrics
 from nmt.serving.served_models import ServedModels, Version
 from nmt.serving.text_limits import TEXT_LIMITS, TextLimits
 
 
 class PredictionService:
-    """Args: limits: of the text of a request."""
+    """Args: limits: of the text of a request; batching: how requests are joined, None = not."""
 
-    def __init__(self, models: ServedModels, *, limits: TextLimits = TEXT_LIMITS) -> None:
+    def __init__(
+        self,
+        models: ServedModels,
+        *,
+        limits: TextLimits = TEXT_LIMITS,
+        batching: BatchingParameters | None = DEFAULT_BATCHING,
+    ) -> None:
         self.models = models
         self.limits = limits
         self.metrics = Metrics()
+        self._batcher = Batcher(batching, self._observe_batch) if batching else None
 
     @contextmanager
     def measured(self, name: str, *, entrypoint: str) -> Iterator[None]:
@@ -56,16 +66,33 @@ class PredictionService:
         timeout: float | None,
         cancelled: Callable[[], bool] | None = None,
     ) -> dict[str, np.ndarray]:
-        """Runs a signature of a version in use, unless nobody waits for it any more; raises as SavedModel.run does."""
+        """Runs a signature of a version in use, together with other requests where that changes no answer.
+
+        Args: timeout: seconds, None = as long as it takes; cancelled: asked from this thread, ten times a second,
+            whether the client is gone, so that no more work is done for it.
+        Raises: as SavedModel.run and Batcher.run.
+        """
         if cancelled is not None and cancelled():
             raise ServingError(StatusCode.CANCELLED, "The client has gone")
         self._check(version, signature, inputs)
         assert version.model is not None
         started = time.perf_counter()
-        outputs = version.model.run(signature, inputs, timeout=timeout)
+        call = divisible(version.model, signature, inputs) if self._batcher else None
+        if self._batcher and call:
+            outputs = self._batcher.run(call, inputs[call.input], timeout=timeout, cancelled=cancelled)
+        else:
+            outputs = version.model.run(signature, inputs, timeout=timeout)
         labels = {"model_name": version.name, "API": "Predict", "runtime": "TF1"}
         self.metrics.observe(RUNTIME_LATENCY, _microseconds(started), **labels)
         return outputs
+
+    def close(self) -> None:
+        """Ends the threads of batching; no request may be in progress."""
+        if self._batcher:
+            self._batcher.close()
+
+    def _observe_batch(self, batch: Batch, waited: float) -> None:
+        pass
 
     def _check(self, version: Version, signature: str, inputs: Mapping[str, np.ndarray]) -> None:
         """Raises ServingError INVALID_ARGUMENT for a signature that cannot be called, and for too much text."""

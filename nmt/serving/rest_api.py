@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from grpc import StatusCode
 
 from nmt.exports.signatures import DEFAULT_SIGNATURE
-from nmt.serving.error import HTTP_STATUS, ServingError, from_exception, invalid_argument
+from nmt.serving.error import ServingError, from_exception, invalid_argument
 from nmt.serving.prediction_service import PredictionService, signatures_of
 from nmt.serving.rest_request import read_request
 from nmt.serving.rest_response import Response, write_error, write_response
@@ -78,7 +78,7 @@ class RestApi:
             failure = from_exception(error)
             if failure.code == StatusCode.INTERNAL:
                 logger.error("%s %s", method, path, exc_info=error)
-            return Response(HTTP_STATUS[failure.code], "application/json", write_error(failure.message))
+            return Response(failure.http_status, "application/json", write_error(failure.message))
 
     def _route(self, method: str, path: str, body: bytes, cancelled: Callable[[], bool] | None) -> Response:
         pattern = {"GET": _MODEL_PATH, "POST": _PREDICT_PATH}.get(method)

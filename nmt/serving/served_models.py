@@ -64,11 +64,12 @@ class Version:
 class ServedModels:
     """Versions of models, ready to be used by many threads.
 
-    Args: configs: what to serve, as in TensorFlow Serving's model_config_list.
+    Args: configs: what to serve, as in TensorFlow Serving's model_config_list; lanes: of each SavedModel.
     Raises: ValueError as `reload`.
     """
 
-    def __init__(self, configs: Sequence[ModelConfig]) -> None:
+    def __init__(self, configs: Sequence[ModelConfig], *, lanes: int = 0) -> None:
+        self._lanes = lanes
         self._configs: dict[str, ModelConfig] = {}
         self._versions: dict[str, dict[int, Version]] = {}
         self._lock = threading.Lock()
@@ -234,7 +235,7 @@ class ServedModels:
         version.attempts += 1
         started = time.perf_counter()
         try:
-            version.model = SavedModel(version.directory)
+            version.model = SavedModel(version.directory, lanes=self._lanes)
         except Exception as error:
             # Whatever a broken export raises, the versions that work go on serving.
             logger.error("%s does not load: %s", version, error)

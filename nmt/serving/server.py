@@ -1,7 +1,7 @@
 """The embedded endpoint: TensorFlow Serving's REST and gRPC API over exported models, without Docker.
 
 It answers as `tensorflow_model_server` does on the same export, for what translation clients use: Predict, status and
-metadata. A request is one call of the model: there is no batching across requests.
+metadata. Requests that come together run together (batching.py).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 
 from nmt.exports.signatures import DEFAULT_SIGNATURE
 from nmt.serving.access_log import write_access_log
+from nmt.serving.batching_parameters import DEFAULT_BATCHING, BatchingParameters
 from nmt.serving.grpc_api import GrpcApi
 from nmt.serving.grpc_server import GRPC_LIMITS, GrpcLimits, GrpcServer
 from nmt.serving.http_server import HttpServer, allow_open_files, reachable
@@ -39,7 +40,7 @@ class Server:
 
     Args: configs: the models, as in a model_config_list; host: the interface to listen on, "0.0.0.0" for all;
         port, rest_api_port: of gRPC and REST, 0 = any free one; rest, grpc, text: what clients may take and send;
-        tls: None = without.
+        batching: how requests are joined, None = not; tls: None = without.
     Raises: ValueError where a model does not load or a port is taken.
     """
 
@@ -53,12 +54,13 @@ class Server:
         rest: RestOptions = DEFAULT_REST_OPTIONS,
         grpc: GrpcLimits = GRPC_LIMITS,
         text: TextLimits = TEXT_LIMITS,
+        batching: BatchingParameters | None = DEFAULT_BATCHING,
         tls: Tls | None = None,
     ) -> None:
-        self.models = ServedModels(configs)
+        self.models = ServedModels(configs, lanes=batching.num_batch_threads if batching else 0)
         self._host = host
         self._tls = tls
-        service = PredictionService(self.models, limits=text)
+        self._service = service = PredictionService(self.models, limits=text, batching=batching)
         self._app = RestApp(RestApi(service, timeout=rest.timeout), rest)
         try:
             self._rest = HttpServer(
@@ -70,6 +72,7 @@ class Server:
                 tls=tls.of_http() if tls else None,
             )
         except (OSError, OverflowError) as error:
+            service.close()
             self.models.close()
             raise _port_error(host, rest_api_port, error) from None
         try:
@@ -83,6 +86,7 @@ class Server:
             )
         except OSError as error:
             self._rest.close()
+            service.close()
             self.models.close()
             raise _port_error(host, port, error) from None
         self.port, self.rest_api_port = self._grpc.port, self._rest.port
@@ -101,6 +105,7 @@ class Server:
         self._rest.close()
         self._app.close()
         stopped.result()
+        self._service.close()
         self.models.close()
 
     def __enter__(self) -> Server:
@@ -128,13 +133,15 @@ def serve(
     ssl_config_file: str | Path | None = None,
     access_log: str | Path | None = None,
     rest: RestOptions = DEFAULT_REST_OPTIONS,
+    batching: BatchingParameters | None = DEFAULT_BATCHING,
 ) -> None:
     """Serves an export, or the models of a config file, until SIGINT or SIGTERM; then ends the requests under way.
 
     Args: directory: what `nmt export` wrote, holding version folders; port: of gRPC; rest_api_port: of REST, 0 = any
         free one; model_name: in the URLs, None = the export's own; model_config_file: a model_config_list instead of
         directory and model_name; ssl_config_file: an SSLConfig, for TLS; access_log: a file for a line of JSON per REST
-        request, "-" = standard error; rest: what REST clients may take.
+        request, "-" = standard error; rest: what REST clients may take; batching: how requests are joined, None =
+        not.
     Raises: ValueError where there is nothing to serve, a model does not load or a port is taken.
     """
     if (directory is None) == (model_config_file is None):
@@ -150,7 +157,8 @@ def serve(
     allow_open_files(rest.max_connections)
     _log_models()
     log = write_access_log(access_log) if access_log is not None else nullcontext()
-    with log, Server(configs, host=host, port=port, rest_api_port=rest_api_port, rest=rest, tls=tls) as server:
+    server = Server(configs, host=host, port=port, rest_api_port=rest_api_port, rest=rest, batching=batching, tls=tls)
+    with log, server:
         with stop_signal() as stop:
             print(_greeting(server), flush=True)
             stop.wait()
