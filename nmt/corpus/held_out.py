@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from typing import TextIO
 
 from nmt.config.data import TextPair
+from nmt.full_disk import naming
 from nmt.text.files import count_pairs, read_pairs
 
 # Candidates per pair that is needed: some of them occur twice.
@@ -64,11 +65,13 @@ def write_parts(pair: TextPair, held_out: Mapping[int, str], paths: Mapping[str,
             files: dict[str, list[TextIO]] = {name: [] for name in paths}
             for name, part in paths.items():
                 for path in (part.source, part.target):
+                    stack.enter_context(naming(path))
                     files[name].append(stack.enter_context(open(path, "x", encoding="utf-8", newline="\n")))
                     made.append(path)
             for index, lines in enumerate(read_pairs(pair)):
                 for file, line in zip(files[held_out.get(index, "train")], lines, strict=True):
-                    file.write(line + "\n")
+                    with naming(file.name):
+                        file.write(line + "\n")
     except BaseException:
         for path in made:
             os.unlink(path)

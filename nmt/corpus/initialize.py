@@ -16,6 +16,7 @@ from nmt.corpus.held_out import hold_out, write_parts
 from nmt.corpus.plan import Plan, Request, plan_files
 from nmt.corpus.profile import CorpusProfile, SideProfile, profile_corpus, script_name
 from nmt.corpus.quick_check import quick_check
+from nmt.full_disk import naming
 
 
 def initialize(request: Request, *, steps_per_minute: Callable[[Config], float] | None = None) -> str:
@@ -48,7 +49,7 @@ def initialize(request: Request, *, steps_per_minute: Callable[[Config], float] 
             made += files
         profile = profile_corpus(plan.train)
         text = job_text(plan, choose_settings(plan, profile, request.minutes, steps_per_minute))
-        with open(plan.config_path, "x", encoding="utf-8", newline="\n") as file:
+        with naming(plan.config_path), open(plan.config_path, "x", encoding="utf-8", newline="\n") as file:
             made.append(str(plan.config_path))
             file.write(text)
         config = load_config(plan.config_path)

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from nmt.evaluation.evaluate import VALIDATION
+from nmt.full_disk import naming
 from nmt.report.choice import differences, extremes, spread
 from nmt.report.gather import Output, Report, System, TestSet
 from nmt.report.plots import Line, bars, curves, reliability_diagram
@@ -88,7 +89,8 @@ def as_page(report: Report) -> str:
 
 def write_page(report: Report, path: Path) -> None:
     """Writes a report as one HTML file."""
-    path.write_text(as_page(report), encoding="utf-8")
+    with naming(path):
+        path.write_text(as_page(report), encoding="utf-8")
 
 
 def _tiles(report: Report) -> list[tuple[str, str, str]]:

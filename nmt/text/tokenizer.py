@@ -24,6 +24,7 @@ import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
 
 from nmt.config.settings import Config
+from nmt.full_disk import naming
 from nmt.text.files import count_lines, evenly, read_lines
 from nmt.text.invisible import visible
 from nmt.text.target_text import EXTRA_SPACE, VERBATIM, denormalizer, normalizer, prepare, shown
@@ -243,7 +244,9 @@ class Tokenizers(NamedTuple):
     def save(self, directory: str | os.PathLike[str]) -> None:
         """Writes source.model and target.model."""
         for name, tokenizer in self._asdict().items():
-            (Path(directory) / f"{name}.model").write_bytes(tokenizer.model)
+            path = Path(directory) / f"{name}.model"
+            with naming(path):
+                path.write_bytes(tokenizer.model)
 
     @classmethod
     def load(cls, directory: str | os.PathLike[str]) -> Tokenizers:

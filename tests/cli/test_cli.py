@@ -271,6 +271,18 @@ def test_a_full_disk_is_named(folder):
     assert done.stderr.endswith("nmt: error: /dev/full: No space left on device\n")
 
 
+def test_init_names_the_file_that_a_full_disk_cuts_short_and_leaves_none(tmp_path):
+    for side in ("en", "de"):
+        lines = (f"line {number} of {side} is not like others\n" for number in range(2_000))
+        (tmp_path / f"all.{side}").write_text("".join(lines))
+    done = shell(
+        f"ulimit -f 100; nmt init --source {tmp_path}/all.en --target {tmp_path}/all.de --output {tmp_path}/job"
+    )
+    assert done.returncode == 2
+    assert re.search(rf"nmt: error: {tmp_path}/job/train\.\w+: File too large\n$", done.stderr)
+    assert not [path for path in (tmp_path / "job").glob("**/*") if path.is_file()]
+
+
 # ---- config, check, info
 
 
