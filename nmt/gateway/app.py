@@ -16,10 +16,11 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from nmt.gateway.body_limit import BodyLimit
-from nmt.gateway.models import ModelError
+from nmt.gateway.models import Directions, ModelError
 from nmt.gateway.routes import Service, router
 from nmt.gateway.settings import GatewaySettings
 from nmt.version import version
@@ -45,7 +46,9 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     app = FastAPI(title="nmt gateway", version=version(), openapi_url="/spec", docs_url=None, redoc_url=None)
     app.state.service = Service(settings)
     app.include_router(router)
-    app.mount("/", _Page(directory=PAGE, html=True))
+    # Behind the API's own routes, so that a wrong method is answered by these.
+    app.router.routes.append(Route("/{path:path}", _Page(directory=PAGE, html=True), methods=["GET", "HEAD"]))
+    _describe_languages(app.openapi(), app.state.service.gateway.directions)
     app.add_middleware(BodyLimit, most=settings.limits.body_bytes, seconds=settings.limits.body_seconds)
     if settings.cors_origins:
         app.add_middleware(
@@ -58,6 +61,17 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     app.add_exception_handler(ModelError, _model_failed)
     app.add_exception_handler(Exception, _failed)
     return app
+
+
+def _describe_languages(spec: dict[str, Any], directions: Directions) -> None:
+    """Which languages a request may name, in the description of the API."""
+    known = {"source": [*directions.sources, "auto"], "target": directions.languages}
+    for path in ("/translate", "/translate_file"):
+        for content in spec["paths"][path]["post"]["requestBody"]["content"].values():
+            name = content["schema"].get("$ref", "").rpartition("/")[2]
+            schema = spec["components"]["schemas"][name] if name else content["schema"]
+            for field, languages in known.items():
+                schema["properties"][field]["enum"] = languages
 
 
 class _Page(StaticFiles):

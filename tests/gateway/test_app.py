@@ -189,9 +189,10 @@ def test_many_requests_at_once_get_their_own_translations(ask):
 
 def test_health_answers_and_an_unknown_address_or_method_does_so_in_json(gateway):
     assert requests.get(f"{gateway}/health", timeout=30).json() == {"status": "ok"}
-    for response in (requests.get(f"{gateway}/none", timeout=30), requests.get(f"{gateway}/translate", timeout=30)):
-        assert response.status_code in (404, 405)
-        assert response.json()["error"]
+    unknown = requests.get(f"{gateway}/none", timeout=30)
+    assert (unknown.status_code, unknown.json()) == (404, {"error": "Not Found"})
+    wrong = requests.put(f"{gateway}/translate", timeout=30)
+    assert (wrong.status_code, wrong.headers["Allow"]) == (405, "POST")
 
 
 def test_the_settings_of_the_page_are_those_of_the_gateway(gateway):
@@ -216,6 +217,8 @@ def test_the_api_is_described_as_openapi(gateway):
     assert "$defs" not in json.dumps(spec)
     types = described.paths["/translate"].post.requestBody.content
     assert set(types) == {"application/json", "application/x-www-form-urlencoded", "multipart/form-data"}
+    for content in types.values():
+        assert content.schema_.properties["source"].enum == ["de", "en", "fr", "auto"]
 
 
 def test_the_page_comes_with_its_files_and_may_ask_nobody_else(gateway):
