@@ -11,7 +11,7 @@ from mkdocs.structure.pages import Page
 REPOSITORY = Path(__file__).resolve().parents[2]
 OUTSIDE = {
     "README.md": "index.md",
-    "serving/README.md": "serving.md",
+    "serving/README.md": "deployment.md",
     "CHANGELOG.md": "changelog.md",
     "LICENSE": "license.txt",
 }
