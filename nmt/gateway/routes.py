@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Annotated, Any
@@ -38,6 +39,8 @@ from nmt.gateway.translated_files import TranslatedFiles
 READERS = {"text": read_text, "html": read_html}  # by format
 FORMATS = {".txt": "text", ".html": "html", ".htm": "html"}  # by the end of a file's name
 TYPING_PAUSE = 300  # milliseconds
+DECIMALS = 4  # of attention
+FILES_AT_A_TIME = 4  # as each may take minutes, and as long a thread that others wait for
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorResponse, "description": "The request is wrong, or a limit is exceeded."},
@@ -57,6 +60,7 @@ class Service:
         self.access = Access(settings)
         self.suggestions = Suggestions(settings.suggestions)
         self.files = TranslatedFiles()
+        self.file_places = threading.BoundedSemaphore(FILES_AT_A_TIME)
 
 
 def _service(request: Request) -> Service:
@@ -155,9 +159,14 @@ def translate_file(
     except UnicodeDecodeError as error:
         raise HTTPException(400, f"file: not UTF-8: byte 0x{error.object[error.start]:02x} at {error.start}") from None
     service.access.admit(api_key, address, characters=len(text))
-    documents = [READERS[FORMATS[suffix]](text)]
-    languages = [each.language for each in service.gateway.source_languages(documents, source)]
-    (found,) = service.gateway.translate(documents, languages, target)
+    if not service.file_places.acquire(blocking=False):
+        raise HTTPException(503, "too many files are being translated; try again later", headers={"Retry-After": "10"})
+    try:
+        documents = [READERS[FORMATS[suffix]](text)]
+        languages = [each.language for each in service.gateway.source_languages(documents, source)]
+        (found,) = service.gateway.translate(documents, languages, target)
+    finally:
+        service.file_places.release()
     name = service.files.keep(found.text.encode(), suffix)
     return FileResponse(translatedFileUrl=str(request.url_for("download_file", name=name)))
 
@@ -232,7 +241,7 @@ def _details(translated: Translated) -> list[LineDetails]:
             confidence=line.confidence,
             sourcePieces=list(line.source_pieces),
             targetPieces=list(line.n_best[0].pieces),
-            alignment=[] if line.alignment is None else line.alignment.tolist(),
+            alignment=[] if line.alignment is None else line.alignment.astype(float).round(DECIMALS).tolist(),
         )
         for line in translated.translations
     ]

@@ -23,12 +23,19 @@ def spell(words: dict[str, str]) -> Callable[[str], str]:
     return lambda line: re.sub(r"(?<![<\w/])\w+", lambda word: words.get(word[0], word[0]), line)
 
 
+may_answer = threading.Event()  # the model "waits" until it is set
+
+
+def wait(line: str) -> str:
+    may_answer.wait(60)
+    return line
+
+
 MODELS: dict[str, Callable[[str], str]] = {
-    "identity": lambda line: line,
+    "waits": wait,
     "en-de": spell(WORDS),
     "de-en": spell(BACK),
     "marks": lambda line: f"[{line}]",
-    "no-tags": lambda line: line.replace("<", "").replace(">", ""),
 }
 
 
@@ -100,6 +107,14 @@ def running(settings: dict) -> Iterator[str]:
 def running_fixture() -> Callable:
     """For tests with settings of their own."""
     return running
+
+
+@pytest.fixture
+def waiting() -> Iterator[threading.Event]:
+    """What the model "waits" waits for."""
+    may_answer.clear()
+    yield may_answer
+    may_answer.set()
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,12 @@
 """Translated files: uploaded, translated, fetched."""
 
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
 import pytest
 import requests
 
 from nmt.gateway import translated_files
+from nmt.gateway.routes import FILES_AT_A_TIME
 from nmt.gateway.translated_files import TranslatedFiles
 
 
@@ -53,6 +56,22 @@ def test_a_file_without_its_fields_is_refused(gateway):
 @pytest.mark.parametrize("name", ["none.txt", "..%2f..%2fetc%2fpasswd", "%00"])
 def test_a_file_that_was_not_translated_here_is_not_found(gateway, name):
     assert requests.get(f"{gateway}/download_file/{name}", timeout=30).status_code == 404
+
+
+def test_files_leave_room_for_short_texts(start, models, waiting):
+    directions = [("en", "de", "waits"), ("de", "en", "de-en")]
+    models = [
+        {"source": source, "target": target, "address": f"{models}/{name}"} for source, target, name in directions
+    ]
+    gateway = start(models=models)
+    with ThreadPoolExecutor(FILES_AT_A_TIME + 1) as pool:
+        asked = [pool.submit(upload, gateway, "a.txt", b"good") for _ in range(FILES_AT_A_TIME + 1)]
+        refused = next(as_completed(asked)).result()
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "10")
+        text = {"q": "Haus", "source": "de", "target": "en"}
+        assert requests.post(f"{gateway}/translate", json=text, timeout=30).json() == {"translatedText": "house"}
+        waiting.set()
+        assert sorted(each.result().status_code for each in asked) == [200] * FILES_AT_A_TIME + [503]
 
 
 def test_old_files_and_those_beyond_the_limit_are_deleted(monkeypatch):
