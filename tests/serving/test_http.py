@@ -383,6 +383,25 @@ def test_predictions_beyond_those_that_may_wait_get_503_at_once_and_status_still
         assert still_answers(server)
 
 
+def test_what_a_client_that_hangs_up_has_waiting_is_not_computed(configs):
+    options = RestOptions(threads=1, waiting=2, timeout=1.0)
+    with Server(configs, port=0, rest_api_port=0, rest=options) as server:
+        first = threading.Thread(target=ask, args=(server, SLOW, ENDLESS))
+        first.start()
+        time.sleep(0.2)
+        with connect(server) as impatient:
+            impatient.sendall(POST.replace(b"half", b"slow") + b"Content-Length: %d\r\n\r\n" % len(ENDLESS) + ENDLESS)
+            time.sleep(0.2)
+        first.join()
+        assert still_answers(server)
+        connection = client(server)
+        connection.request("GET", "/monitoring/prometheus/metrics")
+        counts = re.findall(
+            r'request_count\{model_name="slow",status="(\w+)"\} (\d+)', connection.getresponse().read().decode()
+        )
+        assert counts == [("DEADLINE_EXCEEDED", "1")], "the second never ran"
+
+
 # --- what an answer says ---
 
 

@@ -4,12 +4,14 @@ import gzip
 import http.client
 import json
 import math
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import grpc
 import numpy as np
@@ -539,26 +541,55 @@ def test_ports_in_use_are_named(server, models):
             Server([config], **ports)
 
 
-def test_a_signal_stops_serving_after_the_requests_under_way(models):
-    code = (
-        "from nmt.serving.server import serve; "
-        f"serve({str(models / 'slow')!r}, port=0, rest_api_port=0, model_name='slow')"
+def test_a_command_serves_until_a_signal_and_finishes_the_requests_under_way(models, tmp_path):
+    name, log = "a slow/model", tmp_path / "access.log"
+    command = [
+        sys.executable,
+        "-m",
+        "nmt",
+        "serve",
+        str(models / "slow"),
+        "--model-name",
+        name,
+        "--access-log",
+        str(log),
+    ]
+    process = subprocess.Popen(
+        [
+            *command,
+            "--port",
+            "0",
+            "--rest-api-port",
+            "0",
+            "--max-body-bytes",
+            "1000",
+            "--rest-api-timeout-in-ms",
+            "9000",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         lines = iter(process.stdout.readline, "")
-        url = next(line.split()[1] for line in lines if line.startswith("  REST"))
-        port = int(url.split(":")[2].split("/")[0])
-        connection = http.client.HTTPConnection("localhost", port, timeout=60)
-        idle = http.client.HTTPConnection("localhost", port, timeout=60)
+        url = urlsplit(next(line.split(maxsplit=1)[1] for line in lines if line.startswith("  REST")).strip())
+        assert url.path == "/v1/models/a%20slow%2Fmodel"
+        connection, idle = (http.client.HTTPConnection(url.netloc, timeout=60) for _ in range(2))
         idle.connect()
-        connection.request("POST", "/v1/models/slow:predict", b'{"instances": [50000.0]}')
+        connection.request("POST", f"{url.path}:predict", b" " * 1001)
+        assert connection.getresponse().status == 413
+        connection.close()
+        connection.request("POST", f"{url.path}:predict", b'{"instances": [50000.0]}')
         time.sleep(0.2)  # the request is under way, or its answer is already on its way: both must arrive
         process.send_signal(signal.SIGTERM)
         response = connection.getresponse()
         assert (response.status, json.load(response)) == (200, {"predictions": [50000.0]})
-        assert process.wait(60) == 0
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0
     finally:
         process.kill()
         process.wait()
+    assert [json.loads(line)["status"] for line in log.read_text().splitlines()] == [413, 200]
+    assert re.search(r"loading version 1 of a slow/model from .*/slow/1\n", errors)
+    assert re.search(r"version 1 of a slow/model is loaded and warm after \d+\.\d s\n", errors)
