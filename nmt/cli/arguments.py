@@ -39,3 +39,15 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} came, a whole number >= 1 was expected")
     return int(text)
+
+
+def natural(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} came, a whole number >= 0 was expected")
+    return int(text)
+
+
+def hyphenated(argument: str) -> str:
+    """An argument whose option, if it is one, is spelled with - for _, as tensorflow_model_server spells options."""
+    name, equals, value = argument.partition("=")
+    return name.replace("_", "-") + equals + value if name.startswith("--") else argument

@@ -27,6 +27,7 @@ from nmt.cli import (
     train,
     translate,
 )
+from nmt.cli.arguments import hyphenated
 from nmt.full_disk import is_no_room
 
 DESCRIPTION = "Neural machine translation with LSTMs: train from one YAML file, translate, serve."
@@ -72,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = COMMANDS[arguments[0]]
     parser = argparse.ArgumentParser(prog=f"nmt {arguments[0]}", description=command.HELP)
     command.add_arguments(parser)
-    options = parser.parse_intermixed_args(arguments[1:])
+    options = parser.parse_intermixed_args([hyphenated(argument) for argument in arguments[1:]])
     if sys.stdout is None:  # what is opened next would take its place and be written over
         print("nmt: error: stdout is closed: redirect it to a file, or to /dev/null", file=sys.stderr)
         return 2

@@ -1,68 +1,117 @@
-"""Counters and histograms of the endpoint, and the page on which Prometheus reads them.
+"""Counters, histograms and gauges of the endpoint, and the page on which Prometheus reads them.
 
-Names, labels and buckets are TensorFlow Serving's own, so that its dashboards work on either server. (The Prometheus
-client library renames counters to end in `_total`, which TensorFlow Serving's do not.)
+Names and buckets of what TensorFlow Serving measures too are its own, so that dashboards work with either server; the
+others begin with `nmt_` and `process_`. Imports no TensorFlow.
 """
 
 from __future__ import annotations
 
-import bisect
-import threading
-from collections import Counter, defaultdict
+import re
+from collections.abc import Callable, Iterator, Mapping
 
-REQUEST_COUNT = ":tensorflow:serving:request_count"
-REQUEST_LATENCY = ":tensorflow:serving:request_latency"
-RUNTIME_LATENCY = ":tensorflow:serving:runtime_latency"
-BUCKETS = [10 * 1.8**power for power in range(33)]  # microseconds
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+MICROSECONDS = [10 * 1.8**power for power in range(33)]
+ROWS = [2**power for power in range(13)]
+# The client library lets counters end in _total, which TensorFlow Serving's do not.
+_ADDED_TOTAL = re.compile(rb"^((?:# HELP |# TYPE )?:tensorflow:\w[\w:]*)_total\b", re.MULTILINE)
+
+disable_created_metrics()
 
 
 class Metrics:
-    """Thread-safe; labels are (name, value) pairs in a fixed order."""
+    """All metrics of one server; thread-safe."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._counts: Counter[tuple[str, str]] = Counter()
-        self._histograms: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0] * (len(BUCKETS) + 1))
-        self._sums: Counter[tuple[str, str]] = Counter()
+        registry = self._registry = CollectorRegistry()
+        self.request_count = Counter(
+            ":tensorflow:serving:request_count", "Predict requests.", ["model_name", "status"], registry=registry
+        )
+        self.request_latency = Histogram(
+            ":tensorflow:serving:request_latency",
+            "Microseconds of a request, waiting included.",
+            ["model_name", "API", "entrypoint"],
+            buckets=MICROSECONDS,
+            registry=registry,
+        )
+        self.runtime_latency = Histogram(
+            ":tensorflow:serving:runtime_latency",
+            "Microseconds until a request has its outputs, those in a queue included.",
+            ["model_name", "API", "runtime"],
+            buckets=MICROSECONDS,
+            registry=registry,
+        )
+        self.queuing_latency = Histogram(
+            ":tensorflow:serving:batching_session:queuing_latency",
+            "Microseconds that the first rows of a batch have waited.",
+            ["model_name"],
+            buckets=MICROSECONDS,
+            registry=registry,
+        )
+        self.batch_size = Histogram(
+            ":tensorflow:serving:batching:processed_batch_size",
+            "Rows that run as one call of the model.",
+            ["model_name"],
+            buckets=ROWS,
+            registry=registry,
+        )
+        self.load_attempts = Counter(
+            ":tensorflow:cc:saved_model:load_attempt_count",
+            "Versions that were to be loaded, by what became of it.",
+            ["model_path", "status"],
+            registry=registry,
+        )
+        self.load_latency = Counter(
+            ":tensorflow:cc:saved_model:load_latency",
+            "Microseconds that loading took, warm-up included.",
+            ["model_path"],
+            registry=registry,
+        )
+        self.in_progress = Gauge(
+            "nmt_requests_in_progress", "Predict requests being answered or waiting.", ["entrypoint"], registry=registry
+        )
+        self.rows = Counter(
+            "nmt_rows", "Rows (lines, for text) of Predict requests.", ["model_name"], registry=registry
+        )
+        self.source_bytes = Counter(
+            "nmt_source_bytes", "Bytes of the text of Predict requests.", ["model_name"], registry=registry
+        )
+        self.source_tokens = Counter(
+            "nmt_source_tokens",
+            "Token ids that Predict requests had in place of text.",
+            ["model_name"],
+            registry=registry,
+        )
+        ProcessCollector(registry=registry)
 
-    def count(self, metric: str, **labels: str) -> None:
-        with self._lock:
-            self._counts[metric, _labels(labels)] += 1
+    def follow(self, name: str, documentation: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
+        """Adds a gauge whose values by label are read whenever the page is."""
+        self._registry.register(_Followed(name, documentation, label, read))
 
-    def observe(self, metric: str, microseconds: int, **labels: str) -> None:
-        key = metric, _labels(labels)
-        with self._lock:
-            self._histograms[key][bisect.bisect_left(BUCKETS, microseconds)] += 1
-            self._sums[key] += microseconds
-
-    def page(self) -> str:
+    def page(self) -> bytes:
         """All metrics in Prometheus's text format."""
-        with self._lock:
-            counts = dict(self._counts)
-            histograms = {key: (list(buckets), self._sums[key]) for key, buckets in self._histograms.items()}
-        lines = []
-        for metric in sorted({metric for metric, _ in counts}):
-            lines.append(f"# TYPE {metric} counter")
-            lines += [f"{name}{{{labels}}} {value}" for (name, labels), value in counts.items() if name == metric]
-        for metric in sorted({metric for metric, _ in histograms}):
-            lines.append(f"# TYPE {metric} histogram")
-            for (name, labels), (buckets, total) in histograms.items():
-                if name == metric:
-                    lines += _histogram_lines(name, labels, buckets, total)
-        return "\n".join(lines) + "\n"
+        return _ADDED_TOTAL.sub(rb"\1", generate_latest(self._registry))
 
 
-def _histogram_lines(metric: str, labels: str, buckets: list[int], total: int) -> list[str]:
-    lines, seen = [], 0
-    for bound, count in zip([f"{bound:g}" for bound in BUCKETS] + ["+Inf"], buckets, strict=True):
-        seen += count
-        lines.append(f'{metric}_bucket{{{labels},le="{bound}"}} {seen}')
-    return [*lines, f"{metric}_sum{{{labels}}} {total}", f"{metric}_count{{{labels}}} {seen}"]
+class _Followed(Collector):
+    def __init__(self, name: str, documentation: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
+        self._name = name
+        self._documentation = documentation
+        self._label = label
+        self._read = read
 
-
-def _labels(labels: dict[str, str]) -> str:
-    return ",".join(f'{name}="{_escape(value)}"' for name, value in labels.items())
-
-
-def _escape(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    def collect(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(self._name, self._documentation, labels=[self._label])
+        for label, value in self._read().items():
+            family.add_metric([label], value)
+        yield family

@@ -20,7 +20,7 @@ from nmt.serving.batching import Batch, Batcher
 from nmt.serving.batching_parameters import DEFAULT_BATCHING, BatchingParameters
 from nmt.serving.error import ServingError, from_exception, invalid_argument, without_directories
 from nmt.serving.joining import divisible
-from nmt.serving.monitoring import REQUEST_COUNT, REQUEST_LATENCY, RUNTIME_LATENCY, Metrics
+from nmt.serving.monitoring import Metrics
 from nmt.serving.served_models import ServedModels, Version
 from nmt.serving.text_limits import TEXT_LIMITS, TextLimits
 
@@ -32,13 +32,16 @@ class PredictionService:
         self,
         models: ServedModels,
         *,
+        metrics: Metrics,
         limits: TextLimits = TEXT_LIMITS,
         batching: BatchingParameters | None = DEFAULT_BATCHING,
     ) -> None:
         self.models = models
         self.limits = limits
-        self.metrics = Metrics()
+        self.metrics = metrics
         self._batcher = Batcher(batching, self._observe_batch) if batching else None
+        metrics.follow("nmt_queue_rows", "Rows that wait for a batch.", "model_name", self._rows_waiting)
+        metrics.follow("nmt_model_ready", "1 where a version of the model answers.", "model_name", models.serving)
 
     @contextmanager
     def measured(self, name: str, *, entrypoint: str) -> Iterator[None]:
@@ -47,15 +50,15 @@ class PredictionService:
         name = name if name in self.models.names else "unknown"
         started, code = time.perf_counter(), StatusCode.OK
         try:
-            yield
+            with self.metrics.in_progress.labels(entrypoint).track_inprogress():
+                yield
         except Exception as error:
             failure = from_exception(error)
             code = failure.code
             raise failure from error
         finally:
-            self.metrics.count(REQUEST_COUNT, model_name=name, status=code.name)
-            labels = {"model_name": name, "API": "Predict", "entrypoint": entrypoint}
-            self.metrics.observe(REQUEST_LATENCY, _microseconds(started), **labels)
+            self.metrics.request_count.labels(name, code.name).inc()
+            self.metrics.request_latency.labels(name, "Predict", entrypoint).observe(_microseconds(started))
 
     def predict(
         self,
@@ -75,6 +78,7 @@ class PredictionService:
         if cancelled is not None and cancelled():
             raise ServingError(StatusCode.CANCELLED, "The client has gone")
         self._check(version, signature, inputs)
+        self._count_source(version.name, inputs)
         assert version.model is not None
         started = time.perf_counter()
         call = divisible(version.model, signature, inputs) if self._batcher else None
@@ -82,8 +86,7 @@ class PredictionService:
             outputs = self._batcher.run(call, inputs[call.input], timeout=timeout, cancelled=cancelled)
         else:
             outputs = version.model.run(signature, inputs, timeout=timeout)
-        labels = {"model_name": version.name, "API": "Predict", "runtime": "TF1"}
-        self.metrics.observe(RUNTIME_LATENCY, _microseconds(started), **labels)
+        self.metrics.runtime_latency.labels(version.name, "Predict", "TF1").observe(_microseconds(started))
         return outputs
 
     def close(self) -> None:
@@ -92,7 +95,26 @@ class PredictionService:
             self._batcher.close()
 
     def _observe_batch(self, batch: Batch, waited: float) -> None:
-        pass
+        name = self.models.name_of(batch.shares[0].request.call.model)
+        self.metrics.batch_size.labels(name).observe(batch.rows)
+        self.metrics.queuing_latency.labels(name).observe(waited * 1e6)
+
+    def _rows_waiting(self) -> dict[str, int]:
+        """By model."""
+        rows = dict.fromkeys(self.models.names, 0)
+        for (model, _), waiting in self._batcher.waiting().items() if self._batcher else ():
+            name = self.models.name_of(model)
+            rows[name] = rows.get(name, 0) + waiting
+        return rows
+
+    def _count_source(self, name: str, inputs: Mapping[str, np.ndarray]) -> None:
+        rows = next((len(array) for array in inputs.values() if array.ndim), 1)
+        self.metrics.rows.labels(name).inc(rows)
+        for array in inputs.values():
+            if array.dtype == object:
+                self.metrics.source_bytes.labels(name).inc(sum(map(len, array.reshape(-1))))
+            elif np.issubdtype(array.dtype, np.integer):
+                self.metrics.source_tokens.labels(name).inc(float(np.count_nonzero(array)))
 
     def _check(self, version: Version, signature: str, inputs: Mapping[str, np.ndarray]) -> None:
         """Raises ServingError INVALID_ARGUMENT for a signature that cannot be called, and for too much text."""

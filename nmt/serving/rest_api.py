@@ -15,12 +15,12 @@ from grpc import StatusCode
 
 from nmt.exports.signatures import DEFAULT_SIGNATURE
 from nmt.serving.error import ServingError, from_exception, invalid_argument
+from nmt.serving.monitoring_config import METRICS_PATH
 from nmt.serving.prediction_service import PredictionService, signatures_of
 from nmt.serving.rest_request import read_request
 from nmt.serving.rest_response import Response, write_error, write_response
 from nmt.serving.served_models import Version
 
-METRICS_PATH = "/monitoring/prometheus/metrics"
 LIVE_PATH = "/v2/health/live"
 READY_PATH = "/v2/health/ready"
 _VERSION = r"(?:(?:/versions/(?P<version>\d+))|(?:/labels/(?P<label>[^/:]+)))?"
@@ -44,9 +44,10 @@ class Target(NamedTuple):
 
 
 class RestApi:
-    """Args: timeout: seconds that a prediction may take."""
+    """Args: timeout: seconds that a prediction may take; metrics_path: of Prometheus's page, None = there is none."""
 
-    def __init__(self, service: PredictionService, *, timeout: float) -> None:
+    def __init__(self, service: PredictionService, *, timeout: float, metrics_path: str | None = METRICS_PATH) -> None:
+        self._metrics_path = metrics_path
         self._service = service
         self._timeout = timeout
 
@@ -64,8 +65,8 @@ class RestApi:
         Args: path: as it came, percent-encoded, query included; origin: the header; cancelled: true once nobody waits
             for the answer any more.
         """
-        if method == "GET" and path == METRICS_PATH:
-            return Response(200, "text/plain", self._service.metrics.page().encode())
+        if method == "GET" and path == self._metrics_path:
+            return Response(200, "text/plain", self._service.metrics.page())
         if method == "GET" and path in (LIVE_PATH, READY_PATH):
             return self._health(path)
         if not _API_PATH.fullmatch(path):

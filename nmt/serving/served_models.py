@@ -24,6 +24,7 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 from nmt.exports.saved_model import SavedModel
 from nmt.serving.error import ServingError, invalid_argument
 from nmt.serving.model_configs import aspired_versions, check_aspired, check_model_configs
+from nmt.serving.monitoring import Metrics
 
 POLL_SECONDS = 1.0
 LOAD_RETRIES = 5  # of a version that fails to load, which a copy still under way does
@@ -64,11 +65,23 @@ class Version:
 class ServedModels:
     """Versions of models, ready to be used by many threads.
 
-    Args: configs: what to serve, as in TensorFlow Serving's model_config_list; lanes: of each SavedModel.
+    Args: configs: what to serve, as in TensorFlow Serving's model_config_list; metrics: told of loads;
+        lanes: of each SavedModel; poll_seconds: how often the directories are read; load_threads: how many versions
+        load side by side, 0 = as many as there are cores.
     Raises: ValueError as `reload`.
     """
 
-    def __init__(self, configs: Sequence[ModelConfig], *, lanes: int = 0) -> None:
+    def __init__(
+        self,
+        configs: Sequence[ModelConfig],
+        *,
+        metrics: Metrics,
+        lanes: int = 0,
+        poll_seconds: float = POLL_SECONDS,
+        load_threads: int = 0,
+    ) -> None:
+        self._poll_seconds = poll_seconds
+        self._metrics = metrics
         self._lanes = lanes
         self._configs: dict[str, ModelConfig] = {}
         self._versions: dict[str, dict[int, Version]] = {}
@@ -76,7 +89,7 @@ class ServedModels:
         self._changing = threading.Lock()  # held to decide what is to be loaded and unloaded
         self._closing = threading.Event()
         self._listeners: list[Callable[[], None]] = []
-        self._loaders = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="loading")
+        self._loaders = ThreadPoolExecutor(load_threads or os.cpu_count(), thread_name_prefix="loading")
         try:
             self.reload(configs)
         except BaseException:
@@ -90,6 +103,11 @@ class ServedModels:
         return list(self._configs)
 
     @property
+    def configs(self) -> list[ModelConfig]:
+        """As they were asked for last."""
+        return list(self._configs.values())
+
+    @property
     def ready(self) -> bool:
         """Whether every model has a version that answers."""
         return all(self.serving().values())
@@ -101,6 +119,12 @@ class ServedModels:
                 name: any(version.state == State.AVAILABLE for version in versions.values())
                 for name, versions in self._versions.items()
             }
+
+    def name_of(self, model: SavedModel) -> str:
+        """The name under which a loaded version is or was served."""
+        with self._lock:
+            versions = [version for versions in self._versions.values() for version in versions.values()]
+        return next((version.name for version in versions if version.model is model), "unknown")
 
     def subscribe(self, listener: Callable[[], None]) -> None:
         """Calls `listener` after each change of a version's state, in whichever thread it happens."""
@@ -194,7 +218,7 @@ class ServedModels:
             return available[wanted]
 
     def _poll(self) -> None:
-        while not self._closing.wait(POLL_SECONDS):
+        while not self._closing.wait(self._poll_seconds):
             if self._changing.acquire(blocking=False):  # while a reload goes on, it decides
                 try:
                     for config in self._configs.values():
@@ -241,8 +265,12 @@ class ServedModels:
             logger.error("%s does not load: %s", version, error)
             version.retry_at = time.monotonic() + RETRY_SECONDS
             self._set(version, State.END, ServingError(StatusCode.UNKNOWN, str(error)))
+            self._metrics.load_attempts.labels(version.directory, "fail").inc()
         else:
-            logger.info("%s is loaded and warm after %.1f s", version, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            logger.info("%s is loaded and warm after %.1f s", version, seconds)
+            self._metrics.load_attempts.labels(version.directory, "success").inc()
+            self._metrics.load_latency.labels(version.directory).inc(round(seconds * 1e6))
             self._set(version, State.AVAILABLE if version.wanted else State.UNLOADING)
             self._close_if_unused(version)
 

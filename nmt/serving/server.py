@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import logging
 import shlex
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 from urllib.parse import quote
 
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
@@ -19,14 +20,17 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 from nmt.exports.signatures import DEFAULT_SIGNATURE
 from nmt.serving.access_log import write_access_log
 from nmt.serving.batching_parameters import DEFAULT_BATCHING, BatchingParameters
+from nmt.serving.config_polling import polled_config_file
 from nmt.serving.grpc_api import GrpcApi
 from nmt.serving.grpc_server import GRPC_LIMITS, GrpcLimits, GrpcServer
 from nmt.serving.http_server import HttpServer, allow_open_files, reachable
 from nmt.serving.model_configs import read_model_configs
+from nmt.serving.monitoring import Metrics
+from nmt.serving.monitoring_config import METRICS_PATH, read_metrics_path
 from nmt.serving.prediction_service import PredictionService, signatures_of
 from nmt.serving.rest_api import RestApi
 from nmt.serving.rest_app import RestApp, RestOptions
-from nmt.serving.served_models import ServedModels
+from nmt.serving.served_models import POLL_SECONDS, ServedModels
 from nmt.serving.stop_signal import stop_signal
 from nmt.serving.text_limits import TEXT_LIMITS, TextLimits
 from nmt.serving.tls import Tls, read_tls
@@ -40,7 +44,8 @@ class Server:
 
     Args: configs: the models, as in a model_config_list; host: the interface to listen on, "0.0.0.0" for all;
         port, rest_api_port: of gRPC and REST, 0 = any free one; rest, grpc, text: what clients may take and send;
-        batching: how requests are joined, None = not; tls: None = without.
+        batching: how requests are joined, None = not; tls: None = without; metrics_path: as RestApi;
+        file_system_poll_seconds, load_threads: as ServedModels.
     Raises: ValueError where a model does not load or a port is taken.
     """
 
@@ -49,19 +54,29 @@ class Server:
         configs: list[ModelConfig],
         *,
         host: str = "127.0.0.1",
-        port: int,
-        rest_api_port: int,
+        port: int = 8500,
+        rest_api_port: int = 8501,
         rest: RestOptions = DEFAULT_REST_OPTIONS,
         grpc: GrpcLimits = GRPC_LIMITS,
         text: TextLimits = TEXT_LIMITS,
         batching: BatchingParameters | None = DEFAULT_BATCHING,
         tls: Tls | None = None,
+        metrics_path: str | None = METRICS_PATH,
+        file_system_poll_seconds: float = POLL_SECONDS,
+        load_threads: int = 0,
     ) -> None:
-        self.models = ServedModels(configs, lanes=batching.num_batch_threads if batching else 0)
+        metrics = Metrics()
+        self.models = ServedModels(
+            configs,
+            metrics=metrics,
+            lanes=batching.num_batch_threads if batching else 0,
+            poll_seconds=file_system_poll_seconds,
+            load_threads=load_threads,
+        )
         self._host = host
         self._tls = tls
-        self._service = service = PredictionService(self.models, limits=text, batching=batching)
-        self._app = RestApp(RestApi(service, timeout=rest.timeout), rest)
+        self._service = service = PredictionService(self.models, metrics=metrics, limits=text, batching=batching)
+        self._app = RestApp(RestApi(service, timeout=rest.timeout, metrics_path=metrics_path), rest)
         try:
             self._rest = HttpServer(
                 self._app,
@@ -125,23 +140,21 @@ def model_config(directory: str | Path, *, name: str) -> ModelConfig:
 def serve(
     directory: str | Path | None = None,
     *,
-    host: str = "127.0.0.1",
-    port: int = 8500,
-    rest_api_port: int = 8501,
     model_name: str | None = None,
     model_config_file: str | Path | None = None,
+    model_config_file_poll_seconds: float = 0.0,
     ssl_config_file: str | Path | None = None,
     access_log: str | Path | None = None,
-    rest: RestOptions = DEFAULT_REST_OPTIONS,
-    batching: BatchingParameters | None = DEFAULT_BATCHING,
+    monitoring_config_file: str | Path | None = None,
+    **options: Any,
 ) -> None:
     """Serves an export, or the models of a config file, until SIGINT or SIGTERM; then ends the requests under way.
 
-    Args: directory: what `nmt export` wrote, holding version folders; port: of gRPC; rest_api_port: of REST, 0 = any
-        free one; model_name: in the URLs, None = the export's own; model_config_file: a model_config_list instead of
-        directory and model_name; ssl_config_file: an SSLConfig, for TLS; access_log: a file for a line of JSON per REST
-        request, "-" = standard error; rest: what REST clients may take; batching: how requests are joined, None =
-        not.
+    Args: directory: what `nmt export` wrote, holding version folders; model_name: in the URLs, None = the export's own;
+        model_config_file: a model_config_list instead of directory and model_name; model_config_file_poll_seconds: how
+        often it is read again, 0 = never; ssl_config_file: an SSLConfig, for TLS; access_log: a file for a line of JSON
+        per REST request, "-" = standard error; monitoring_config_file: a MonitoringConfig, None = metrics are at
+        METRICS_PATH; options: as Server's.
     Raises: ValueError where there is nothing to serve, a model does not load or a port is taken.
     """
     if (directory is None) == (model_config_file is None):
@@ -153,12 +166,20 @@ def serve(
     else:
         assert directory is not None
         configs = [model_config(directory, name=model_name or _exported_name(Path(directory)))]
-    tls = read_tls(ssl_config_file) if ssl_config_file is not None else None
-    allow_open_files(rest.max_connections)
+    if ssl_config_file is not None:
+        options["tls"] = read_tls(ssl_config_file)
+    if monitoring_config_file is not None:
+        options["metrics_path"] = read_metrics_path(monitoring_config_file)
+    allow_open_files(options.get("rest", DEFAULT_REST_OPTIONS).max_connections)
     _log_models()
-    log = write_access_log(access_log) if access_log is not None else nullcontext()
-    server = Server(configs, host=host, port=port, rest_api_port=rest_api_port, rest=rest, batching=batching, tls=tls)
-    with log, server:
+    with ExitStack() as stack:
+        if access_log is not None:
+            stack.enter_context(write_access_log(access_log))
+        server = stack.enter_context(Server(configs, **options))
+        if model_config_file is not None and model_config_file_poll_seconds > 0:
+            stack.enter_context(
+                polled_config_file(model_config_file, server.models, seconds=model_config_file_poll_seconds)
+            )
         with stop_signal() as stop:
             print(_greeting(server), flush=True)
             stop.wait()

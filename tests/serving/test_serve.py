@@ -32,13 +32,13 @@ from tensorflow_serving.apis import (
 from nmt.exports.saved_model import SavedModel
 from nmt.serving.error import HTTP_STATUS
 from nmt.serving.model_configs import read_model_configs
+from nmt.serving.monitoring_config import METRICS_PATH
 from nmt.serving.served_models import POLL_SECONDS
 from nmt.serving.server import Server, model_config
 
 CASES = json.loads((Path(__file__).parents[1] / "serving_cases" / "rest_cases.json").read_text())["cases"]
 # Classification and regression are no translation: 501 here.
 SERVED_CASES = [case for case in CASES if case["level"] != "optional"]
-METRICS_PATH = "/monitoring/prometheus/metrics"
 CONFIG = """
 model_config_list {{
   config {{
@@ -290,7 +290,7 @@ def test_an_output_filter_leaves_the_other_outputs_out(channel):
 def test_a_deadline_ends_the_call_and_the_models_run(server, channel):
     code, _ = grpc_error(lambda: grpc_predict(channel, "slow", {"x": np.float32([1e6])}, timeout=0.3))
     assert code == "DEADLINE_EXCEEDED"
-    ended = ':tensorflow:serving:request_count{model_name="slow",status="DEADLINE_EXCEEDED"} 1'
+    ended = ':tensorflow:serving:request_count{model_name="slow",status="DEADLINE_EXCEEDED"} 1.0'
     wait_until(lambda: ended in request(server, "GET", METRICS_PATH)[2].decode())
     assert grpc_predict(channel, "slow", {"x": np.float32([3])}).outputs["y"].float_val == [3], "the model still runs"
 
@@ -388,11 +388,16 @@ def test_requests_that_fail_are_counted_by_status_and_names_not_served_share_one
 def test_latency_histograms_are_cumulative_and_end_with_every_request(server):
     rest_predict(server, "/v1/models/multi:predict", {"instances": [{"a": [1, 2], "s": "x"}]})
     page = request(server, "GET", METRICS_PATH)[2].decode()
-    series = ':tensorflow:serving:request_latency_bucket{model_name="multi",API="Predict",entrypoint="REST"'
-    counts = [int(line.rsplit(" ", 1)[1]) for line in page.splitlines() if line.startswith(series)]
+    series = ':tensorflow:serving:request_latency_bucket{API="Predict",entrypoint="REST",'
+    counts = [
+        float(line.rsplit(" ", 1)[1])
+        for line in page.splitlines()
+        if line.startswith(series) and 'model_name="multi"' in line
+    ]
     assert len(counts) == 33 + 1
     assert counts == sorted(counts)
-    assert f'entrypoint="REST"}} {counts[-1]}' in page.split(":tensorflow:serving:request_latency_count", 1)[1]
+    total = ':tensorflow:serving:request_latency_count{API="Predict",entrypoint="REST",model_name="multi"}'
+    assert f"{total} {counts[-1]}" in page
 
 
 # --- versions ---

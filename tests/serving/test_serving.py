@@ -125,4 +125,5 @@ def test_the_client_never_sends_more_lines_than_a_batch_takes():
 def test_every_file_is_named_in_the_readme():
     readme = (SERVING / "README.md").read_text()
     for path in SERVING.iterdir():
-        assert path.name in ("README.md", "__pycache__") or f"`{path.name}`" in readme
+        name = f"{path.name}/" if path.is_dir() else path.name
+        assert name in ("README.md", "__pycache__/") or f"`{name}`" in readme

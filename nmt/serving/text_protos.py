@@ -1,0 +1,48 @@
+"""Reads config files in protobuf's text form, messages that no package on PyPI has included. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
+from google.protobuf.message import Message
+
+_FIELD = descriptor_pb2.FieldDescriptorProto
+STRING, BOOL, INT64 = _FIELD.TYPE_STRING, _FIELD.TYPE_BOOL, _FIELD.TYPE_INT64
+
+
+def read_text_proto(path: str | Path, message: Message) -> Any:
+    """Fills a message with what a file has.
+
+    Raises: ValueError with the file's name, and the line where protobuf tells it.
+    """
+    try:
+        return text_format.Parse(Path(path).read_text(encoding="utf-8"), message)
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: a text file in UTF-8 was expected: {error}") from None
+    except text_format.ParseError as error:
+        raise ValueError(f"{path}:{error}") from None
+
+
+def new_message(name: str, fields: Mapping[str, Any]) -> Any:
+    """An empty message whose fields are STRING, BOOL, INT64 or fields of a message in it. In text only names count."""
+    file = descriptor_pb2.FileDescriptorProto(name=f"{name}.proto", syntax="proto3")
+    _describe(file.message_type.add(name=name), fields, name)
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(name))()
+
+
+def _describe(message: Any, fields: Mapping[str, Any], path: str) -> None:
+    for number, (name, kind) in enumerate(fields.items(), start=1):
+        field = message.field.add(name=name, number=number, label=_FIELD.LABEL_OPTIONAL)
+        if isinstance(kind, Mapping):
+            inner = f"{name}_message"
+            _describe(message.nested_type.add(name=inner), kind, f"{path}.{inner}")
+            field.type, field.type_name = _FIELD.TYPE_MESSAGE, f".{path}.{inner}"
+        else:
+            field.type = kind
