@@ -18,6 +18,7 @@ from nmt.search.features import quality_features
 from nmt.search.search import Hypotheses
 from nmt.search.translate_ids import translate_ids
 from nmt.text.capitals import Capitals
+from nmt.text.glossary import term_source_in_graph, term_target_in_graph
 from nmt.text.protection import Protection
 from nmt.text.sentences import SentenceSplitter
 from nmt.text.splitter import Splitter
@@ -149,10 +150,9 @@ class TextEndpoint:
         limit = min(MAX_ALIGNED_PIECES, self.settings.max_line_pieces)
         lines, found, judgement = self._search(text, self.options, limit=limit, with_weights=True)
         ids, scores, exist = _rejoin(lines, found, 0)
-        source_pieces, target_pieces = (
-            self._pieces(lines, pieces)
-            for pieces in (self.source.id_to_string(lines.chunks.merge_dims(1, 2)), self.target.id_to_string(ids))
-        )
+        source_ids = lines.chunks.merge_dims(1, 2)
+        source_pieces = self._pieces(lines, self.source.id_to_string(source_ids), term_source_in_graph)
+        target_pieces = self._pieces(lines, self.target.id_to_string(ids), term_target_in_graph)
         return {
             "translation": self._text(lines, ids, exist),
             "score": scores,
@@ -194,7 +194,7 @@ class TextEndpoint:
         if self.capitals:
             in_capitals = self.capitals.found_in_graph(hidden)
             source = tf.where(in_capitals, self.capitals.to_normal_case_in_graph(hidden), hidden)
-        copied = self.protection.only_spans_in_graph(hidden)
+        copied, copies = self.protection.copied_in_graph(sentences.values, hidden, spans)
         ids = self.source.tokenize(tf.where(copied, "", source))  # [sentences, (pieces)]
         lengths, line, batch = ids.row_lengths(), sentences.value_rowids(), sentences.nrows()
         before = tf.cumsum(lengths, exclusive=True)
@@ -206,7 +206,7 @@ class TextEndpoint:
         counts = tf.math.unsorted_segment_sum(chunks.row_lengths(), line, batch)
         by_line = tf.RaggedTensor.from_row_lengths(chunks.values, counts, validate=False)
         truncated |= tf.math.unsorted_segment_sum(lengths, line, batch) > limit
-        return _Lines(chunks, by_line, sentences, spaces, hidden, spans, in_capitals, copied), truncated
+        return _Lines(chunks, by_line, sentences, spaces, hidden, spans, in_capitals, copied, copies), truncated
 
     def _cut(self, text):
         """Sentences of each line and the white space behind each: string [batch, (sentences)]."""
@@ -221,16 +221,17 @@ class TextEndpoint:
         if self.capitals:
             texts = tf.where(lines.in_capitals, self.capitals.to_capitals_in_graph(texts), texts)
         texts = self.protection.reveal_in_graph(texts, lines.spans, lines.hidden)
-        texts = tf.where(lines.copied, lines.sentences.values, texts) + lines.spaces.values
+        texts = tf.where(lines.copied, lines.copies, texts) + lines.spaces.values
         line, batch = lines.sentences.value_rowids(), lines.sentences.nrows()
         copied = tf.math.unsorted_segment_sum(tf.cast(lines.copied, tf.int32), line, batch) > 0
         exist &= (lines.by_line.row_lengths() > 0) | copied
         return tf.where(exist, tf.strings.unsorted_segment_join(texts, line, batch), "")
 
-    def _pieces(self, lines: _Lines, pieces):
-        """Each line's pieces [batch, (pieces)] of those of its sentences, spans for symbols."""
+    def _pieces(self, lines: _Lines, pieces, side):
+        """Each line's pieces [batch, (pieces)] of those of its sentences, spans for symbols, terms as on that side."""
+        spans = lines.spans.with_flat_values(side(lines.spans.flat_values))
         shown = pieces.with_flat_values(shown_in_graph(pieces.flat_values))
-        revealed = self.protection.reveal_parts_in_graph(shown, lines.spans)
+        revealed = self.protection.reveal_parts_in_graph(shown, spans)
         return lines.sentences.with_values(revealed).merge_dims(1, 2)
 
 
@@ -245,6 +246,7 @@ class _Lines(NamedTuple):
     spans: tf.RaggedTensor  # string [sentences, (spans)]: what is protected
     in_capitals: tf.Tensor  # bool [sentences]
     copied: tf.Tensor  # bool [sentences]: nothing but spans
+    copies: tf.Tensor  # string [sentences]: the translations of those
 
 
 def without_n_best(search: SearchConfig) -> SearchConfig:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from nmt.text.sentences import LOWER, UPPER, primary_language
+from nmt.text.letters import LOWER, UPPER
+from nmt.text.sentences import primary_language
 
 if TYPE_CHECKING:
     import tensorflow as tf

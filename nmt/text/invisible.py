@@ -24,7 +24,7 @@ KEYCAP = "[0-9#*]\ufe0f?\u20e3"
 SPACE = "[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]"  # white space within a line
 WHITE_CONTROLS = r"[\t-\r]"
 CONTROLS = r"\x00-\x08\x0e-\x1f\x7f-\x9f"
-_DEFAULT_IGNORABLE = (
+DEFAULT_IGNORABLE = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
@@ -35,7 +35,7 @@ _JOINING_SCRIPTS = (
     "\U00010800-\U00011fff\U0001e900-\U0001e95f"
 )
 _JOINERS = "\u180b-\u180f\u200c\u200d"
-_INVISIBLE = f"[{CONTROLS}{_DEFAULT_IGNORABLE}]|([{_JOINING_SCRIPTS}][{_JOINERS}]+|{KEYCAP}|[{EMOJI}][{EMOJI_PARTS}]+)"
+_INVISIBLE = f"[{CONTROLS}{DEFAULT_IGNORABLE}]|([{_JOINING_SCRIPTS}][{_JOINERS}]+|{KEYCAP}|[{EMOJI}][{EMOJI_PARTS}]+)"
 _KEPT = r"\1"
 _FIND = re.compile(_INVISIBLE)
 _FIND_WHITE = re.compile(WHITE_CONTROLS)

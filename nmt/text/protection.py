@@ -9,16 +9,20 @@ Everything exists twice, in Python and as a TensorFlow graph for the SavedModel,
 keep to what Python's `re` and RE2 read alike, and match no byte that is not UTF-8. Imports no TensorFlow by itself.
 
 Invisible characters of a source line are removed here too (invisible.py), because spans keep theirs.
+
+A glossary's terms (glossary.py) are spans of a line to translate that come out as their translations. They are looked
+for outside of all other spans but numbers, which may be part of one: "Windows 11".
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from nmt.config.settings import Config
+from nmt.text.glossary import A_TERM, Glossary, term_target, term_target_in_graph
 from nmt.text.invisible import EMOJI, EMOJI_PARTS, KEYCAP, SPACE, visible, visible_in_graph
 from nmt.text.span_spaces import copy_spaces, copy_spaces_in_graph
 from nmt.text.target_text import RESERVED
@@ -71,7 +75,8 @@ _MARK = chr(0xFDDF)
 _WORD_BEHIND = f"({_SYMBOL})([A-Za-z0-9À-\u0dff\u1e00-\u1fff가-힣])"
 _JOINED = rf"\1{JOINER} \2"
 _JOINT = f"{JOINER} ?|{_MARK}"
-_NUMBER = re.compile(KINDS["numbers"])
+# Spans whose white space is that of the target language.
+_TRANSLATED = re.compile(f"{KINDS['numbers']}|{A_TERM}")
 # Nothing to translate: a model would make something up.
 _ONLY_SPANS = f"{SPACE}*{_SYMBOL}(?:{_SYMBOL}|{JOINER}|{SPACE})*"
 
@@ -79,19 +84,40 @@ _ONLY_SPANS = f"{SPACE}*{_SYMBOL}(?:{_SYMBOL}|{JOINER}|{SPACE})*"
 class Protection:
     """What is protected. Without kinds nothing is, and only invisible characters change a line.
 
-    Args: kinds: keys of KINDS.
+    Args: kinds: keys of KINDS; glossary: for lines to translate, training has none.
+    Raises: ValueError for a term that has a span in it.
     """
 
-    def __init__(self, kinds: Sequence[str] = ()) -> None:
+    def __init__(self, kinds: Sequence[str] = (), glossary: Glossary | None = None) -> None:
         self.kinds = tuple(kind for kind in KINDS if kind in kinds)
+        self.glossary = glossary or None  # one without terms is none
         self.num_symbols = len(SYMBOLS) if self.kinds else 0
         self._pattern = "|".join([*(KINDS[kind] for kind in self.kinds), _RESERVED])
         self._find = re.compile(f"({self._pattern})", re.ASCII)
+        if self.glossary:
+            # What is looked for before the terms, and what behind them.
+            self._before = Protection([kind for kind in self.kinds if kind != "numbers"])
+            self._behind = Protection([kind for kind in self.kinds if kind == "numbers"])
+            for term in self.glossary:
+                if len(parts := self._before.parts(term)) > 1:
+                    raise ValueError(
+                        f"the glossary's term {term!r} has {parts[1]!r} in it, which comes through as it is: take the "
+                        "term out of the glossary"
+                    )
 
     @classmethod
-    def of(cls, config: Config, tokenizers: Tokenizers) -> Protection:
-        """A job's; none where its tokenizers have no symbols, as those of older runs."""
-        return cls(config.protect if all(tokenizer.has_symbols for tokenizer in tokenizers) else ())
+    def of(cls, config: Config, tokenizers: Tokenizers, glossary: Glossary | None = None) -> Protection:
+        """A job's; none where its tokenizers have no symbols, as those of older runs.
+
+        Raises: ValueError for a glossary where there are no symbols.
+        """
+        kinds = config.protect if all(tokenizer.has_symbols for tokenizer in tokenizers) else ()
+        if glossary and not kinds:
+            raise ValueError(
+                "a glossary needs a run that was trained with symbols for protected spans, and this one was not: train "
+                'one with `protect` naming at least one kind, such as "urls"'
+            )
+        return cls(kinds, glossary)
 
     def hide(self, line: str | bytes) -> tuple[str | bytes, list[str]]:
         """A source line with symbols for its spans, and the spans in order. Bytes stay bytes and need not be UTF-8."""
@@ -140,8 +166,20 @@ class Protection:
         """Whether a source as `hide` returns it has nothing but spans and white space."""
         return bool(self.kinds) and re.fullmatch(_ONLY_SPANS, source) is not None
 
+    def copied(self, line: str, source: str, spans: Sequence[str]) -> str | None:
+        """What becomes of a line that has nothing but spans, or is a term; None where there is something to translate.
+
+        Args: source, spans: as `hide` returned them.
+        """
+        if not self.only_spans(source):
+            return None
+        if not any(re.match(A_TERM, span) for span in spans):
+            return line
+        return term_target(spans[0]) if len(spans) == 1 else None
+
     def reveal(self, text: str, spans: Sequence[str], source: str) -> str:
-        """A translation with the spans of its source in the places of the symbols, and the white space they had there.
+        """A translation with the spans of its source in the places of the symbols, and the white space they had there;
+        terms as they are in the target language.
 
         Args: source: as `hide` returned it with the spans.
         """
@@ -149,9 +187,9 @@ class Protection:
             return re.sub(_JOINT, "", text) if self.kinds else text
         parts, source_parts = (re.split(f"({_SYMBOL})", re.sub(_JOINT, "", side)) for side in (text, source))
         numbers = _numbers(parts[1::2])
-        words = [None if _NUMBER.fullmatch(spans[number]) else number for number in numbers]
+        words = [None if _TRANSLATED.fullmatch(spans[number]) else number for number in numbers]
         parts[::2] = copy_spaces(source_parts[::2], parts[::2], words)
-        parts[1::2] = [spans[number] for number in numbers]
+        parts[1::2] = [term_target(spans[number]) for number in numbers]
         return "".join(parts)
 
     def reveal_parts(self, parts: Sequence[str], spans: Sequence[str]) -> list[str]:
@@ -164,6 +202,13 @@ class Protection:
         """Outside, span, outside, ..., outside."""
         return self._find.split(line.replace(_MARK, " ")) if self.kinds else [line]
 
+    def source_parts(self, line: str) -> list[str]:
+        """`parts` of a line to translate, where terms are spans, too."""
+        if not self.glossary:
+            return self.parts(line)
+        parts = _further_parts(self._before.parts(line), self.glossary.parts)
+        return _further_parts(parts, self._behind.parts)
+
     def parts_in_graph(self, lines: tf.Tensor) -> tf.RaggedTensor:
         """`parts` of string [batch]: string [batch, (parts)]."""
         import tensorflow as tf  # imported here, so that `nmt check` does not wait for it
@@ -172,11 +217,21 @@ class Protection:
             return tf.RaggedTensor.from_row_lengths(lines, tf.ones_like(lines, tf.int64), validate=False)
         return _split_in_graph(tf.strings.regex_replace(lines, _MARK, " "), self._pattern)
 
+    def source_parts_in_graph(self, lines: tf.Tensor) -> tf.RaggedTensor:
+        """`source_parts` of string [batch]: string [batch, (parts)]."""
+        if not self.glossary:
+            return self.parts_in_graph(lines)
+        parts = self._before.parts_in_graph(lines)
+        parts = _further_parts_in_graph(parts, self.glossary.marked_in_graph(parts.flat_values, _MARK))
+        if not self._behind.kinds:
+            return parts
+        return _further_parts_in_graph(parts, _marked_in_graph(parts.flat_values, self._behind._pattern))
+
     def hide_in_graph(self, lines: tf.Tensor) -> tuple[tf.Tensor, tf.RaggedTensor]:
         """`hide` of string [batch]: text string [batch]; spans string [batch, (spans)]."""
         import tensorflow as tf
 
-        parts = self.parts_in_graph(lines)
+        parts = self.source_parts_in_graph(lines)
         place = tf.ragged.range(parts.row_lengths()).flat_values  # of each part in its line: the odd ones are spans
         symbols = tf.gather(SYMBOLS, place // 2 % len(SYMBOLS))
         shown = tf.where(place % 2 == 1, symbols, visible_in_graph(parts.flat_values))
@@ -189,6 +244,22 @@ class Protection:
 
         return tf.strings.regex_full_match(source, _ONLY_SPANS) if self.kinds else tf.fill([tf.size(source)], False)
 
+    def copied_in_graph(
+        self, lines: tf.Tensor, source: tf.Tensor, spans: tf.RaggedTensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Which of string [batch] are `copied`, bool [batch], and what becomes of those, string [batch]."""
+        import tensorflow as tf
+
+        only_spans = self.only_spans_in_graph(source)
+        if not self.glossary:
+            return only_spans, lines
+        is_term = tf.cast(tf.strings.regex_full_match(spans.flat_values, A_TERM), tf.int32)
+        has_term = tf.math.unsorted_segment_sum(is_term, spans.value_rowids(), spans.nrows()) > 0
+        copied = only_spans & (~has_term | (spans.row_lengths() == 1))
+        targets = term_target_in_graph(spans.flat_values)
+        targets = tf.strings.unsorted_segment_join(targets, spans.value_rowids(), spans.nrows())
+        return copied, tf.where(has_term, targets, lines)
+
     def reveal_in_graph(self, text: tf.Tensor, spans: tf.RaggedTensor, source: tf.Tensor) -> tf.Tensor:
         """`reveal` of string [batch] with spans string [batch, (spans)] and source string [batch]."""
         import tensorflow as tf
@@ -200,9 +271,10 @@ class Protection:
         )
         numbers = parts.with_flat_values(_numbers_in_graph(parts))[:, 1::2]
         found = self.reveal_parts_in_graph(parts, spans)[:, 1::2]
-        is_number = tf.strings.regex_full_match(found.flat_values, _NUMBER.pattern)
-        words = numbers.with_flat_values(tf.where(is_number, tf.constant(-1, tf.int64), numbers.flat_values))
+        is_translated = tf.strings.regex_full_match(found.flat_values, _TRANSLATED.pattern)
+        words = numbers.with_flat_values(tf.where(is_translated, tf.constant(-1, tf.int64), numbers.flat_values))
         gaps = copy_spaces_in_graph(source_parts[:, ::2], parts[:, ::2], words)
+        found = found.with_flat_values(term_target_in_graph(found.flat_values))
         behind = tf.concat([found, tf.fill([parts.nrows(), 1], "")], axis=1)
         both = gaps.flat_values + behind.flat_values
         return tf.strings.unsorted_segment_join(both, gaps.value_rowids(), gaps.nrows())
@@ -220,14 +292,15 @@ class Protection:
         return parts.with_flat_values(tf.where(numbers >= 0, found, parts.flat_values))
 
     def _hide(self, line: str) -> tuple[str, list[str]]:
-        parts = self.parts(line)
+        parts = self.source_parts(line)
         spans = parts[1::2]
         parts[::2] = map(visible, parts[::2])
         parts[1::2] = [SYMBOLS[number % len(SYMBOLS)] for number in range(len(spans))]
         return self.join(parts), spans
 
     def _hide_known(self, line: str, spans: Sequence[str]) -> str:
-        parts = self.parts(line)
+        parts = self._known_terms(spans).source_parts(line)
+        parts[1::2], spans = map(term_target, parts[1::2]), list(map(term_target, spans))
         taken: set[int] = set()
         for place in range(1, len(parts), 2):
             ready = (
@@ -242,6 +315,35 @@ class Protection:
                 taken.add(number)
                 parts[place] = SYMBOLS[number % len(SYMBOLS)]
         return self.join(parts)
+
+    def _known_terms(self, spans: Sequence[str]) -> Protection:
+        """Finds in a translation what the terms among the spans of its source have become."""
+        if not self.glossary:
+            return self
+        targets = [term_target(span) for span in spans if re.match(A_TERM, span)]
+        words = [target for target in targets if len(self._before.parts(target)) == 1]
+        return Protection(self.kinds, Glossary(dict(zip(words, words, strict=True))))
+
+
+def _further_parts(parts: Sequence[str], split: Callable[[str], list[str]]) -> list[str]:
+    """Parts with what `split` finds outside of their spans as further spans."""
+    return [each for place, part in enumerate(parts) for each in ([part] if place % 2 else split(part))]
+
+
+def _further_parts_in_graph(parts: tf.RaggedTensor, marked: tf.Tensor) -> tf.RaggedTensor:
+    """Parts string [batch, (parts)] with further spans, which have marks around them in `marked`, string [all parts]."""
+    import tensorflow as tf
+
+    place = tf.ragged.range(parts.row_lengths()).flat_values
+    marked = tf.where(place % 2 == 1, _MARK + parts.flat_values + _MARK, marked)
+    return tf.strings.split(tf.strings.unsorted_segment_join(marked, parts.value_rowids(), parts.nrows()), _MARK)
+
+
+def _marked_in_graph(text: tf.Tensor, pattern: str) -> tf.Tensor:
+    """Strings of any shape with a mark at both sides of each match."""
+    import tensorflow as tf
+
+    return tf.strings.regex_replace(text, pattern, rf"{_MARK}\0{_MARK}")
 
 
 def _numbers(symbols: Sequence[str]) -> list[int]:
@@ -269,7 +371,7 @@ def _split_in_graph(text: tf.Tensor, pattern: str) -> tf.RaggedTensor:
     """Outside, match, outside, ..., outside of string [batch]: [batch, (parts)]."""
     import tensorflow as tf
 
-    return tf.strings.split(tf.strings.regex_replace(text, pattern, rf"{_MARK}\0{_MARK}"), _MARK)
+    return tf.strings.split(_marked_in_graph(text, pattern), _MARK)
 
 
 def _as_text(span: str) -> str:

@@ -9,13 +9,15 @@ prefixes, as sacremoses keeps them. Imports no TensorFlow by itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from sacremoses.corpus import NonbreakingPrefixes
 
+from nmt.text.glossary import term_source, term_source_in_graph
 from nmt.text.invisible import SPACE
+from nmt.text.letters import LOWER, UPPER
 from nmt.text.protection import KINDS, Protection
 
 if TYPE_CHECKING:
@@ -49,24 +51,6 @@ _MORE_PREFIXES = {
 }
 
 
-def _letters(wanted: Callable[[str], bool]) -> str:
-    """The letters of scripts with two cases that are `wanted`, as ranges of a character class."""
-    codes = [*range(0x41, 0x590), *range(0x10A0, 0x1100), *range(0x1E00, 0x2000), *range(0x2C00, 0x2D30)]
-    ranges: list[list[int]] = []
-    for code in codes:
-        if not wanted(chr(code)):
-            continue
-        if ranges and ranges[-1][1] == code - 1:
-            ranges[-1][1] = code
-        else:
-            ranges.append([code, code])
-    return "".join(chr(first) if first == last else f"{chr(first)}-{chr(last)}" for first, last in ranges)
-
-
-LOWER = _letters(str.islower)
-UPPER = _letters(str.isupper)
-
-
 class Sentences(NamedTuple):
     """A line in parts: `texts[0] + spaces[0] + texts[1] + ... + texts[-1]` is the line; first and last may be empty."""
 
@@ -90,8 +74,9 @@ class SentenceSplitter:
     def __init__(self, language: str, protection: Protection | None = None) -> None:
         self._language = primary_language(language)
         # Numbers have no space in them, and "5." is read as such by the rules below.
-        kinds = protection.kinds if protection else ()
-        self._protection = Protection([kind for kind in kinds if kind != "numbers"])
+        protection = protection or Protection()
+        kinds = [kind for kind in protection.kinds if kind != "numbers"]
+        self._protection = Protection(kinds, protection.glossary)
 
     @cached_property
     def substitutions(self) -> tuple[tuple[str, str], ...]:
@@ -124,7 +109,8 @@ class SentenceSplitter:
         )
 
     def split(self, line: str) -> Sentences:
-        parts = self._protection.parts(_OURS.sub("\ufffd", line))
+        parts = self._protection.source_parts(_OURS.sub("\ufffd", line))
+        parts[1::2] = map(term_source, parts[1::2])
         marks = (_EMOJI_SPAN if _IS_EMOJI.fullmatch(span) else _SPAN for span in parts[1::2])
         marked = joined(parts[::2], list(marks))
         for pattern, replacement in self._compiled:
@@ -138,7 +124,8 @@ class SentenceSplitter:
         import tensorflow as tf  # here, so that reading a corpus does not wait for it
 
         lines = tf.strings.regex_replace(lines, _OURS.pattern, "\ufffd")
-        parts = self._protection.parts_in_graph(lines)
+        parts = self._protection.source_parts_in_graph(lines)
+        parts = parts.with_flat_values(term_source_in_graph(parts.flat_values))
         place = tf.ragged.range(parts.row_lengths()).flat_values  # of each part in its line: the odd ones are spans
         marks = tf.where(tf.strings.regex_full_match(parts.flat_values, _IS_EMOJI.pattern), _EMOJI_SPAN, _SPAN)
         marked = tf.where(place % 2 == 1, marks, parts.flat_values)

@@ -8,7 +8,7 @@ Imports no TensorFlow.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from nmt.data.batches import make_batch, token_batches
 from nmt.search.confidence import Calibration
 from nmt.search.faults import FAULTS
 from nmt.text.capitals import Capitals
+from nmt.text.glossary import term_source, term_target
 from nmt.text.protection import Protection
 from nmt.text.sentences import SentenceSplitter, joined
 from nmt.text.splitter import Splitter
@@ -40,11 +41,10 @@ class _Chunk(NamedTuple):
 class _Sentence(NamedTuple):
     """What is tokenized on its own: a sentence of a line, or the whole line."""
 
-    text: str
     hidden: str  # with symbols for its spans
     spans: list[str]
     in_capitals: bool
-    copied: bool  # nothing but spans: there is nothing to translate
+    copied: str | None  # its translation where it has nothing but spans: there is nothing to translate
     ids: list[int]  # of the source
     prefix: str = ""  # how its translation starts
 
@@ -154,9 +154,10 @@ class Translator:
         as_text = list(map(_as_text, hidden))
         capitals = [self.capitals is not None and self.capitals.found(text) for text in as_text]
         texts = [self._normal_case(text) if found else text for text, found in zip(hidden, capitals, strict=True)]
-        copied = list(map(self.protection.only_spans, as_text))
-        ids = self.tokenizers.source.encode(["" if skip else text for text, skip in zip(texts, copied, strict=True)])
-        sentences = map(_Sentence, map(_as_text, originals), as_text, spans, capitals, copied, ids)
+        copied = list(map(self.protection.copied, map(_as_text, originals), as_text, spans))
+        to_translate = [text if copy is None else "" for text, copy in zip(texts, copied, strict=True)]
+        ids = self.tokenizers.source.encode(to_translate)
+        sentences = map(_Sentence, as_text, spans, capitals, copied, ids)
         return [_Line([next(sentences) for _ in of_line], spaces) for of_line, spaces in cut]
 
     def _normal_case(self, text: str | bytes) -> str | bytes:
@@ -231,14 +232,16 @@ class Translator:
             if self.alignments:
                 alignment = _block_diagonal([part.weights[k] for part in parts if part.weights])
             text = self._text(line, ids) if parts or any(sentence.copied for sentence in line.sentences) else ""
-            pieces = self._pieces(self.tokenizers.target, line, ids)
+            pieces = self._pieces(self.tokenizers.target, line, ids, term_target)
             hypotheses.append(Hypothesis(text, sum(part.scores[k] for part in parts), pieces, alignment))
         faults = [part.faults for part in parts if part.faults is not None]
         broken = np.any(faults, axis=0) if faults else np.zeros(len(FAULTS), bool)
         features = _line_features(parts)
         return Translation(
             n_best=tuple(hypotheses),
-            source_pieces=self._pieces(self.tokenizers.source, line, [sentence.ids for sentence in line.sentences]),
+            source_pieces=self._pieces(
+                self.tokenizers.source, line, [sentence.ids for sentence in line.sentences], term_source
+            ),
             degenerate=bool(broken.any()),
             faults=tuple(name for name, has in zip(FAULTS, broken, strict=True) if has),
             confidence=self._confidence(features),
@@ -255,8 +258,8 @@ class Translator:
 
     def _sentence_text(self, sentence: _Sentence, translation: str) -> str:
         """A sentence's translation as its reader sees it, of the text of its ids."""
-        if sentence.copied:
-            return sentence.text
+        if sentence.copied is not None:
+            return sentence.copied
         text = self._shown(sentence, translation)
         if not sentence.prefix:
             return text
@@ -271,11 +274,15 @@ class Translator:
             translation = self.capitals.to_capitals(translation)
         return self.protection.reveal(translation, sentence.spans, sentence.hidden)
 
-    def _pieces(self, tokenizer: Tokenizer, line: _Line, ids: list[list[int]]) -> tuple[str, ...]:
-        """The pieces of all sentences, spans for symbols."""
+    def _pieces(
+        self, tokenizer: Tokenizer, line: _Line, ids: list[list[int]], side: Callable[[str], str]
+    ) -> tuple[str, ...]:
+        """The pieces of all sentences, spans for symbols, terms as they are on that side."""
         by_sentence = zip(line.sentences, map(tokenizer.pieces, ids), strict=True)
         return tuple(
-            piece for sentence, pieces in by_sentence for piece in self.protection.reveal_parts(pieces, sentence.spans)
+            piece
+            for sentence, pieces in by_sentence
+            for piece in self.protection.reveal_parts(pieces, list(map(side, sentence.spans)))
         )
 
     def _confidence(self, features: tuple[float, ...]) -> float | None:
