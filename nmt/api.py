@@ -7,10 +7,10 @@ error. TensorFlow is imported only after all that can be found wrong without it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from nmt.config.file import load_config, override_config
 from nmt.config.resuming import override_run
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from nmt.evaluation.evaluate import Report as EvaluationReport
     from nmt.exports.endpoint import Endpoint
     from nmt.runs.run import Run
+    from nmt.text.glossary import Glossary
     from nmt.translation.translator import Translator
 
 AnyPath = str | os.PathLike[str]
+AnyGlossary: TypeAlias = "AnyPath | Mapping[str, str] | Glossary"
 
 
 def load(
@@ -36,6 +38,7 @@ def load(
     overrides: Sequence[str] = (),
     n_best: int | None = None,
     alignments: bool = False,
+    glossary: AnyGlossary | None = None,
 ) -> Translator | Endpoint:
     """What translates: `.translate(lines)` of it gives a `Translation` for each line, whichever engine is behind it.
 
@@ -47,6 +50,8 @@ def load(
         overrides: settings of search as `--set` takes them, such as ["search.beam_size=8"]; of runs only.
         n_best: how many hypotheses a line has; None = as the run says, of an export or server the best one.
         alignments: whether translations have their attention, which takes memory.
+        glossary: the terms that translations have: a file, a dictionary or an `nmt.text.Glossary`; None = those of the
+            (first) run; of runs only.
 
     Raises:
         ValueError: where nothing of this is found, or for an option that what was found cannot follow.
@@ -56,13 +61,17 @@ def load(
         raise ValueError("no run, export or server to load: the list is empty")
     open_endpoint = _endpoint(places[0])
     if not open_endpoint:
-        return _load_runs(places, weights=weights, overrides=overrides, n_best=n_best, alignments=alignments)
+        return _load_runs(
+            places, weights=weights, overrides=overrides, n_best=n_best, alignments=alignments, glossary=glossary
+        )
     if len(places) > 1:
         raise ValueError(f"an ensemble is made of runs: {places[0]} is none, and translates alone only")
     if weights != "best":
         raise ValueError(f"weights {weights!r} need a run: {places[0]} has those that were exported")
     if overrides:
         raise ValueError(f"settings of search need a run: {places[0]} translates as was set when it was exported")
+    if glossary is not None:
+        raise ValueError(f"a glossary needs a run: {places[0]} has the one it was exported with, if any")
     return open_endpoint(n_best=n_best, alignments=alignments)
 
 
@@ -131,7 +140,12 @@ def evaluate(
 
 
 def export(
-    run: AnyPath | Run, directory: AnyPath, *, weights: str | int = "best", overrides: Sequence[str] = ()
+    run: AnyPath | Run,
+    directory: AnyPath,
+    *,
+    weights: str | int = "best",
+    overrides: Sequence[str] = (),
+    glossary: AnyGlossary | None = None,
 ) -> Path:
     """Makes SavedModels of a run, which TensorFlow Serving, `nmt serve` and `load` open.
 
@@ -140,16 +154,18 @@ def export(
         directory: of the export; a later export there becomes its next version.
         weights: as of `load`.
         overrides: settings of search or export as `--set` takes them, such as ["search.precision=bfloat16"].
+        glossary: as of `load`.
 
     Returns: the new version's directory.
     Raises: ValueError for settings that an export cannot have.
     """
     run = _open_run(run)
     config = override_run(run.config, overrides, sections=("search", "export"))
+    terms = _read_glossary(glossary, run)
     import_tensorflow()
     from nmt.exports.writer import export as write_export
 
-    return write_export(run, directory, weights=weights, config=config)
+    return write_export(run, directory, weights=weights, config=config, glossary=terms)
 
 
 def _read_config(config: AnyPath | Config, overrides: Sequence[str]) -> Config:
@@ -193,11 +209,25 @@ def _load_runs(
     overrides: Sequence[str],
     n_best: int | None,
     alignments: bool,
+    glossary: AnyGlossary | None,
 ) -> Translator:
     runs = [_open_run(place) for place in places]
     several = [] if n_best is None else [f"search.n_best={n_best}"]
     search = override_run(runs[0].config, [*overrides, *several]).search
+    terms = _read_glossary(glossary, runs[0])
     import_tensorflow()
     from nmt.translation.ensemble import load_translator
 
-    return load_translator(runs, weights=weights, search=search, alignments=alignments)
+    return load_translator(runs, weights=weights, search=search, alignments=alignments, glossary=terms)
+
+
+def _read_glossary(glossary: AnyGlossary | None, run: Run) -> Glossary | None:
+    """A glossary that a run can translate with."""
+    from nmt.text.glossary import Glossary
+
+    if isinstance(glossary, Mapping):
+        glossary = Glossary(glossary, ignore_case=run.config.glossary_ignore_case)
+    elif isinstance(glossary, str | os.PathLike):
+        glossary = Glossary.read(glossary, ignore_case=run.config.glossary_ignore_case)
+    run.translation_protection(glossary)  # raises before TensorFlow is imported
+    return glossary

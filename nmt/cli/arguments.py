@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nmt.text.glossary import Glossary
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +37,32 @@ def add_ensemble(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ensemble", action="append", default=[], metavar="RUN", help="one more run to average with; may be repeated"
     )
+
+
+def add_glossary(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--glossary",
+        metavar="FILE",
+        help="terms and the translations they are to have, term TAB translation in each line; instead of the run's own",
+    )
+    parser.add_argument(
+        "--glossary-ignore-case", action="store_true", help='"Term" and "TERM" are that glossary\'s term "term"'
+    )
+
+
+def read_glossary(options: argparse.Namespace) -> Glossary | str | None:
+    """What `--glossary` names, to be handed to the Python API; None where the command line has none.
+
+    Raises:
+        ValueError: for a file that is no glossary, and where only --glossary-ignore-case was given.
+    """
+    from nmt.text.glossary import Glossary
+
+    if not options.glossary_ignore_case:
+        return options.glossary
+    if options.glossary is None:
+        raise ValueError("--glossary-ignore-case is of the file that --glossary names, and there is none")
+    return Glossary.read(options.glossary, ignore_case=True)
 
 
 def positive(text: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from nmt.cli.arguments import add_run, add_set, add_weights
+from nmt.cli.arguments import add_glossary, add_run, add_set, add_weights, read_glossary
 
 HELP = "make a SavedModel of a run"
 
@@ -14,11 +14,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
     add_weights(parser)
     parser.add_argument("directory", metavar="DIR", help="where to; a later export becomes the next version")
+    add_glossary(parser)
     add_set(parser, "a setting of search or export, such as search.precision=bfloat16")
 
 
 def execute(options: argparse.Namespace) -> int:
     from nmt.api import export
 
-    print(export(options.run, options.directory, weights=options.weights, overrides=options.overrides))
+    version = export(
+        options.run,
+        options.directory,
+        weights=options.weights,
+        overrides=options.overrides,
+        glossary=read_glossary(options),
+    )
+    print(version)
     return 0

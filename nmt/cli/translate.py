@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from nmt.cli.arguments import add_ensemble, add_set, add_weights, positive
+from nmt.cli.arguments import add_ensemble, add_glossary, add_set, add_weights, positive, read_glossary
 from nmt.cli.input import count_lines, open_input, typed_lines, windows
 from nmt.cli.output_file import output_file
 
@@ -48,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--jsonl", action="store_true", help="one JSON object a line, with confidence and n-best list")
     parser.add_argument("--prefix-file", metavar="FILE", help="how each translation starts, line by line")
+    add_glossary(parser)
     add_set(parser, "a setting of search, such as search.beam_size=8")
 
 
@@ -130,6 +131,7 @@ def _load(options: argparse.Namespace, run: str | None) -> Translator | Endpoint
         overrides=options.overrides,
         n_best=options.n_best,
         alignments=options.alignments is not None,
+        glossary=read_glossary(options),
     )
     if options.jsonl and run and getattr(translator, "calibration", True) is None:
         print(f"no confidence: it is that of a run's best weights, after `nmt calibrate {run}`", file=sys.stderr)

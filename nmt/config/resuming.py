@@ -27,6 +27,8 @@ CHANGEABLE = (
     "training.tensorboard",
     "search",
     "export",
+    "glossary",
+    "glossary_ignore_case",
 )
 
 

@@ -33,6 +33,11 @@ class Config(Section):
         default=["urls", "emails", "tags", "placeholders", "emoji", "numbers"],
         description="What comes out as it came in, exactly once. Leave numbers out where they change: 1.5 -> 1,5.",
     )
+    glossary: FilePath | None = Field(
+        default=None,
+        description="Terms and their translations, term TAB translation in each line. A run keeps a copy.",
+    )
+    glossary_ignore_case: bool = Field(default=False, description='Whether "Term" and "TERM" are the term "term".')
     model: ModelConfig = Field(default_factory=ModelConfig, description="The network.")
     training: TrainingConfig = Field(default_factory=TrainingConfig, description="How it learns.")
     search: SearchConfig = Field(default_factory=SearchConfig, description="How it translates.")
@@ -42,6 +47,10 @@ class Config(Section):
     def _parts_fit(self) -> Config:
         if self.model.tied_embeddings == "all" and not self.tokenizer.joint:
             raise ValueError("model.tied_embeddings: all needs tokenizer.joint: true (one vocabulary, one matrix)")
+        if self.glossary and not self.protect:
+            raise ValueError(
+                "glossary needs the symbols for protected spans: name at least one kind in protect, or leave it out"
+            )
         if self.training.consistency and not any(self.model.dropout.model_dump().values()):
             raise ValueError(
                 "training.consistency compares two passes with different dropout, and model.dropout has none: set a "

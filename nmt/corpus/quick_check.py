@@ -12,7 +12,9 @@ from nmt.config.section import Section
 from nmt.config.settings import Config
 from nmt.corpus.findings import Finding, Report
 from nmt.text.files import count_pairs
+from nmt.text.glossary import Glossary
 from nmt.text.metrics import language_code
+from nmt.text.protection import Protection
 
 # What may differ from a run whose weights or tokenizer are taken.
 _FREE = (
@@ -41,6 +43,7 @@ def quick_check(config: Config) -> Report:
         except ValueError as error:
             report.errors.append(Finding(f"{name}: {error}"))
     _check_files(config, report)
+    _check_glossary(config, report)
     _check_start(config, report)
     return report
 
@@ -70,6 +73,15 @@ def _check_files(config: Config, report: Report) -> None:
                 text = f"{name}.{side} is the same file as {other}.{other_side}: {getattr(pair, side)}"
                 report.warnings.append(Finding(text))
             used[file] = name, side
+
+
+def _check_glossary(config: Config, report: Report) -> None:
+    if config.glossary is None:
+        return
+    try:
+        Protection(config.protect, Glossary.read(config.glossary, ignore_case=config.glossary_ignore_case))
+    except ValueError as error:
+        report.errors.append(Finding(f"glossary: {error}"))
 
 
 def tokenizers_from(config: Config) -> str | None:

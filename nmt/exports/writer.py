@@ -30,23 +30,30 @@ from nmt.full_disk import naming
 from nmt.model.precision import choose_precision
 from nmt.runs.files import write_text
 from nmt.runs.run import Run
+from nmt.text.glossary import Glossary
 from nmt.text.protection import Protection
 from nmt.text.tokenizer import FIRST_SYMBOL
 
 
 def export(
-    run: Run, directory: str | os.PathLike[str], *, weights: str | int = "best", config: Config | None = None
+    run: Run,
+    directory: str | os.PathLike[str],
+    *,
+    weights: str | int = "best",
+    config: Config | None = None,
+    glossary: Glossary | None = None,
 ) -> Path:
     """Writes the next version of a run's endpoints and what is needed to serve them.
 
     Args:
         weights: which of the run's, as in Run.load_model.
         config: the run's with other settings of search and export; None = as the run has them.
+        glossary: the terms that translations have; None = the run's own.
 
     Returns: the new version's directory; that of the ids endpoint where tensorflow-text is not installed.
 
     Raises:
-        ValueError: for settings of search that no endpoint has.
+        ValueError: for settings of search that no endpoint has, or as Run.translation_protection.
     """
     config = config or run.config
     search = config.search
@@ -55,6 +62,7 @@ def export(
             "search.n_best and search.sampling do nothing here: an export searches for the best translation, and its "
             "signature `nbest` gives export.n_best of them"
         )
+    protection = run.translation_protection(glossary)
     directory = Path(directory)
     (directory / "ids").mkdir(parents=True, exist_ok=True)  # TensorFlow would say in its own way what is in the way
     model = run.load_model(weights, choose_precision(search.precision), shortlist=search.shortlist > 0)
@@ -64,7 +72,7 @@ def export(
         print(f"no confidence: it is that of a run's best weights, after `nmt calibrate {run.path}`", file=sys.stderr)
     # A variable, as a constant would be in the graph once for each signature.
     lexicon = tf.Variable(run.lexicon(), trainable=False) if search.shortlist else None
-    find = BlockSearch(model, num_symbols=run.protection.num_symbols, lexicon=lexicon)
+    find = BlockSearch(model, num_symbols=protection.num_symbols, lexicon=lexicon)
     endpoints: dict[Path, IdsEndpoint | TextEndpoint] = {directory / "ids" / version: IdsEndpoint(find, search)}
     if importlib.util.find_spec("tensorflow_text"):
         endpoints[directory / version] = TextEndpoint(
@@ -72,9 +80,9 @@ def export(
             run.tokenizers,
             search=search,
             settings=config.export,
-            protection=run.protection,
+            protection=protection,
             calibration=calibration,
-            sentences=run.sentence_splitter(search),
+            sentences=run.sentence_splitter(search, protection),
             capitals=run.capitals(),
         )
     else:
@@ -85,7 +93,7 @@ def export(
             "name": config.export.name,
             "max_batch": config.export.max_batch,
             "directory": directory.resolve(),
-            "protected": _describe(run.protection),
+            "protected": _describe(protection),
         }
         write_text(directory / name, Template(template).substitute(values))
     return list(endpoints)[-1]
@@ -96,8 +104,9 @@ def _describe(protection: Protection) -> str:
     if not protection.kinds:
         return "Nothing is protected: the model writes every word and number by itself."
     first, last = FIRST_SYMBOL, FIRST_SYMBOL + protection.num_symbols - 1
+    terms = f"Translated as the glossary says: its {len(protection.glossary):,} terms.\n" if protection.glossary else ""
     return (
-        f"Come through unharmed, exactly once: {', '.join(protection.kinds)}.\n"
+        f"Come through unharmed, exactly once: {', '.join(protection.kinds)}.\n{terms}"
         f"For the ids endpoint the ids {first} to {last} are symbols, each written as often as the source has it; "
         f"{last + 1} joins a word to one."
     )

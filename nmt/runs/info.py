@@ -25,6 +25,7 @@ def run_facts(run: Run, log: Log) -> dict[str, str]:
         "target text": _describe_target(tokenizers.target),
         "sentences": _describe_sentences(run),
         "protected": ", ".join(run.protection.kinds) or "nothing",
+        "glossary": f"{len(run.glossary() or ()):,} terms",
         "model": _describe_model(config.model),
         "parameters": _parameters(run),
     }
@@ -47,7 +48,7 @@ def _describe_target(tokenizer: Tokenizer) -> str:
 
 def _describe_sentences(run: Run) -> str:
     habits = run.habits()
-    cut = "cut into sentences" if run.sentence_splitter(run.config.search) else "translated whole"
+    cut = "cut into sentences" if run.sentence_splitter(run.config.search, run.protection) else "translated whole"
     if habits is None:
         return f"lines are {cut} (a run of an older version, whose corpus was not looked at)"
     return f"lines are {cut}; {habits.several_sentences:.0%} of the training lines have several"

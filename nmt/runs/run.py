@@ -2,6 +2,7 @@
 
     config.yaml                     the settings, complete; written last, so a directory that has it is a run
     tokenizer/                      source.model, target.model
+    glossary.tsv                    a copy of the config's glossary, where it has one
     corpora.json                    sizes and hashes of the files it was begun with (corpora.py)
     checkpoints/step-00001200.npz   all that training needs to go on as if never interrupted; the newest few
     validations/step-00001200.npz   weights of the last validations, where their average is wanted
@@ -38,6 +39,8 @@ from nmt.runs.files import Arrays, DamagedFileError, load_arrays, save_arrays, w
 from nmt.search.confidence import Calibration
 from nmt.search.lexicon import learn_lexicon
 from nmt.text.capitals import Capitals
+from nmt.text.files import read_lines
+from nmt.text.glossary import Glossary
 from nmt.text.protection import Protection
 from nmt.text.sentences import SentenceSplitter
 from nmt.text.tokenizer import Tokenizers
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
 
 _CALIBRATION = "confidence.json"
 _HABITS = "habits.json"
+_GLOSSARY = "glossary.tsv"
 _STEP_FILE = re.compile(r"step-(\d{8,})\.npz")
 
 
@@ -76,6 +80,13 @@ class Run:
         """The spans that its translations keep unchanged."""
         return Protection.of(self.config, self.tokenizers)
 
+    def translation_protection(self, glossary: Glossary | None = None) -> Protection:
+        """`protection` for lines to translate, with the terms of a glossary; None = the run's own, if it has one.
+
+        Raises: ValueError for a glossary that the run has no symbols for, or whose terms have spans in them.
+        """
+        return Protection.of(self.config, self.tokenizers, self.glossary() if glossary is None else glossary)
+
     @classmethod
     def create(cls, config: Config, tokenizers: Tokenizers) -> Run:
         """Makes the directory `config.run`.
@@ -91,8 +102,10 @@ class Run:
         (path / "log.jsonl").unlink(missing_ok=True)  # of a training that was aborted at its start
         (path / "tokenizer").mkdir(parents=True, exist_ok=True)
         tokenizers.save(path / "tokenizer")
+        run = cls(path, config, tokenizers)
+        run._keep_glossary()
         write_text(config_path(path), dump_config(config))
-        return cls(path, config, tokenizers)
+        return run
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Run:
@@ -119,6 +132,7 @@ class Run:
         if config != run.config:
             write_text(config_path(run.path), dump_config(config))
             run.config = config
+        run._keep_glossary()
         for unfinished in run.path.rglob("*.unfinished"):
             unfinished.unlink()
         run._drop_torn_line()
@@ -255,13 +269,22 @@ class Run:
         except ValueError as error:
             raise ValueError(f"{file}: {error}") from None
 
-    def sentence_splitter(self, search: SearchConfig) -> SentenceSplitter | None:
+    def glossary(self) -> Glossary | None:
+        """The terms that its translations have; None where its config names no glossary.
+
+        Raises:
+            ValueError: if the file is damaged.
+        """
+        file = self.path / _GLOSSARY
+        return Glossary.read(file, ignore_case=self.config.glossary_ignore_case) if file.is_file() else None
+
+    def sentence_splitter(self, search: SearchConfig, protection: Protection) -> SentenceSplitter | None:
         """What cuts lines into sentences; None where lines stay whole (search.split_sentences)."""
         habits = self.habits()
         auto = habits is not None and habits.single_sentences
         if search.split_sentences == "never" or (search.split_sentences == "auto" and not auto):
             return None
-        return SentenceSplitter(self.config.source_language, self.protection)
+        return SentenceSplitter(self.config.source_language, protection)
 
     def capitals(self) -> Capitals | None:
         """What puts lines in capitals into normal case; None where the training corpora have enough of them."""
@@ -287,6 +310,14 @@ class Run:
         path = self.path / "log.jsonl"
         with naming(path), open(path, "a", encoding="utf-8") as file:
             file.write(json.dumps({"time": round(time.time(), 3), **event}, ensure_ascii=False) + "\n")
+
+    def _keep_glossary(self) -> None:
+        """Copies the config's glossary, so that the run can do without the original."""
+        copy = self.path / _GLOSSARY
+        if self.config.glossary is None:
+            copy.unlink(missing_ok=True)
+        else:
+            write_text(copy, "".join(f"{line}\n" for line in read_lines(self.config.glossary)))
 
     def _drop_torn_line(self) -> None:
         """A killed process may have left half a line at the end of the log."""

@@ -1,5 +1,6 @@
 from .files import read_lines as read_lines
 from .files import read_pairs as read_pairs
+from .glossary import Glossary as Glossary
 from .metrics import Score as Score
 from .metrics import Scores as Scores
 from .metrics import SystemScore as SystemScore

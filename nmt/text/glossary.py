@@ -1,9 +1,9 @@
 """Glossaries: terms and the translations they are to have, found in lines to translate, in Python and in a graph.
 
 A line is cut into tokens: words (with the numbers in them), runs of white space, other characters one by one, each with
-what is invisible in it or behind it. In scripts that do not put spaces between words, and in Korean, whose particles follow a word without one, each character is a token.
-A term is a row of whole tokens. Of terms that start at the same token the longest counts, and the search goes on behind
-it. Invisible characters within a word, and which white space stands between words, make no difference.
+what is invisible in it or behind it. Where scripts put no spaces between words, and in Korean, whose particles follow a
+word without one, each character is a token. A term is a row of whole tokens. Of terms that start at the same token the
+longest counts, and the search goes on behind it. Which white space stands between words makes no difference.
 
 A term that was found is a span of its line (protection.py), which carries its translation with it.
 """
@@ -115,7 +115,9 @@ class Glossary:
         if not term or not target:
             raise ValueError(f"{term!r} -> {target!r}: both a term and its translation are needed")
         if _NONCHARACTER.search(term + target):
-            raise ValueError(f"{term!r} -> {target!r} has one of the characters U+FDD0 to U+FDEF, which no text may have")
+            raise ValueError(
+                f"{term!r} -> {target!r} has one of the characters U+FDD0 to U+FDEF, which no text may have"
+            )
         keys = list(map(self._key, _tokens().findall(term)))
         key = "".join(keys)
         if self._targets.setdefault(key, target) != target:

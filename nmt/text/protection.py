@@ -331,7 +331,7 @@ def _further_parts(parts: Sequence[str], split: Callable[[str], list[str]]) -> l
 
 
 def _further_parts_in_graph(parts: tf.RaggedTensor, marked: tf.Tensor) -> tf.RaggedTensor:
-    """Parts string [batch, (parts)] with further spans, which have marks around them in `marked`, string [all parts]."""
+    """Parts string [batch, (parts)] with further spans: those in `marked`, the parts' flat values with marks around."""
     import tensorflow as tf
 
     place = tf.ragged.range(parts.row_lengths()).flat_values

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from nmt.config.search import SearchConfig
 from nmt.model.precision import choose_precision
 from nmt.runs.run import Run
+from nmt.text.glossary import Glossary
 from nmt.translation.model_engine import ModelEngine
 from nmt.translation.translator import Translator
 
@@ -27,28 +28,31 @@ def load_translator(
     weights: str | int = "best",
     search: SearchConfig | None = None,
     alignments: bool = False,
+    glossary: Glossary | None = None,
 ) -> Translator:
     """Loads the models of one or more runs, and what they translate with. One run's best weights have a confidence.
 
     Args:
         weights: which of each run's, as in Run.load_model.
         search: how to translate; None = as the first run's config says.
+        glossary: the terms that translations have; None = the first run's own.
 
     Raises:
-        ValueError: as check_ensemble and Run.load_model.
+        ValueError: as check_ensemble, Run.load_model and Run.translation_protection.
     """
     check_ensemble(runs)
     first = runs[0]
     search = search or first.config.search
+    protection = first.translation_protection(glossary)
     precision = choose_precision(search.precision)
     models = [run.load_model(weights, precision, shortlist=search.shortlist > 0) for run in runs]
     return Translator(
         ModelEngine(models, lexicon=first.lexicon() if search.shortlist else None),
         first.tokenizers,
         search,
-        protection=first.protection,
+        protection=protection,
         alignments=alignments,
         calibration=first.calibration() if weights == "best" and len(runs) == 1 else None,
-        sentences=first.sentence_splitter(search),
+        sentences=first.sentence_splitter(search, protection),
         capitals=first.capitals(),
     )

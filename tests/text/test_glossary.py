@@ -160,7 +160,14 @@ def test_no_sentence_ends_within_a_term():
 
 # --- the graph -------------------------------------------------------------------------------------------------------
 
-ATOMS = [*TERMS, *(word for term in TERMS for word in term.split()), *map(str.upper, TERMS), "www.dog.org", "<b>", "{dog}"]
+ATOMS = [
+    *TERMS,
+    *(word for term in TERMS for word in term.split()),
+    *map(str.upper, TERMS),
+    "www.dog.org",
+    "<b>",
+    "{dog}",
+]
 ATOMS += [*(" ", "  ", "\t", "\n", "\u00a0", "-", "'", ".", ",", "に", "\u00ad", "\u200d", "\u0308", "1.5", "ß", "s")]
 ATOMS += ["\ufde3", "\ufde4", "\ufde5", "\ufddf", "😀", SYMBOLS[0]]
 NO_UTF8 = [b"\xff", b"\xe2\x82", b"\xed\xa0\x80"]
@@ -203,7 +210,9 @@ def test_the_graph_cuts_the_sentences_that_python_does():
     splitter = SentenceSplitter("en", Protection((), Glossary({"Stop. Go": "Start"})))
     lines = ["We play. Stop. Go is fun. Stop. We go.", "", "Stop. Go", "Stop.\nGo."]
     texts, _ = splitter.split_in_graph(tf.constant(lines))
-    assert [[text.decode() for text in row] for row in texts.to_list()] == [splitter.split(line).texts for line in lines]
+    assert [[text.decode() for text in row] for row in texts.to_list()] == [
+        splitter.split(line).texts for line in lines
+    ]
 
 
 def test_an_empty_batch_has_no_terms():
