@@ -50,6 +50,7 @@ LINES = [
     "Red cat. \N{GRINNING FACE}\n\nbig {a}  <b>dog".encode(),
     b"cat " * 5000,
 ]
+TERMS = {"BIG DOG": "BERNHARDINER", "small house": "Häuschen", "猫": "Kätzchen", "3.5 dogs": "dreieinhalb Hunde"}
 CALIBRATION = Calibration(
     intercept=0.3,
     coefficients=(2.0, 1.0, -0.4, -0.3, 0.5, -0.5, -0.2),
@@ -72,9 +73,11 @@ SETTINGS = (
 def run(tmp_path_factory) -> Run:
     folder = tmp_path_factory.mktemp("job")
     write_corpus(folder)
-    run = train(
-        tiny_job(folder, "training.max_steps=30", "training.validate_every=30", "tokenizer.joint=false", *SETTINGS)
+    (folder / "terms.tsv").write_text(
+        "".join(f"{term}\t{target}\n" for term, target in TERMS.items()), encoding="utf-8"
     )
+    own = f"glossary={folder}/terms.tsv", "tokenizer.joint=false"
+    run = train(tiny_job(folder, "training.max_steps=30", "training.validate_every=30", *own, *SETTINGS))
     run.save_calibration(CALIBRATION)
     return run
 
@@ -115,7 +118,9 @@ def test_a_bfloat16_export_has_two_bytes_a_weight_and_says_what_a_bfloat16_trans
 
     lines = [b"red cat sees", b"big dog. small house. old tree runs."]
     model = run.load_model(precision="bfloat16")
-    translator = Translator(ModelEngine([model]), run.tokenizers, config.search, protection=run.protection)
+    translator = Translator(
+        ModelEngine([model]), run.tokenizers, config.search, protection=run.translation_protection()
+    )
     expected = translator.translate(lines)
     with closing(SavedModel(narrow, warm_up=False)) as served:
         found = served.run("serving_default", texts(lines))
@@ -156,6 +161,13 @@ def test_what_is_thought_of_a_translation_is_what_the_command_line_thinks(model,
     assert found["confidence"].dtype == np.float32
     np.testing.assert_allclose(found["confidence"], [each.confidence for each in expected], atol=1e-5)
     assert found["confidence"].tolist()[1:3] == [1.0, 1.0]
+
+
+def test_each_term_of_the_runs_glossary_comes_out_as_often_as_the_source_has_it(model):
+    found = model.run("serving_default", texts(LINES))["translation"]
+    for line, translation in zip(LINES, found, strict=True):
+        for term, target in TERMS.items():
+            assert translation.count(target.encode()) == line.count(term.encode())
 
 
 def test_a_line_alone_gives_what_it_gives_in_a_batch(model):

@@ -1,4 +1,4 @@
-"""Terms are found as whole words, the longest first, and come out as the glossary has them, in Python and in a graph."""
+"""Terms are found as whole words, the longest first, and come out as the glossary says, in Python and in a graph."""
 
 import random
 
@@ -110,7 +110,7 @@ def test_a_file_has_a_term_a_tab_and_a_translation_in_each_line(tmp_path):
 def test_a_line_that_is_no_entry_or_contradicts_another_is_named(tmp_path, line, message):
     file = tmp_path / "terms.tsv"
     file.write_text(f"cat\tKatze\n\n{line}\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="terms.tsv") as raised:
+    with pytest.raises(ValueError, match=r"terms\.tsv") as raised:
         Glossary.read(file)
     assert message in str(raised.value)
 
