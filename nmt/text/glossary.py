@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 # Noncharacters, apart from those of protection.py and sentences.py: around the two halves of a term's span, behind a
 # token, and what no term has: the end of a row in the graph.
-_TERM, _BEHIND, _END = map(chr, range(0xFDE3, 0xFDE6))
-_OURS = re.compile(f"[{_TERM}-{_END}]")
+TERM, _BEHIND, _END = map(chr, range(0xFDE3, 0xFDE6))
+_OURS = re.compile(f"[{TERM}-{_END}]")
 _NONCHARACTER = re.compile("[\ufdd0-\ufdef]")
 _LINE_END = "[\n-\r]"
 _CACHED_TOKENS = 100_000
 _FINGERPRINTS = 1 << 62
-_SPAN = re.compile(f"{_TERM}([^{_TERM}]*){_TERM}([^{_TERM}]*)")
-A_TERM = f"{_TERM}(?s:.*)"  # a pattern of spans
+_SPAN = re.compile(f"{TERM}([^{TERM}]*){TERM}([^{TERM}]*)")
+A_TERM = f"{TERM}(?s:.*)"  # a pattern of spans
 
 
 class Glossary:
@@ -88,7 +88,7 @@ class Glossary:
             width = self._width_at(keys, place)
             if width:
                 source, key = ("".join(each[place : place + width]) for each in (tokens, keys))
-                parts += ["".join(tokens[begin:place]), f"{_TERM}{source}{_TERM}{self._targets[key]}"]
+                parts += ["".join(tokens[begin:place]), f"{TERM}{source}{TERM}{self._targets[key]}"]
                 begin = place + width
             place += width or 1
         return [*parts, "".join(tokens[begin:])]
@@ -106,8 +106,8 @@ class Glossary:
         last = tf.where(starts, tf.range(count) + widths - 1, count)  # a start's last token
         term_that_ends = tf.math.unsorted_segment_max(terms, last, count + 1)[:-1]
         targets = tf.gather(["", *self._targets.values()], tf.maximum(term_that_ends, -1) + 1)
-        before = tf.where(starts, mark + _TERM, "")
-        behind = tf.where(term_that_ends >= 0, _TERM + targets + mark, "")
+        before = tf.where(starts, mark + TERM, "")
+        behind = tf.where(term_that_ends >= 0, TERM + targets + mark, "")
         return tf.strings.split(tf.strings.reduce_join(before + tokens + behind), _END)[:-1]
 
     def _add(self, term: str, target: str) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sacremoses.corpus import NonbreakingPrefixes
 
-from nmt.text.glossary import term_source, term_source_in_graph
+from nmt.text.glossary import TERM, term_source, term_source_in_graph
 from nmt.text.invisible import SPACE
 from nmt.text.letters import LOWER, UPPER
 from nmt.text.protection import KINDS, Protection
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 # Noncharacters, apart from those of protection.py: a possible end of a sentence, the start behind it, a cut, and a
-# protected span.
-_END, _START, _CUT, _SPAN, _EMOJI = map(chr, range(0xFDDA, 0xFDDF))
+# protected span, before it what it is: a term that begins in lower case, or emoji.
+_LOWER_TERM, _END, _START, _CUT, _SPAN, _EMOJI = map(chr, range(0xFDD9, 0xFDDF))
 _LINE_END = "[\n\r\x0b\x0c\u2028\u2029]"
 _CLOSING = "(?:['\"‘“’”»›)\\]}」』）】〉》]|[ \u00a0\u202f][»›])"
 _OPENING = "['\"‘“„«‹(\\[{¿¡「『（【〈《–—-]"
@@ -35,9 +35,10 @@ _UNSPACED_TERMINATOR = "[。！？｡．]"
 _BOUNDARY = f"^|[ \t\n\u00a0\u202f{_START}'\"‘“„«‹(\\[{{/–—-]"
 # Japanese particles behind a quotation, whose sentence goes on.
 _PARTICLES = "とはがをにでもやのっ、，"
-_OURS = re.compile(f"[{_END}-{_EMOJI}]")
+_OURS = re.compile(f"[{_LOWER_TERM}-{_EMOJI}]")
 _EMOJI_SPAN = _EMOJI + _SPAN
 _IS_EMOJI = re.compile(KINDS["emoji"])
+_IS_LOWER_TERM = re.compile(f"{TERM}[{LOWER}](?s:.*)")
 _NORWEGIAN = "bl.a ca dr f.eks hr inkl jf nr osv pga prof st"
 # What Moses's lists lack.
 _MORE_PREFIXES = {
@@ -91,7 +92,7 @@ class SentenceSplitter:
             (f"({_TERMINATOR}+{_CLOSING}*)({SPACE}+)", rf"\1{_END}\2{_START}"),
             (f"({_UNSPACED_TERMINATOR}+{_CLOSING}*)({SPACE}*)", rf"\1{_END}\2{_START}"),
             # The sentence goes on.
-            (f"{_END}({SPACE}+){_START}({_OPENING}*[{LOWER}])", r"\1\2"),
+            (f"{_END}({SPACE}+){_START}({_OPENING}*[{LOWER}{_LOWER_TERM}])", r"\1\2"),
             (f"([」』）’”]){_END}({SPACE}*){_START}([{_PARTICLES}])", r"\1\2\3"),
             (f"({_BOUNDARY})({prefixes})\\.{_END}", r"\1\2."),
             (f"(\\.[{UPPER}]{{1,2}})\\.{_END}", r"\1."),
@@ -104,15 +105,14 @@ class SentenceSplitter:
             (f"((?:{SPACE}*{_EMOJI_SPAN})+)$", rf"{_END}\1{_START}"),
             # What is left.
             (f"{_END}((?:{SPACE}|{_LINE_END}|{_EMOJI_SPAN})*){_START}", rf"{_CUT}\1{_CUT}"),
-            (f"[{_END}{_START}{_EMOJI}]", ""),
+            (f"[{_END}{_START}{_EMOJI}{_LOWER_TERM}]", ""),
             (f"{_CUT}{_CUT}({_CUT}|$)", r"\1"),  # nothing stands between
         )
 
     def split(self, line: str) -> Sentences:
         parts = self._protection.source_parts(_OURS.sub("\ufffd", line))
+        marked = joined(parts[::2], list(map(_mark, parts[1::2])))
         parts[1::2] = map(term_source, parts[1::2])
-        marks = (_EMOJI_SPAN if _IS_EMOJI.fullmatch(span) else _SPAN for span in parts[1::2])
-        marked = joined(parts[::2], list(marks))
         for pattern, replacement in self._compiled:
             marked = pattern.sub(replacement, marked)
         parts[::2] = marked.split(_SPAN)
@@ -125,10 +125,9 @@ class SentenceSplitter:
 
         lines = tf.strings.regex_replace(lines, _OURS.pattern, "\ufffd")
         parts = self._protection.source_parts_in_graph(lines)
-        parts = parts.with_flat_values(term_source_in_graph(parts.flat_values))
         place = tf.ragged.range(parts.row_lengths()).flat_values  # of each part in its line: the odd ones are spans
-        marks = tf.where(tf.strings.regex_full_match(parts.flat_values, _IS_EMOJI.pattern), _EMOJI_SPAN, _SPAN)
-        marked = tf.where(place % 2 == 1, marks, parts.flat_values)
+        marked = tf.where(place % 2 == 1, _mark_in_graph(parts.flat_values), parts.flat_values)
+        parts = parts.with_flat_values(term_source_in_graph(parts.flat_values))
         marked = tf.strings.unsorted_segment_join(marked, parts.value_rowids(), parts.nrows())
         for pattern, replacement in self.substitutions:
             marked = tf.strings.regex_replace(marked, pattern, replacement)
@@ -143,6 +142,21 @@ class SentenceSplitter:
     @cached_property
     def _compiled(self) -> list[tuple[re.Pattern[str], str]]:
         return [(re.compile(pattern, re.ASCII), replacement) for pattern, replacement in self.substitutions]
+
+
+def _mark(span: str) -> str:
+    """What stands for a span while sentences are looked for."""
+    if _IS_EMOJI.fullmatch(span):
+        return _EMOJI_SPAN
+    return _LOWER_TERM + _SPAN if _IS_LOWER_TERM.fullmatch(span) else _SPAN
+
+
+def _mark_in_graph(spans: tf.Tensor) -> tf.Tensor:
+    """`_mark` of string [spans]."""
+    import tensorflow as tf
+
+    term = tf.where(tf.strings.regex_full_match(spans, _IS_LOWER_TERM.pattern), _LOWER_TERM + _SPAN, _SPAN)
+    return tf.where(tf.strings.regex_full_match(spans, _IS_EMOJI.pattern), _EMOJI_SPAN, term)
 
 
 def primary_language(code: str) -> str:

@@ -152,7 +152,10 @@ def test_a_translation_gets_the_symbols_of_its_sources_terms():
 
 
 def test_no_sentence_ends_within_a_term():
-    splitter = SentenceSplitter("en", Protection((), Glossary({"Stop. Go": "Start"})))
+    splitter = SentenceSplitter("en", Protection((), Glossary({"Stop. Go": "Start", "dog": "Hund"})))
+    assert splitter.split("We bought it in approx. dog years. Dog years.").texts == [
+        *("We bought it in approx. dog years.", "Dog years.")
+    ]
     assert splitter.split("We play. Stop. Go is fun. Stop. We go.").texts == [
         *("We play.", "Stop. Go is fun.", "Stop.", "We go.")
     ]
@@ -207,8 +210,8 @@ def test_the_graph_finds_and_reveals_the_terms_that_python_does_for_any_bytes(ki
 def test_the_graph_cuts_the_sentences_that_python_does():
     import tensorflow as tf
 
-    splitter = SentenceSplitter("en", Protection((), Glossary({"Stop. Go": "Start"})))
-    lines = ["We play. Stop. Go is fun. Stop. We go.", "", "Stop. Go", "Stop.\nGo."]
+    splitter = SentenceSplitter("en", Protection((), Glossary({"Stop. Go": "Start", "dog": "Hund"})))
+    lines = ["approx. dog years. Dog years.", "We play. Stop. Go is fun. Stop. We go.", "", "Stop. Go", "Stop.\nGo."]
     texts, _ = splitter.split_in_graph(tf.constant(lines))
     assert [[text.decode() for text in row] for row in texts.to_list()] == [
         splitter.split(line).texts for line in lines
