@@ -24,6 +24,7 @@ export class Asking {
   /** Asks after so many milliseconds in which nobody calls this again. What was asked before is outdated. */
   after(milliseconds) {
     this.stop();
+    this.#failures = 0;
     this.#timer = setTimeout(() => this.#run(), milliseconds);
   }
 

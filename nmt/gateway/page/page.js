@@ -41,7 +41,7 @@ async function refresh(signal) {
   $("output").setAttribute("aria-busy", "true");
   const answer = await translate(requestOf(text), signal);
   show(text, answer);
-  say("");
+  say(answer.detectedLanguage ? `Detected language: ${languages.nameOf(languages.read)}` : "");
 }
 
 async function begin(signal) {
@@ -63,12 +63,18 @@ async function begin(signal) {
 function problemWith(text) {
   if (settings.keyRequired && !$("key").value) return "Enter an API key: this server asks for one.";
   const over = lengthOf(text) - settings.charLimit;
+  if (wrongTerm()) return `The glossary cannot be used: ${wrongTerm()}`;
   if (over > 0) return `The text is too long by ${number.format(over)} characters. Shorten it to translate it.`;
   return "";
 }
 
+function wrongTerm() {
+  const { wrong } = readGlossary($("glossary").value);
+  return wrong ? `line ${wrong} is not of the form source = target` : "";
+}
+
 function requestOf(text) {
-  const { terms } = readGlossary(settings.glossary ? $("glossary").value : "");
+  const { terms } = readGlossary($("glossary").value);
   const cost = text.split("\n").reduce((sum, line) => sum + line.length ** 2, 0);
   return {
     q: text,
@@ -86,6 +92,7 @@ function requestOf(text) {
 function show(text, { translatedText = "", details, alternatives = [], detectedLanguage }) {
   translated = translatedText;
   languages.detected = detectedLanguage?.language ?? null;
+  $("text").lang = languages.read ?? "";
   reading.show(text, translatedText, details?.[0] ?? [], { source: languages.read, target: languages.target });
   showConfidence(reading.confidences);
   $("alternatives-list").replaceChildren(...alternatives.map(alternative));
@@ -165,6 +172,7 @@ function changed() {
 
 function copyButton(text, button = document.createElement("button")) {
   button.type = "button";
+  button.ariaLive = "polite";
   button.textContent = "Copy";
   button.addEventListener("click", async () => {
     try {
@@ -228,10 +236,8 @@ $("alternatives").addEventListener("toggle", () => {
   if ($("alternatives").open && translated) asking.after(0);
 });
 $("glossary").addEventListener("input", () => {
-  const { wrong } = readGlossary($("glossary").value);
-  $("glossary-error").textContent = wrong ? `Line ${wrong} is not of the form: source = target` : "";
-  if (wrong) asking.stop();
-  else asking.after(settings.frontendTimeout);
+  $("glossary-error").textContent = wrongTerm();
+  asking.after(settings.frontendTimeout);
 });
 $("file").addEventListener("change", () => ($("file-send").disabled = !$("file").files.length));
 $("file-send").addEventListener("click", sendFile);

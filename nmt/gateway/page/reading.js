@@ -167,6 +167,9 @@ export class Reading {
     if (!box.open) return;
     const parts = this.#parts;
     note.hidden = parts.length > 0;
+    note.textContent = this.#lines.length
+      ? "For this text, nothing is known about which words read which."
+      : "A map of which source words each word of the translation read appears here.";
     map.hidden = legend.hidden = !parts.length;
     turn.hidden = parts.length < 2;
     place.textContent = `${this.#page + 1} of ${parts.length}`;
