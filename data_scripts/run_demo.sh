@@ -75,3 +75,7 @@ run "nmt translate --server http://localhost:$rest_port data/demo/test.en | diff
 run "nmt translate --server grpc://localhost:$grpc_port data/demo/test.en | diff - runs/demo/test.de"
 
 step "Done. The run is runs/demo, the export exports/demo. For your own text, start with: nmt init --source text.en --target text.de"
+
+step "Translate as you type: start the web page with the first line, then open the second in a browser."
+echo '.venv/bin/nmt gateway --model en-de=exports/demo'
+echo 'http://127.0.0.1:5000/'
