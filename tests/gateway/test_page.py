@@ -216,6 +216,16 @@ def test_pieces_are_found_in_the_text_whatever_their_case_and_lost_ones_harm_no_
     assert read["weights"] == [[1, 0, 0], [0, 0, 0], [0, 0.875, 0.125], [0, 0, 1]]
 
 
+def test_a_very_long_line_is_translated_without_details_whose_size_is_its_length_squared(page):
+    asked = count_requests(page)
+    translated(page, "good house " * 150, "guten Haus " * 150)
+    assert asked[-1].post_data_json["details"] is False
+    page.hover(".word >> nth=0")
+    expect(page, "#reads", "")
+    page.click("#attention summary")
+    expect(page, "#attention-note", "For this text, nothing is known about which words read which.")
+
+
 def test_parts_are_cut_only_where_nothing_reads_across(page):
     parts = page.evaluate(
         """async () => {
