@@ -7,6 +7,8 @@ from typing import NamedTuple, Protocol
 
 from nmt.translation.translation import Translation
 
+Translate = Callable[[Sequence[str]], list[Translation]]  # lines -> their translations
+
 
 class Segment(Protocol):
     """What is translated as one line."""
@@ -66,13 +68,8 @@ class Translated(NamedTuple):
     translations: list[Translation]  # of its segments
 
 
-def translate_documents(
-    documents: Sequence[Document], translate: Callable[[list[str]], list[Translation]]
-) -> list[Translated]:
-    """Translates documents, all of their segments at once.
-
-    Args: translate: lines -> their translations.
-    """
+def translate_documents(documents: Sequence[Document], translate: Translate) -> list[Translated]:
+    """Translates documents, all of their segments at once."""
     segments = [segment for document in documents for segment in document.segments]
     translations = translate([segment.line for segment in segments]) if segments else []
     rest = iter(zip(_fill_in(segments, translations, translate), translations, strict=True))
@@ -91,7 +88,7 @@ def translate_documents(
 def _fill_in(
     segments: Sequence[Segment],
     translations: Sequence[Translation],
-    translate: Callable[[list[str]], list[Translation]],
+    translate: Translate,
 ) -> list[list[str]]:
     """The translations of each segment as they stand in its document, best first."""
     filled = [

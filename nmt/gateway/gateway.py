@@ -12,9 +12,11 @@ import babel
 from fastapi import HTTPException
 
 from nmt.gateway.detection import Detected, Detector
-from nmt.gateway.documents import Document, Translated, translate_documents
+from nmt.gateway.documents import Document, Translate, Translated, translate_documents
 from nmt.gateway.models import Directions, Model, Route
 from nmt.gateway.settings import ModelSettings
+from nmt.gateway.terms import translate_with_terms
+from nmt.text.glossary import Glossary
 
 
 class Gateway:
@@ -51,6 +53,7 @@ class Gateway:
         *,
         alternatives: int = 0,
         details: bool = False,
+        glossary: Glossary | None = None,
     ) -> list[Translated]:
         """Translates documents, each from its own language, those of a language together.
 
@@ -63,7 +66,9 @@ class Gateway:
         found: dict[int, Translated] = {}
         for source, route in routes.items():
             places = [place for place, each in enumerate(sources) if each == source]
-            translate = partial(route.translate, alternatives=alternatives, details=details)
+            translate: Translate = partial(route.translate, alternatives=alternatives, details=details)
+            if glossary:
+                translate = partial(translate_with_terms, glossary, translate)
             found |= zip(places, translate_documents([documents[place] for place in places], translate), strict=True)
         return [found[place] for place in range(len(documents))]
 

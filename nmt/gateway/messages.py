@@ -26,7 +26,9 @@ class TranslateRequest(BaseModel):
     alternatives: int = Field(default=0, ge=0, le=100, description="How many other translations to give, at most.")
     api_key: ApiKey = None
     details: bool = Field(default=False, description="Whether to say how each line was translated.")
-    glossary: list[tuple[str, str]] = Field(default=[], description="Terms and their translations.")
+    glossary: list[tuple[str, str]] = Field(
+        default=[], max_length=1000, description="Terms and their translations: [[source, target], ...]. In JSON only."
+    )
 
 
 class DetectRequest(BaseModel):
@@ -111,6 +113,7 @@ class SettingsResponse(BaseModel):
     suggestions: bool
     filesTranslation: bool
     supportedFilesFormat: list[str]
+    glossary: bool = Field(description="Whether a request may have a glossary.")
     language: Pair
 
 

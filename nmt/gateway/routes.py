@@ -35,6 +35,7 @@ from nmt.gateway.messages import (
 from nmt.gateway.settings import GatewaySettings
 from nmt.gateway.suggestions import Suggestions
 from nmt.gateway.translated_files import TranslatedFiles
+from nmt.text.glossary import Glossary
 
 READERS = {"text": read_text, "html": read_html}  # by format
 FORMATS = {".txt": "text", ".html": "html", ".htm": "html"}  # by the end of a file's name
@@ -118,8 +119,7 @@ def translate(
 ) -> TranslateResponse:
     texts = request.q if isinstance(request.q, list) else [request.q]
     _check_size(texts, service.settings)
-    if request.glossary:
-        raise HTTPException(400, "glossary: the models of this gateway take none")
+    glossary = _read_glossary(request.glossary)
     service.access.admit(request.api_key, address, characters=sum(map(len, texts)))
     documents = [READERS[request.format](text) for text in texts]
     languages = service.gateway.source_languages(documents, request.source)
@@ -129,6 +129,7 @@ def translate(
         request.target,
         alternatives=request.alternatives,
         details=request.details,
+        glossary=glossary,
     )
     answer: dict[str, list[Any]] = {"translatedText": [each.text for each in found]}
     if request.source == "auto":
@@ -218,6 +219,7 @@ async def frontend_settings(service: Shared) -> SettingsResponse:
             "suggestions": settings.suggestions is not None,
             "filesTranslation": True,
             "supportedFilesFormat": list(FORMATS),
+            "glossary": True,
             "language": {"source": source, "target": target},
         }
     )
@@ -229,6 +231,18 @@ def _check_size(texts: Sequence[str], settings: GatewaySettings) -> None:
         raise HTTPException(400, f"q: {len(texts)} texts came, at most {most.texts} are allowed")
     if (characters := sum(map(len, texts))) > most.characters:
         raise HTTPException(400, f"q: {characters} characters came, at most {most.characters} are allowed")
+
+
+def _read_glossary(terms: Sequence[tuple[str, str]]) -> Glossary | None:
+    """Raises HTTPException 400 for what is none."""
+    targets = dict(terms)
+    try:
+        for source, target in terms:
+            if targets[source] != target:
+                raise ValueError(f"{source!r} is {target!r} here, and {targets[source]!r} there")
+        return Glossary(targets) if targets else None
+    except ValueError as error:
+        raise HTTPException(400, f"glossary: {error}") from None
 
 
 def _detected(found: Detected) -> DetectedLanguage:

@@ -33,6 +33,7 @@ def wait(line: str) -> str:
 
 MODELS: dict[str, Callable[[str], str]] = {
     "waits": wait,
+    "no-tags": lambda line: re.sub("[<>]", "", line.upper()),
     "en-de": spell(WORDS),
     "de-en": spell(BACK),
     "marks": lambda line: f"[{line}]",

@@ -95,6 +95,27 @@ def test_over_a_third_language_no_details_pretend_to_be_of_the_source(ask):
     assert line == {"confidence": None, "sourcePieces": [], "targetPieces": [], "alignment": []}
 
 
+def test_a_glossary_says_how_terms_are_translated(ask):
+    fields = {"source": "en", "target": "de", "glossary": [["red house", "Rotes Haus™"], ["morning", "Früh"]]}
+    assert ask("/translate", q="good red  house", **fields)["translatedText"] == "guten Rotes Haus™"
+    page = "<p>good <b>morning</b>, red <i>house</i></p>"
+    found = ask("/translate", q=page, format="html", **fields)["translatedText"]
+    assert found == "<p>guten <b>Früh</b>, rotes <i>Haus</i></p>"
+    (line,) = ask("/translate", q="good morning", details=True, **fields)["details"][0]
+    assert (line["sourcePieces"], line["targetPieces"]) == (["good", "morning"], ["guten", "Früh"])
+
+
+def test_a_glossary_counts_over_a_third_language_and_in_alternatives(ask):
+    found = ask("/translate", q="good x", source="fr", target="de", glossary=[["x", "y"]], alternatives=1)
+    assert (found["translatedText"], found["alternatives"]) == ("[guten y]", ["[guten y]!"])
+
+
+def test_a_model_that_loses_a_term_translates_without_it(start, models):
+    gateway = start(models=[{"source": "en", "target": "de", "address": f"{models}/no-tags"}])
+    fields = {"q": ["a red b", "c"], "source": "en", "target": "de", "glossary": [["red", "rot"]]}
+    assert post(gateway, "/translate", **fields) == (200, {"translatedText": ["A RED B", "C"]})
+
+
 def test_languages_are_detected_among_those_that_can_be_translated(ask):
     for text, language in ((GERMAN, "de"), (ENGLISH, "en")):
         found = ask("/detect", q=text)
@@ -126,7 +147,9 @@ def test_source_auto_translates_each_text_from_its_own_language(ask):
         ({"source": "en", "target": "fr"}, "English (en) cannot be translated into fr here, but into de"),
         ({"format": "pdf"}, "format: "),
         ({"alternatives": -1}, "alternatives: "),
-        ({"glossary": [["a", "b"]]}, "glossary: the models of this gateway take none"),
+        ({"glossary": [["a", "b"], ["a", "c"]]}, "glossary: 'a' is 'b' here, and 'c' there"),
+        ({"glossary": [["a", ""]]}, "glossary: 'a' -> ''"),
+        ({"glossary": [["a"]]}, "glossary: "),
         ({"q": "a" * 20_001}, "q: 20001 characters came, at most 20000 are allowed"),
         ({"q": ["a"] * 101}, "q: 101 texts came, at most 100 are allowed"),
     ],

@@ -329,10 +329,10 @@ def test_a_file_that_is_refused_is_named_with_the_reason(page, tmp_path):
     expect(page, "#file-status", "letter.txt is not translated. File: not UTF-8: byte 0xff at 0.")
 
 
-def test_where_no_model_takes_a_glossary_the_box_says_so(page):
+def test_the_terms_in_the_box_are_translated_as_it_says(page):
     page.click("#glossary-box summary")
-    expect(page, "#glossary-note", "The models of this server take no glossary.")
-    assert page.locator("#glossary").is_hidden()
+    page.fill("#glossary", "house = Bau")
+    translated(page, "good house", "guten Bau")
 
 
 def test_a_glossary_has_a_term_a_line(page):
