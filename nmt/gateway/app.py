@@ -46,8 +46,9 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     app = FastAPI(title="nmt gateway", version=version(), openapi_url="/spec", docs_url=None, redoc_url=None)
     app.state.service = Service(settings)
     app.include_router(router)
-    # Behind the API's own routes, so that a wrong method is answered by these.
-    app.router.routes.append(Route("/{path:path}", _Page(directory=PAGE, html=True), methods=["GET", "HEAD"]))
+    page = _Page(directory=PAGE, html=True)
+    for name in ("", *(file.name for file in PAGE.iterdir())):
+        app.router.routes.append(Route(f"/{name}", page, methods=["GET", "HEAD"]))
     _describe_languages(app.openapi(), app.state.service.gateway.directions)
     app.add_middleware(BodyLimit, most=settings.limits.body_bytes, seconds=settings.limits.body_seconds)
     if settings.cors_origins:
@@ -88,8 +89,9 @@ def _refused(request: Request, error: Any) -> Response:
 def _invalid(request: Request, error: Any) -> Response:
     """Names the first field that is wrong."""
     first = error.errors()[0]
-    field = next((str(key) for key in first["loc"] if key != "body"), "")
-    message = f"{field} is missing" if first["type"] == "missing" else ": ".join(filter(None, [field, first["msg"]]))
+    keys = [str(key) for key in first["loc"] if key != "body"]
+    missing = first["type"] == "missing" and len(keys) == 1
+    message = f"{keys[0]} is missing" if missing else ": ".join([*keys[:1], first["msg"]])
     return JSONResponse({"error": message}, 400)
 
 

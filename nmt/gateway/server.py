@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from nmt.gateway.app import create_app
 from nmt.gateway.settings import GatewaySettings
 from nmt.serving.http_protocol import Deadlines
@@ -15,6 +17,7 @@ def serve(settings: GatewaySettings, *, host: str, port: int) -> None:
     Args: port: 0 = any free one.
     Raises: ValueError where a model's address is no server, export or run, or the port cannot be had.
     """
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # not what clients do wrong
     try:
         server = start(settings, host=host, port=port)
     except (OSError, OverflowError) as error:

@@ -214,8 +214,9 @@ def test_health_answers_and_an_unknown_address_or_method_does_so_in_json(gateway
     assert requests.get(f"{gateway}/health", timeout=30).json() == {"status": "ok"}
     unknown = requests.get(f"{gateway}/none", timeout=30)
     assert (unknown.status_code, unknown.json()) == (404, {"error": "Not Found"})
-    wrong = requests.put(f"{gateway}/translate", timeout=30)
-    assert (wrong.status_code, wrong.headers["Allow"]) == (405, "POST")
+    for method in ("GET", "PUT", "OPTIONS"):
+        wrong = requests.request(method, f"{gateway}/translate", timeout=30)
+        assert (wrong.status_code, wrong.headers["Allow"]) == (405, "POST")
 
 
 def test_the_settings_of_the_page_are_those_of_the_gateway(gateway):
