@@ -48,7 +48,7 @@ def _describe_target(tokenizer: Tokenizer) -> str:
 
 def _describe_sentences(run: Run) -> str:
     habits = run.habits()
-    cut = "cut into sentences" if run.sentence_splitter(run.config.search, run.protection) else "translated whole"
+    cut = "cut into sentences" if run.sentence_splitter(run.config.search) else "translated whole"
     if habits is None:
         return f"lines are {cut} (a run of an older version, whose corpus was not looked at)"
     return f"lines are {cut}; {habits.several_sentences:.0%} of the training lines have several"

@@ -278,13 +278,17 @@ class Run:
         file = self.path / _GLOSSARY
         return Glossary.read(file, ignore_case=self.config.glossary_ignore_case) if file.is_file() else None
 
-    def sentence_splitter(self, search: SearchConfig, protection: Protection) -> SentenceSplitter | None:
-        """What cuts lines into sentences; None where lines stay whole (search.split_sentences)."""
+    def sentence_splitter(self, search: SearchConfig, protection: Protection | None = None) -> SentenceSplitter | None:
+        """What cuts lines into sentences; None where lines stay whole (search.split_sentences).
+
+        Args:
+            protection: what is not cut; None = `translation_protection`.
+        """
         habits = self.habits()
         auto = habits is not None and habits.single_sentences
         if search.split_sentences == "never" or (search.split_sentences == "auto" and not auto):
             return None
-        return SentenceSplitter(self.config.source_language, protection)
+        return SentenceSplitter(self.config.source_language, protection or self.translation_protection())
 
     def capitals(self) -> Capitals | None:
         """What puts lines in capitals into normal case; None where the training corpora have enough of them."""
