@@ -29,3 +29,9 @@ def test_tags_of_a_page_come_through_a_model_that_protects_them(ask_run):
         for row in line["alignment"]:
             assert len(row) == len(line["sourcePieces"])
             assert 0 <= sum(row) <= 1.001  # the rest read the end of the source
+
+
+def test_the_terms_of_a_glossary_come_through_it_as_well(ask_run):
+    glossary = [["three", "DREI"], ["five", "FÜNF"]]
+    text = ask_run(q="two three. five.", glossary=glossary, details=True)["translatedText"]
+    assert (text.count("DREI"), text.count("FÜNF")) == (1, 1)
