@@ -133,6 +133,15 @@ def test_source_auto_translates_each_text_from_its_own_language(ask):
     assert one["detectedLanguage"]["language"] == "en"
 
 
+def test_a_short_text_is_of_the_language_of_the_texts_around_it(ask):
+    def languages(*texts: str) -> list[str]:
+        found = ask("/translate", q=list(texts), source="auto", target="en")
+        return [each["language"] for each in found["detectedLanguage"]]
+
+    assert languages("Restaurant") != ["de"]
+    assert languages("Restaurant", GERMAN) == ["de", "de"]
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
