@@ -19,7 +19,7 @@ import uvicorn
 
 from nmt.serving.http_protocol import Deadlines, HttpSettings
 
-DRAINING_SECONDS = 2.0  # for idle keep-alive clients to be told with an answer that the server stops
+DRAINING_SECONDS = 1.5  # for idle keep-alive clients to be told with an answer that the server stops
 GRACE_SECONDS = 30.0  # for requests in progress when the server stops
 OTHER_FILES = 1024  # open beside connections of REST, such as those of gRPC
 
