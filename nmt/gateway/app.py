@@ -19,9 +19,10 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from nmt.gateway import file_routes, routes
 from nmt.gateway.body_limit import BodyLimit
 from nmt.gateway.models import Directions, ModelError
-from nmt.gateway.routes import Service, router
+from nmt.gateway.service import Service
 from nmt.gateway.settings import GatewaySettings
 from nmt.version import version
 
@@ -45,7 +46,8 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     """
     app = FastAPI(title="nmt gateway", version=version(), openapi_url="/spec", docs_url=None, redoc_url=None)
     app.state.service = Service(settings)
-    app.include_router(router)
+    app.include_router(routes.router)
+    app.include_router(file_routes.router)
     page = _Page(directory=PAGE, html=True)
     for name in ("", *(file.name for file in PAGE.iterdir())):
         app.router.routes.append(Route(f"/{name}", page, methods=["GET", "HEAD"]))

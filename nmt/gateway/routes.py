@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from pathlib import PurePath
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, File, Form, HTTPException, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, HTTPException, Request
 from pydantic import BaseModel
 
-from nmt.gateway.access import Access
 from nmt.gateway.detection import Detected
-from nmt.gateway.documents import Translated, read_text
-from nmt.gateway.gateway import Gateway, name_of
-from nmt.gateway.html_document import read_html
+from nmt.gateway.documents import Translated
+from nmt.gateway.file_routes import FORMATS
+from nmt.gateway.gateway import name_of
 from nmt.gateway.messages import (
-    ApiKey,
     DetectedLanguage,
     DetectRequest,
-    ErrorResponse,
-    FileResponse,
     HealthResponse,
-    Language,
     LanguageResponse,
     LineDetails,
     SettingsResponse,
@@ -32,40 +25,12 @@ from nmt.gateway.messages import (
     TranslateResponse,
     read_message,
 )
+from nmt.gateway.service import ERRORS, READERS, Address, Shared
 from nmt.gateway.settings import GatewaySettings
-from nmt.gateway.suggestions import Suggestions
-from nmt.gateway.translated_files import TranslatedFiles
 from nmt.text.glossary import Glossary
 
-READERS = {"text": read_text, "html": read_html}  # by format
-FORMATS = {".txt": "text", ".html": "html", ".htm": "html"}  # by the end of a file's name
 TYPING_PAUSE = 300  # milliseconds
 DECIMALS = 4  # of attention
-FILES_AT_A_TIME = 4  # as each may take minutes, and as long a thread that others wait for
-
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"model": ErrorResponse, "description": "The request is wrong, or a limit is exceeded."},
-    403: {"model": ErrorResponse, "description": "The API key is wrong, or the gateway does not do this."},
-    413: {"model": ErrorResponse, "description": "The request is too large."},
-    429: {"model": ErrorResponse, "description": "Too many requests, or too many characters."},
-    503: {"model": ErrorResponse, "description": "A model does not answer."},
-}
-
-
-class Service:
-    """What the routes share."""
-
-    def __init__(self, settings: GatewaySettings) -> None:
-        self.settings = settings
-        self.gateway = Gateway(settings.models, seconds=settings.limits.model_seconds)
-        self.access = Access(settings)
-        self.suggestions = Suggestions(settings.suggestions)
-        self.files = TranslatedFiles()
-        self.file_places = threading.BoundedSemaphore(FILES_AT_A_TIME)
-
-
-def _service(request: Request) -> Service:
-    return request.app.state.service
 
 
 def _message(kind: type[BaseModel]) -> Any:
@@ -84,12 +49,6 @@ def _body(kind: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {each: {"schema": schema} for each in types}}}
 
 
-def _address(request: Request) -> str:
-    return request.client.host if request.client else "unknown"
-
-
-Shared = Annotated[Service, Depends(_service)]
-Address = Annotated[str, Depends(_address)]
 router = APIRouter()
 
 
@@ -110,7 +69,7 @@ async def languages(service: Shared) -> list[LanguageResponse]:
 @router.post(
     "/translate",
     summary="Translate texts",
-    responses=_ERRORS,
+    responses=ERRORS,
     response_model_exclude_unset=True,
     openapi_extra=_body(TranslateRequest),
 )
@@ -142,52 +101,7 @@ def translate(
     return TranslateResponse.model_validate(as_asked)
 
 
-@router.post("/translate_file", summary="Translate a file", responses=_ERRORS)
-def translate_file(
-    request: Request,
-    service: Shared,
-    address: Address,
-    file: Annotated[UploadFile, File(description=f"UTF-8 text or HTML: {', '.join(FORMATS)}")],
-    source: Annotated[Language, Form()],
-    target: Annotated[Language, Form()],
-    api_key: Annotated[ApiKey, Form()] = None,
-) -> FileResponse:
-    suffix = PurePath(file.filename or "").suffix.lower()
-    if suffix not in FORMATS:
-        raise HTTPException(400, f"file: {suffix or 'no ending'} came, one of {', '.join(FORMATS)} was expected")
-    try:
-        text = file.file.read().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise HTTPException(400, f"file: not UTF-8: byte 0x{error.object[error.start]:02x} at {error.start}") from None
-    service.access.admit(api_key, address, characters=len(text))
-    if not service.file_places.acquire(blocking=False):
-        raise HTTPException(503, "too many files are being translated; try again later", headers={"Retry-After": "10"})
-    try:
-        documents = [READERS[FORMATS[suffix]](text)]
-        languages = [each.language for each in service.gateway.source_languages(documents, source)]
-        (found,) = service.gateway.translate(documents, languages, target)
-    finally:
-        service.file_places.release()
-    name = service.files.keep(found.text.encode(), suffix)
-    return FileResponse(translatedFileUrl=str(request.url_for("download_file", name=name)))
-
-
-@router.get(
-    "/download_file/{name}",
-    summary="Fetch a translated file",
-    response_class=Response,
-    responses={200: {"content": {"application/octet-stream": {}}}, 404: _ERRORS[400]},
-)
-def download_file(name: str, service: Shared) -> Response:
-    content = service.files.read(name)
-    if content is None:
-        raise HTTPException(404, "there is no such file; translated files are kept for an hour")
-    # Never shown as a page of this server: it is somebody's HTML.
-    disposition = {"Content-Disposition": f'attachment; filename="translated{PurePath(name).suffix}"'}
-    return Response(content, media_type="application/octet-stream", headers=disposition)
-
-
-@router.post("/detect", summary="Detect the language of a text", responses=_ERRORS, openapi_extra=_body(DetectRequest))
+@router.post("/detect", summary="Detect the language of a text", responses=ERRORS, openapi_extra=_body(DetectRequest))
 def detect(
     request: Annotated[DetectRequest, _message(DetectRequest)], service: Shared, address: Address
 ) -> list[DetectedLanguage]:
@@ -196,7 +110,7 @@ def detect(
     return [_detected(each) for each in service.gateway.detect(request.q)]
 
 
-@router.post("/suggest", summary="Suggest a translation", responses=_ERRORS, openapi_extra=_body(SuggestRequest))
+@router.post("/suggest", summary="Suggest a translation", responses=ERRORS, openapi_extra=_body(SuggestRequest))
 def suggest(
     request: Annotated[SuggestRequest, _message(SuggestRequest)], service: Shared, address: Address
 ) -> SuggestResponse:

@@ -58,7 +58,7 @@ class LimitSettings(Section):
     )
     connections: Positive = Field(default=200, description="Open at a time; more are answered with status 503.")
     requests: Rate | None = Field(
-        default="120/minute", description="How often a client without a key may ask; null = no limit."
+        default="300/minute", description="How often a client without a key may ask; null = no limit."
     )
     characters_rate: Rate | None = Field(
         default=None, description="How many characters a client without a key may have translated; null = no limit."

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from nmt.gateway import translated_files
-from nmt.gateway.routes import FILES_AT_A_TIME
+from nmt.gateway.file_routes import FILES_AT_A_TIME
 from nmt.gateway.translated_files import TranslatedFiles
 
 
