@@ -112,7 +112,7 @@ class SavedModel:
 
 
 def _session_config(lanes: int) -> tf.compat.v1.ConfigProto:
-    """Leaves out the graph optimizations that take half of a signature's first call and speed none of the later ones
+    """Leaves out the graph optimizations that take most of a signature's first call and speed none of the later ones
     up: a search has few constants, and its products are as they should be.
 
     A step of a search is dozens of small operations, one after another. Handing them from thread to thread costs more
@@ -127,6 +127,9 @@ def _session_config(lanes: int) -> tf.compat.v1.ConfigProto:
     rewriting = config.graph_options.rewrite_options
     for optimizer in _LEFT_OUT:
         setattr(rewriting, optimizer, RewriterConfig.OFF)
+    rewriting.disable_tfg_optimizer = True
+    rewriting.memory_optimization = RewriterConfig.NO_MEM_OPT
+    rewriting.meta_optimizer_iterations = RewriterConfig.ONE
     return config
 
 
