@@ -1,6 +1,6 @@
 // The translation, word by word: what each read is shown in the source text, said in a line, and drawn as a map.
 
-import { linesOf, partsOf, readLine } from "./words.js";
+import { LINE_ENDS, linesOf, partsOf, readLine } from "./words.js";
 
 const SHOWN = 0.05; // the least weight that is shown or named
 const STEPS = { ArrowRight: 1, ArrowLeft: -1 };
@@ -62,31 +62,42 @@ export class Reading {
     const { output } = this.#elements;
     this.#words.clear();
     output.lang = language ?? "";
-    output.replaceChildren();
+    output.replaceChildren(rowOf(""));
     let end = 0;
-    for (const [i, { target, targets, confidence }] of this.#lines.entries()) {
-      const blank = text.slice(end, target.start);
-      const element = document.createElement("span");
-      element.className = "line";
-      element.dir = "auto";
-      if (confidence != null) element.style.setProperty("--doubt", Math.min(Math.max(1 - confidence, 0), 1));
-      let place = 0;
-      for (const [j, word] of targets.entries()) {
-        const span = document.createElement("span");
-        span.className = "word";
-        span.tabIndex = -1;
-        span.textContent = word.text;
-        this.#words.set(span, [i, j]);
-        element.append(target.text.slice(place, word.start), span);
-        place = word.end;
-      }
-      element.append(target.text.slice(place));
-      output.append(blank, element);
+    for (const [i, { target }] of this.#lines.entries()) {
+      this.#space(text.slice(end, target.start));
+      output.lastChild.append(this.#lineOf(i));
       end = target.start + target.text.length;
     }
-    output.append(text.slice(end));
+    this.#space(text.slice(end));
     if (this.#words.size) output.tabIndex = 0;
     else output.removeAttribute("tabindex");
+  }
+
+  /** White space behind what is written already; each of its line ends begins a row. */
+  #space(text) {
+    const [rest, ...more] = text.split(LINE_ENDS).filter((_, i) => i % 2 === 0);
+    this.#elements.output.lastChild.append(rest);
+    this.#elements.output.append(...more.map(rowOf));
+  }
+
+  #lineOf(i) {
+    const { target, targets, confidence } = this.#lines[i];
+    const line = document.createElement("span");
+    line.className = "line";
+    if (confidence != null) line.style.setProperty("--doubt", Math.min(Math.max(1 - confidence, 0), 1));
+    let end = 0;
+    for (const [j, word] of targets.entries()) {
+      const span = document.createElement("span");
+      span.className = "word";
+      span.tabIndex = -1;
+      span.textContent = word.text;
+      this.#words.set(span, [i, j]);
+      line.append(target.text.slice(end, word.start), span);
+      end = word.end;
+    }
+    line.append(target.text.slice(end));
+    return line;
   }
 
   #walk(event) {
@@ -178,6 +189,15 @@ export class Reading {
     map.replaceChildren();
     if (parts.length) map.append(tableOf(this.#lines[parts[this.#page].i], parts[this.#page]));
   }
+}
+
+/** A line of the translation, which may be blank; its direction is that of its own text. */
+function rowOf(text) {
+  const row = document.createElement("div");
+  row.dir = "auto";
+  row.className = "row";
+  row.append(text);
+  return row;
 }
 
 const NOTHING = { sourcePieces: [], targetPieces: [], alignment: [] };

@@ -1,6 +1,6 @@
 // Which words of a text a model's pieces stand for, and so which words read which. Nothing here touches the page.
 
-const LINE_ENDS = /(\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])/; // those of Python's str.splitlines
+export const LINE_ENDS = /(\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])/; // those of Python's str.splitlines
 const WORD_START = "▁"; // SentencePiece's mark for the space before a word
 const MOST_SKIPPED = 20; // characters of a text that stand in no piece, as where a ligature became letters
 
