@@ -333,8 +333,22 @@ def test_a_file_that_is_refused_is_named_with_the_reason(page, tmp_path):
 
 def test_the_terms_in_the_box_are_translated_as_it_says(page):
     page.click("#glossary-box summary")
+    page.fill("#glossary", "house = Bau\nmorning")
+    page.fill("#text", "good house")
+    expect(page, "#status", "Line 2 of the glossary is not of the form: source = target")
+    expect(page, "#glossary-error", "Line 2 is not of the form: source = target")
     page.fill("#glossary", "house = Bau")
-    translated(page, "good house", "guten Bau")
+    expect(page, "#output", "guten Bau")
+    expect(page, "#glossary-error", "")
+
+
+def test_where_a_server_takes_no_glossary_the_box_says_so(visit, gateway):
+    page = visit(gateway)
+    page.route("**/settings", lambda route: route.fulfill(json={**route.fetch().json(), "glossary": False}))
+    page.reload()
+    page.click("#glossary-box summary")
+    expect(page, "#glossary-note", "The models of this server take no glossary.")
+    assert page.locator("#glossary").is_hidden()
 
 
 def test_a_glossary_has_a_term_a_line(page):

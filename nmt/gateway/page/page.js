@@ -63,14 +63,10 @@ async function begin(signal) {
 function problemWith(text) {
   if (settings.keyRequired && !$("key").value) return "Enter an API key: this server asks for one.";
   const over = lengthOf(text) - settings.charLimit;
-  if (wrongTerm()) return `The glossary cannot be used: ${wrongTerm()}`;
+  const { wrong } = readGlossary($("glossary").value);
+  if (wrong) return `Line ${wrong} of the glossary is not of the form: source = target`;
   if (over > 0) return `The text is too long by ${number.format(over)} characters. Shorten it to translate it.`;
   return "";
-}
-
-function wrongTerm() {
-  const { wrong } = readGlossary($("glossary").value);
-  return wrong ? `line ${wrong} is not of the form source = target` : "";
 }
 
 function requestOf(text) {
@@ -236,7 +232,8 @@ $("alternatives").addEventListener("toggle", () => {
   if ($("alternatives").open && translated) asking.after(0);
 });
 $("glossary").addEventListener("input", () => {
-  $("glossary-error").textContent = wrongTerm();
+  const { wrong } = readGlossary($("glossary").value);
+  $("glossary-error").textContent = wrong ? `Line ${wrong} is not of the form: source = target` : "";
   asking.after(settings.frontendTimeout);
 });
 $("file").addEventListener("change", () => ($("file-send").disabled = !$("file").files.length));
