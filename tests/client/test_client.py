@@ -19,9 +19,12 @@ from serving_cases.text_model import ENGLISH, export_text_model, train_tokenizer
 from nmt.client.client import connect
 from nmt.exports.endpoint import MAX_BYTES, MAX_LINES
 from nmt.exports.saved_model import SavedModel
+from nmt.serving.grpc_server import GrpcLimits
 from nmt.serving.server import Server, model_config
+from nmt.serving.text_limits import TextLimits
 from nmt.translation.translation import Hypothesis, Translation
 
+LARGE = 8 * 2**20  # bytes
 LINES = [*ENGLISH[:3], "", " ", "über 😀 тест", "nul \0 inside", "how are you " * 20]
 
 
@@ -41,7 +44,8 @@ def directory(tmp_path_factory):
 @pytest.fixture(scope="module")
 def server(directory):
     configs = [model_config(directory / name, name=name) for name in ("translator", "echo", "parrot")]
-    with Server(configs, port=0, rest_api_port=0) as server:
+    grpc, text = GrpcLimits(max_message_bytes=LARGE), TextLimits(max_line_bytes=LARGE)
+    with Server(configs, port=0, rest_api_port=0, grpc=grpc, text=text) as server:
         yield server
 
 
