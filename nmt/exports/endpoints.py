@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -18,11 +19,12 @@ from nmt.search.features import quality_features
 from nmt.search.search import Hypotheses
 from nmt.search.translate_ids import translate_ids
 from nmt.text.capitals import Capitals
-from nmt.text.glossary import term_source_in_graph, term_target_in_graph
+from nmt.text.glossary import RequestGlossaries
 from nmt.text.protection import Protection
 from nmt.text.sentences import SentenceSplitter
 from nmt.text.splitter import Splitter
 from nmt.text.target_text import shown_in_graph
+from nmt.text.terms import term_source_in_graph, term_target_in_graph
 from nmt.text.tokenizer import EOS, PAD, Tokenizers
 
 MAX_ALIGNED_PIECES = 1000  # of a line in `align`, whose answer grows with the square of it
@@ -103,6 +105,7 @@ class TextEndpoint:
         calibration: Calibration | None,
         sentences: SentenceSplitter | None,
         capitals: Capitals | None,
+        glossary_ignore_case: bool,
     ):
         import tensorflow_text  # where it is missing only this endpoint is
 
@@ -113,6 +116,7 @@ class TextEndpoint:
         self.calibration = calibration
         self.sentences = sentences
         self.capitals = capitals
+        self.glossary_ignore_case = glossary_ignore_case
         self.splitter = Splitter(tokenizers.source, search.max_source_length)
         # A name each: TensorFlow Text would call both resources the same, and one would serve for the other.
         self.source, self.target = (
@@ -127,6 +131,11 @@ class TextEndpoint:
         self.signatures = {
             name: tf.function(function, input_signature=[text], autograph=False) for name, function in functions.items()
         }
+        if protection.kinds:
+            glossary = tf.TensorSpec([None], tf.string, name="glossary")
+            self.signatures["glossary"] = tf.function(
+                self._translate_with_glossary, input_signature=[text, glossary], autograph=False
+            )
 
     def _translate(self, text):
         """translation string [batch], score float32 [batch], truncated bool [batch]; where the search is guarded,
@@ -134,6 +143,18 @@ class TextEndpoint:
         lines, found, judgement = self._search(text, self.options, limit=self.settings.max_line_pieces)
         ids, scores, exist = _rejoin(lines, found, 0)
         return {"translation": self._text(lines, ids, exist), "score": scores, **judgement}
+
+    def _translate_with_glossary(self, text, glossary):
+        """As `translate`, with a glossary for each line instead of the export's: string [batch], like a glossary's file.
+
+        `translate` cannot have it as an optional input: its requests could be no plain lists of lines over REST, and be
+        in no batch, where all inputs have one row a line.
+        """
+        endpoint = copy(self)
+        glossaries = RequestGlossaries(glossary, ignore_case=self.glossary_ignore_case)
+        endpoint.protection = Protection(self.protection.kinds, glossaries)
+        endpoint.sentences = self.sentences and self.sentences.protecting(endpoint.protection)
+        return endpoint._translate(text)
 
     def _nbest(self, text):
         """As `translate`, but translation and score [batch, n], best first."""
@@ -188,7 +209,7 @@ class TextEndpoint:
         bytes: bool [batch]."""
         text, truncated = cut_in_graph(text, self.settings.max_line_bytes)
         sentences, spaces = self._cut(text)
-        hidden, spans = self.protection.hide_in_graph(sentences.values)
+        hidden, spans = self.protection.hide_in_graph(sentences.values, sentences.value_rowids())
         in_capitals = tf.fill([tf.size(hidden)], False)
         source = hidden
         if self.capitals:

@@ -84,6 +84,7 @@ def export(
             calibration=calibration,
             sentences=run.sentence_splitter(search, protection),
             capitals=run.capitals(),
+            glossary_ignore_case=config.glossary_ignore_case,
         )
     else:
         print("tensorflow-text is not installed: wrote the ids endpoint only", file=sys.stderr)
@@ -104,7 +105,9 @@ def _describe(protection: Protection) -> str:
     if not protection.kinds:
         return "Nothing is protected: the model writes every word and number by itself."
     first, last = FIRST_SYMBOL, FIRST_SYMBOL + protection.num_symbols - 1
-    terms = f"Translated as the glossary says: its {len(protection.glossary):,} terms.\n" if protection.glossary else ""
+    terms = ""
+    if isinstance(protection.glossary, Glossary):
+        terms = f"Translated as the glossary says: its {len(protection.glossary):,} terms.\n"
     return (
         f"Come through unharmed, exactly once: {', '.join(protection.kinds)}.\n{terms}"
         f"For the ids endpoint the ids {first} to {last} are symbols, each written as often as the source has it; "
@@ -155,10 +158,12 @@ def _write_warmup(endpoint: IdsEndpoint | TextEndpoint, path: Path) -> None:
     path.parent.mkdir()
     with tf.io.TFRecordWriter(str(path)) as writer:
         for signature, function in endpoint.signatures.items():
-            name = function.input_signature[0].name
+            first, *others = (spec.name for spec in function.input_signature)
             for value in endpoint.warmup:
                 log = prediction_log_pb2.PredictionLog()
                 request = log.predict_log.request
                 request.model_spec.signature_name = signature
-                request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+                request.inputs[first].CopyFrom(tf.make_tensor_proto(value))
+                for name in others:
+                    request.inputs[name].CopyFrom(tf.make_tensor_proto([""] * len(value)))
                 writer.write(log.SerializeToString())

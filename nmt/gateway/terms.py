@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from nmt.gateway.documents import Translate
-from nmt.text.glossary import Glossary, term_source, term_target
+from nmt.text.glossary import Glossary
+from nmt.text.terms import term_source, term_target
 from nmt.translation.translation import Hypothesis, Translation
 
 _PLACEHOLDER = re.compile("(<t[0-9]+>)")

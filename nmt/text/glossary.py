@@ -1,40 +1,39 @@
-"""Glossaries: terms and the translations they are to have, found in lines to translate, in Python and in a graph.
-
-A line is cut into tokens: words (with the numbers in them), runs of white space, other characters one by one, each with
-what is invisible in it or behind it. Where scripts put no spaces between words, and in Korean, whose particles follow a
-word without one, each character is a token. A term is a row of whole tokens. Of terms that start at the same token the
-longest counts, and the search goes on behind it. Which white space stands between words makes no difference.
-
-A term that was found is a span of its line (protection.py), which carries its translation with it.
-"""
+"""Glossaries: terms and the translations they are to have; terms.py says what a term is."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nmt.text.files import read_lines
-from nmt.text.invisible import CONTROLS, DEFAULT_IGNORABLE, SPACE, visible, visible_in_graph
-from nmt.text.letters import without_case, word_characters
+from nmt.text.invisible import SPACE
+from nmt.text.terms import (
+    BEHIND,
+    END,
+    OURS,
+    TermTable,
+    fingerprint_in_graph,
+    mark_terms_in_graph,
+    marked_tokens_in_graph,
+    term_span,
+    token,
+    token_key,
+    token_keys_in_graph,
+)
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# Noncharacters, apart from those of protection.py and sentences.py: around the two halves of a term's span, behind a
-# token, and what no term has: the end of a row in the graph.
-TERM, _BEHIND, _END = map(chr, range(0xFDE3, 0xFDE6))
-_OURS = re.compile(f"[{TERM}-{_END}]")
 _NONCHARACTER = re.compile("[\ufdd0-\ufdef]")
-_LINE_END = "[\n-\r]"
 _CACHED_TOKENS = 100_000
-_FINGERPRINTS = 1 << 62
-_SPAN = re.compile(f"{TERM}([^{TERM}]*){TERM}([^{TERM}]*)")
-A_TERM = f"{TERM}(?s:.*)"  # a pattern of spans
+# A line of a request's glossary, and the white space around its fields.
+_ENTRY = r"(?:[^\s#]|[^\S\t][^\t]*[^\s])[^\t]*\t[^\t]*[^\s][^\t]*"
+_AROUND = rf"^(?:\s|{SPACE})+|(?:\s|{SPACE})+$"
 
 
 class Glossary:
@@ -49,7 +48,7 @@ class Glossary:
         self._targets: dict[str, str] = {}
         # Of each first token how many tokens the terms have that start with it, the most first.
         self._widths: dict[str, list[int]] = {}
-        self._key = lru_cache(maxsize=_CACHED_TOKENS)(self._compared_by)
+        self._key = lru_cache(maxsize=_CACHED_TOKENS)(partial(token_key, ignore_case=ignore_case))
         for term, target in terms.items():
             self._add(term, target)
 
@@ -81,34 +80,24 @@ class Glossary:
 
     def parts(self, text: str) -> list[str]:
         """Outside, term, outside, ..., outside; a term is a span that `term_source` and `term_target` read."""
-        tokens = _tokens().findall(_OURS.sub(" ", text))
+        tokens = _tokens().findall(OURS.sub(" ", text))
         keys = list(map(self._key, tokens))
         parts, begin, place = [], 0, 0
         while place < len(keys):
             width = self._width_at(keys, place)
             if width:
                 source, key = ("".join(each[place : place + width]) for each in (tokens, keys))
-                parts += ["".join(tokens[begin:place]), f"{TERM}{source}{TERM}{self._targets[key]}"]
+                parts += ["".join(tokens[begin:place]), term_span(source, self._targets[key])]
                 begin = place + width
             place += width or 1
         return [*parts, "".join(tokens[begin:])]
 
-    def marked_in_graph(self, texts: tf.Tensor, mark: str) -> tf.Tensor:
-        """Texts string [rows] with `mark` around each term, which is a span as in `parts`."""
+    def marked_in_graph(self, texts: tf.Tensor, lines: tf.Tensor, mark: str) -> tf.Tensor:
+        """Texts string [rows] with `mark` around each term, which is a span as in `parts`; it does not matter of which
+        lines they are."""
         import tensorflow as tf  # here, so that `nmt check` does not wait for it
 
-        texts = tf.strings.regex_replace(texts, _OURS.pattern, " ") + _END
-        marked = tf.strings.regex_replace(tf.strings.reduce_join(texts), _token(), rf"\0{_BEHIND}")
-        tokens, keys = (tf.strings.split(each, _BEHIND)[:-1] for each in (marked, self._keys_in_graph(marked)))
-        widths, terms = self._longest_in_graph(keys)
-        starts = (widths > 0) & _visited(tf.maximum(widths, 1))
-        count = tf.size(tokens)
-        last = tf.where(starts, tf.range(count) + widths - 1, count)  # a start's last token
-        term_that_ends = tf.math.unsorted_segment_max(terms, last, count + 1)[:-1]
-        targets = tf.gather(["", *self._targets.values()], tf.maximum(term_that_ends, -1) + 1)
-        before = tf.where(starts, mark + TERM, "")
-        behind = tf.where(term_that_ends >= 0, TERM + targets + mark, "")
-        return tf.strings.split(tf.strings.reduce_join(before + tokens + behind), _END)[:-1]
+        return mark_terms_in_graph(texts, tf.fill(tf.shape(texts), ""), self._table, mark)
 
     def _add(self, term: str, target: str) -> None:
         term, target = term.strip(), target.strip()
@@ -132,122 +121,67 @@ class Glossary:
                 return width
         return 0
 
-    def _compared_by(self, token: str) -> str:
-        key = re.sub(f"{SPACE}+", " ", visible(re.sub(_LINE_END, _END, token)))
-        return key.translate(without_case()) if self.ignore_case else key
-
-    def _keys_in_graph(self, marked: tf.Tensor) -> tf.Tensor:
-        """`_key` of all tokens in string []; they stay as many as they are."""
+    @cached_property
+    def _table(self) -> TermTable:
         import tensorflow as tf
 
-        keys = visible_in_graph(tf.strings.regex_replace(marked, _LINE_END, _END))
-        keys = tf.strings.regex_replace(keys, f"{SPACE}+", " ")
-        if not self.ignore_case:
-            return keys
-        letters, folded = (np.array(each, np.int32) for each in zip(*sorted(without_case().items()), strict=True))
-        codes = tf.strings.unicode_decode(keys, "UTF-8")
-        place = tf.minimum(tf.searchsorted(letters, codes), len(letters) - 1)
-        codes = tf.where(tf.gather(letters, place) == codes, tf.gather(folded, place), codes)
-        return tf.strings.unicode_encode(codes, "UTF-8")
+        keys, targets = (np.array(each, object) for each in zip(*self._targets.items(), strict=True))
+        with tf.init_scope():  # once, not in each call of a graph
+            fingerprints = fingerprint_in_graph(tf.constant(keys)).numpy()
+        order = np.argsort(fingerprints)
+        most = max(max(widths) for widths in self._widths.values())
+        return TermTable(keys[order], fingerprints[order], targets[order], most, self.ignore_case)
 
-    def _longest_in_graph(self, keys: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Of string [tokens]: int32 [tokens], how many tokens the longest term has that starts there (0 = none), and
-        which term that is (-1 = none)."""
+
+class RequestGlossaries:
+    """The glossaries that come with the lines of a request, in a graph only.
+
+    A line of one that is not a term, a tab and its translation is passed over: an error would also fail the requests of
+    others in the same batch. Of a term with two translations the first counts.
+
+    Args: glossaries: string [lines], each as in a file; "" = none.
+    """
+
+    def __init__(self, glossaries: tf.Tensor, *, ignore_case: bool) -> None:
         import tensorflow as tf
 
-        lookup = _Lookup(list(self._targets))
-        count, most = tf.size(keys), max(max(widths) for widths in self._widths.values())
-        following = tf.concat([keys, tf.fill([most], _END)], axis=0)
-        none = tf.zeros_like(keys, tf.int32)
+        different, number = tf.unique(tf.strings.regex_replace(glossaries, _NONCHARACTER.pattern, "\ufffd"))
+        self._names = tf.gather(_name(tf.range(tf.size(different))), number)
+        entries = tf.strings.split(different, "\n")
+        is_entry = tf.strings.regex_full_match(entries.flat_values, _ENTRY)
+        fields = tf.strings.split(tf.boolean_mask(entries.flat_values, is_entry), "\t")
+        fields = tf.strings.regex_replace(fields.flat_values, _AROUND, "")
+        names = _name(tf.boolean_mask(entries.value_rowids(), is_entry))
+        # The empty term is never found.
+        terms, targets, names = (tf.concat([each, [""]], axis=0) for each in (fields[::2], fields[1::2], names))
+        marked = token_keys_in_graph(marked_tokens_in_graph(terms), ignore_case=ignore_case)
+        marked = tf.strings.split(marked, END)[:-1]  # each with the mark behind the end before it
+        most = tf.reduce_max(tf.strings.length(tf.strings.regex_replace(marked, f"[^{BEHIND}]", "")))
+        keys = names + tf.strings.regex_replace(marked, BEHIND, "")
+        fingerprints = fingerprint_in_graph(keys)
+        order = tf.argsort(fingerprints, stable=True)
+        keys, fingerprints, targets = (tf.gather(each, order) for each in (keys, fingerprints, targets))
+        self._table = TermTable(keys, fingerprints, targets, most // len(BEHIND.encode()), ignore_case)
 
-        def condition(width, texts, widths, terms):
-            return width <= most
+    def __iter__(self) -> Iterator[str]:
+        """The terms that are known before a request comes."""
+        return iter(())
 
-        def body(width, texts, widths, terms):
-            """`texts` string [tokens]: the `width` tokens from each on."""
-            found = lookup.find(texts)
-            is_term = (found >= 0) & (keys != "")  # it starts with none that is invisible
-            widths, terms = tf.where(is_term, width, widths), tf.where(is_term, found, terms)
-            return width + 1, texts + following[width : width + count], widths, terms
+    def marked_in_graph(self, texts: tf.Tensor, lines: tf.Tensor, mark: str) -> tf.Tensor:
+        """As Glossary.marked_in_graph, for texts of the lines int64 [rows]."""
+        import tensorflow as tf
 
-        start = (1, keys, none, none - 1)
-        return tf.while_loop(condition, body, start, parallel_iterations=1)[2:]
+        return mark_terms_in_graph(texts, tf.gather(self._names, lines), self._table, mark)
 
 
-def term_source(span: str) -> str:
-    """A span as it stands in the source, a term or not."""
-    return _SPAN.sub(r"\1", span)
-
-
-def term_target(span: str) -> str:
-    """A span as it is to stand in the translation, a term or not."""
-    return _SPAN.sub(r"\2", span)
-
-
-def term_source_in_graph(spans: tf.Tensor) -> tf.Tensor:
-    """`term_source` of strings of any shape."""
+def _name(number: tf.Tensor) -> tf.Tensor:
+    """What stands before the terms of a glossary, so that others do not have them."""
     import tensorflow as tf
 
-    return tf.strings.regex_replace(spans, _SPAN.pattern, r"\1")
-
-
-def term_target_in_graph(spans: tf.Tensor) -> tf.Tensor:
-    """`term_target` of strings of any shape."""
-    import tensorflow as tf
-
-    return tf.strings.regex_replace(spans, _SPAN.pattern, r"\2")
-
-
-@lru_cache(maxsize=1)
-def _token() -> str:
-    """A token, for `re` and RE2 alike; no byte that is not UTF-8 is part of one."""
-    word, invisible = word_characters(), f"[{CONTROLS}{DEFAULT_IGNORABLE}]*"
-    number = "[0-9]+(?:[.,:/'’][0-9]+)*"
-    other = f"(?:{SPACE}+|[\\x00-\ud7ff\ue000-\U0010ffff]){invisible}"
-    return f"{_END}|[{word}]*{number}[{word}]*|[{word}]+|{other}"
+    return tf.strings.as_string(number) + END
 
 
 @lru_cache(maxsize=1)
 def _tokens() -> re.Pattern[str]:
     """Finds tokens, each with the bytes before it that are no UTF-8."""
-    return re.compile(f"[\ud800-\udfff]*(?:{_token()})|[\ud800-\udfff]+")
-
-
-class _Lookup:
-    """Finds strings [n] among `terms` in a graph, by fingerprints in order."""
-
-    def __init__(self, terms: Sequence[str]) -> None:
-        import tensorflow as tf
-
-        with tf.init_scope():  # once, not in each call of the graph
-            fingerprints = tf.strings.to_hash_bucket_fast(terms, _FINGERPRINTS).numpy()
-        order = np.argsort(fingerprints)
-        self._terms = [terms[place] for place in order]
-        self._order, self._fingerprints = order.astype(np.int32), fingerprints[order]
-
-    def find(self, found: tf.Tensor) -> tf.Tensor:
-        """Which term each of string [n] is: int32 [n], -1 = none."""
-        import tensorflow as tf
-
-        place = tf.searchsorted(self._fingerprints, tf.strings.to_hash_bucket_fast(found, _FINGERPRINTS))
-        place = tf.minimum(place, len(self._terms) - 1)
-        return tf.where(tf.gather(self._terms, place) == found, tf.gather(self._order, place), -1)
-
-
-def _visited(steps: tf.Tensor) -> tf.Tensor:
-    """Which places a walk from 0 comes to that takes `steps` int32 [n], each at least 1: bool [n]."""
-    import tensorflow as tf
-
-    count = tf.size(steps)
-
-    def condition(visited, following, length):
-        return length <= count
-
-    def body(visited, following, length):
-        """All places within twice as many steps."""
-        reached = tf.math.unsorted_segment_max(visited, following, count + 1)
-        return tf.maximum(visited, reached), tf.gather(following, following), 2 * length
-
-    following = tf.concat([tf.minimum(tf.range(count) + steps, count), [count]], axis=0)
-    visited, _, _ = tf.while_loop(condition, body, (tf.one_hot(0, count + 1, dtype=tf.int32), following, 1))
-    return visited[:-1] > 0
+    return re.compile(f"[\ud800-\udfff]*(?:{token()})|[\ud800-\udfff]+")

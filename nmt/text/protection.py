@@ -22,10 +22,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from nmt.config.settings import Config
-from nmt.text.glossary import A_TERM, Glossary, term_target, term_target_in_graph
+from nmt.text.glossary import Glossary, RequestGlossaries
 from nmt.text.invisible import EMOJI, EMOJI_PARTS, KEYCAP, SPACE, visible, visible_in_graph
 from nmt.text.span_spaces import copy_spaces, copy_spaces_in_graph
 from nmt.text.target_text import RESERVED
+from nmt.text.terms import A_TERM, term_target, term_target_in_graph
 from nmt.text.tokenizer import JOINER, SYMBOLS, Tokenizers
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class Protection:
     Raises: ValueError for a term that has a span in it.
     """
 
-    def __init__(self, kinds: Sequence[str] = (), glossary: Glossary | None = None) -> None:
+    def __init__(self, kinds: Sequence[str] = (), glossary: Glossary | RequestGlossaries | None = None) -> None:
         self.kinds = tuple(kind for kind in KINDS if kind in kinds)
         self.glossary = glossary or None  # one without terms is none
         self.num_symbols = len(SYMBOLS) if self.kinds else 0
@@ -204,7 +205,7 @@ class Protection:
 
     def source_parts(self, line: str) -> list[str]:
         """`parts` of a line to translate, where terms are spans, too."""
-        if not self.glossary:
+        if not isinstance(self.glossary, Glossary):
             return self.parts(line)
         parts = _further_parts(self._before.parts(line), self.glossary.parts)
         return _further_parts(parts, self._behind.parts)
@@ -217,21 +218,30 @@ class Protection:
             return tf.RaggedTensor.from_row_lengths(lines, tf.ones_like(lines, tf.int64), validate=False)
         return _split_in_graph(tf.strings.regex_replace(lines, _MARK, " "), self._pattern)
 
-    def source_parts_in_graph(self, lines: tf.Tensor) -> tf.RaggedTensor:
-        """`source_parts` of string [batch]: string [batch, (parts)]."""
+    def source_parts_in_graph(self, lines: tf.Tensor, numbers: tf.Tensor | None = None) -> tf.RaggedTensor:
+        """`source_parts` of string [batch]: string [batch, (parts)].
+
+        Args: numbers: of which line of the request each is, int64 [batch]; None = lines are whole.
+        """
+        import tensorflow as tf
+
         if not self.glossary:
             return self.parts_in_graph(lines)
         parts = self._before.parts_in_graph(lines)
-        parts = _further_parts_in_graph(parts, self.glossary.marked_in_graph(parts.flat_values, _MARK))
+        numbers = parts.value_rowids() if numbers is None else tf.gather(numbers, parts.value_rowids())
+        parts = _further_parts_in_graph(parts, self.glossary.marked_in_graph(parts.flat_values, numbers, _MARK))
         if not self._behind.kinds:
             return parts
         return _further_parts_in_graph(parts, _marked_in_graph(parts.flat_values, self._behind._pattern))
 
-    def hide_in_graph(self, lines: tf.Tensor) -> tuple[tf.Tensor, tf.RaggedTensor]:
-        """`hide` of string [batch]: text string [batch]; spans string [batch, (spans)]."""
+    def hide_in_graph(self, lines: tf.Tensor, numbers: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.RaggedTensor]:
+        """`hide` of string [batch]: text string [batch]; spans string [batch, (spans)].
+
+        Args: numbers: as of `source_parts_in_graph`.
+        """
         import tensorflow as tf
 
-        parts = self.source_parts_in_graph(lines)
+        parts = self.source_parts_in_graph(lines, numbers)
         place = tf.ragged.range(parts.row_lengths()).flat_values  # of each part in its line: the odd ones are spans
         symbols = tf.gather(SYMBOLS, place // 2 % len(SYMBOLS))
         shown = tf.where(place % 2 == 1, symbols, visible_in_graph(parts.flat_values))

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sacremoses.corpus import NonbreakingPrefixes
 
-from nmt.text.glossary import TERM, term_source, term_source_in_graph
 from nmt.text.invisible import SPACE
 from nmt.text.letters import LOWER, UPPER
 from nmt.text.protection import KINDS, Protection
+from nmt.text.terms import TERM, term_source, term_source_in_graph
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -78,6 +78,10 @@ class SentenceSplitter:
         protection = protection or Protection()
         kinds = [kind for kind in protection.kinds if kind != "numbers"]
         self._protection = Protection(kinds, protection.glossary)
+
+    def protecting(self, protection: Protection) -> SentenceSplitter:
+        """One of the same language that protects something else."""
+        return SentenceSplitter(self._language, protection)
 
     @cached_property
     def substitutions(self) -> tuple[tuple[str, str], ...]:

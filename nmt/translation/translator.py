@@ -18,10 +18,10 @@ from nmt.data.batches import make_batch, token_batches
 from nmt.search.confidence import Calibration
 from nmt.search.faults import FAULTS
 from nmt.text.capitals import Capitals
-from nmt.text.glossary import term_source, term_target
 from nmt.text.protection import Protection
 from nmt.text.sentences import SentenceSplitter, joined
 from nmt.text.splitter import Splitter
+from nmt.text.terms import term_source, term_target
 from nmt.text.tokenizer import EOS, FIRST_SYMBOL, PAD, Tokenizer, Tokenizers
 from nmt.translation.engine import Engine, SearchResult
 from nmt.translation.translation import Hypothesis, Translation

@@ -21,6 +21,7 @@ from nmt.exports.signatures import MISSING
 from nmt.exports.writer import export
 from nmt.runs.run import Run
 from nmt.search.confidence import Calibration
+from nmt.text.glossary import Glossary
 from nmt.text.tokenizer import EOS, FIRST_SYMBOL, PAD, SYMBOLS
 from nmt.training.train import train
 from nmt.translation.ensemble import load_translator
@@ -170,6 +171,21 @@ def test_each_term_of_the_runs_glossary_comes_out_as_often_as_the_source_has_it(
             assert translation.count(target.encode()) == line.count(term.encode())
 
 
+def test_a_request_may_bring_a_glossary_for_each_line_instead_of_the_exports(run, model):
+    terms = "# mine\ncat\tKatze\r\n\nno entry\nbig dog\t Dogge\nsmall house\tHütte"
+    glossary = Glossary({"cat": "Katze", "big dog": "Dogge", "small house": "Hütte"})
+    expected = load_translator([run], glossary=glossary).translate(LINES)
+    found = model.run("glossary", {**texts(LINES), "glossary": np.array([terms.encode()] * len(LINES), object)})
+    assert [text.decode() for text in found["translation"]] == [translation.text for translation in expected]
+
+    own = {"text": [b"red cat"] * 3, "glossary": [b"cat\tKatze", b"cat\tKater", b""]}
+    found = model.run("glossary", {name: np.array(each, object) for name, each in own.items()})
+    katze, kater, free = found["translation"]
+    assert katze.decode().replace("Katze", "Kater") == kater.decode()
+    assert free == load_translator([run], glossary=Glossary({})).translate([b"red cat"])[0].text.encode()
+    assert model.run("glossary", {**texts([]), "glossary": np.array([], object)})["translation"].shape == (0,)
+
+
 def test_a_line_alone_gives_what_it_gives_in_a_batch(model):
     together = model.run("serving_default", texts(LINES))["translation"]
     alone = [model.run("serving_default", texts([line]))["translation"][0] for line in LINES]
@@ -308,7 +324,7 @@ def test_every_signature_has_a_warm_up_request(exported):
     records = tf.data.TFRecordDataset(str(exported / WARMUP_FILE)).as_numpy_iterator()
     logs = [prediction_log_pb2.PredictionLog.FromString(record) for record in records]
     warmed = {log.predict_log.request.model_spec.signature_name for log in logs}
-    assert warmed == {"serving_default", "nbest", "align"}
+    assert warmed == {"serving_default", "nbest", "align", "glossary"}
 
 
 def test_the_written_configs_name_the_model_and_can_be_parsed(run, exported):

@@ -1,12 +1,14 @@
 """Terms are found as whole words, the longest first, and come out as the glossary says, in Python and in a graph."""
 
 import random
+import re
 
 import pytest
 
-from nmt.text.glossary import Glossary, term_source, term_target
+from nmt.text.glossary import Glossary, RequestGlossaries
 from nmt.text.protection import KINDS, Protection
 from nmt.text.sentences import SentenceSplitter
+from nmt.text.terms import term_source, term_target
 from nmt.text.tokenizer import SYMBOLS
 
 TERMS = {
@@ -207,6 +209,28 @@ def test_the_graph_finds_and_reveals_the_terms_that_python_does_for_any_bytes(ki
     ]
 
 
+def test_each_line_of_a_request_has_its_own_glossary_in_the_graph():
+    import tensorflow as tf
+
+    many = "\n".join(map("\t".join, TERMS.items()))
+    some = "# dog\tHund\n  # dog\tRaute\r\n\ncat\nbig dog \t\u00a0Dogge \na\tb\tc\ndog\tKöter\ndog\tzweiter\ndog\t "
+    files = [many, "", some, many]
+    glossaries = [GLOSSARY, Glossary({}), Glossary({"# dog": "Raute", "big dog": "Dogge", "dog": "Köter"}), GLOSSARY]
+    lines = [line for line in lines_of_terms(500) if not re.search("\ufde3|\ufde4|\ufde5".encode(), line)]
+    owners = [place % len(files) for place in range(len(lines))]
+
+    def hide(text, glossary):
+        protection = Protection(KINDS, RequestGlossaries(glossary, ignore_case=False))
+        return protection.hide_in_graph(text)
+
+    texts = tf.constant([files[owner] for owner in owners])
+    text, spans = tf.function(hide, autograph=False)(tf.constant(lines), texts)
+    protections = [Protection(KINDS, glossary) for glossary in glossaries]
+    expected = [protections[owner].hide(line) for line, owner in zip(lines, owners, strict=True)]
+    assert text.numpy().tolist() == [hidden for hidden, _ in expected]
+    assert [[span.decode() for span in row] for row in spans.to_list()] == [found for _, found in expected]
+
+
 def test_the_graph_cuts_the_sentences_that_python_does():
     import tensorflow as tf
 
@@ -233,6 +257,6 @@ def test_ignoring_case_the_graph_compares_all_letters_as_python_does():
 
     letters = [chr(code) for code in without_case()]
     glossary = Glossary({letter: str(ord(letter.translate(without_case()))) for letter in letters}, ignore_case=True)
-    marked = tf.function(lambda texts: glossary.marked_in_graph(texts, "|"), autograph=False)(tf.constant(letters))
+    marked = tf.function(lambda texts: glossary.marked_in_graph(texts, [], "|"), autograph=False)(tf.constant(letters))
     expected = ["|".join(glossary.parts(letter)) for letter in letters]
     assert [line.decode() for line in marked.numpy()] == expected
