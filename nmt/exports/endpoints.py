@@ -145,7 +145,7 @@ class TextEndpoint:
         return {"translation": self._text(lines, ids, exist), "score": scores, **judgement}
 
     def _translate_with_glossary(self, text, glossary):
-        """As `translate`, with a glossary for each line instead of the export's: string [batch], like a glossary's file.
+        """As `translate`, with a glossary for each line instead of the export's: string [batch], like a file's text.
 
         `translate` cannot have it as an optional input: its requests could be no plain lists of lines over REST, and be
         in no batch, where all inputs have one row a line.

@@ -132,7 +132,7 @@ def mark_terms_in_graph(texts: tf.Tensor, names: tf.Tensor, table: TermTable, ma
     marked = marked_tokens_in_graph(texts)
     keys = token_keys_in_graph(marked, ignore_case=table.ignore_case)
     tokens, keys = (tf.strings.split(each, BEHIND)[:-1] for each in (marked, keys))
-    is_end = tf.cast(tf.strings.regex_full_match(tokens, f"(?s:.*){END}"), tf.int32)
+    is_end = tf.cast(tf.strings.regex_replace(tokens, END, "") != tokens, tf.int32)  # bytes before it may be no UTF-8
     widths, terms = _longest_terms(keys, tf.gather(names, tf.cumsum(is_end, exclusive=True)), table)
     starts = (widths > 0) & _visited(tf.maximum(widths, 1))
     count = tf.size(tokens)
