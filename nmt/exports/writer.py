@@ -110,6 +110,7 @@ def _describe(protection: Protection) -> str:
         terms = f"Translated as the glossary says: its {len(protection.glossary):,} terms.\n"
     return (
         f"Come through unharmed, exactly once: {', '.join(protection.kinds)}.\n{terms}"
+        'The signature `glossary` takes terms with each line: {"text": "Red rotor.", "glossary": "rotor\\tLäufer"}.\n'
         f"For the ids endpoint the ids {first} to {last} are symbols, each written as often as the source has it; "
         f"{last + 1} joins a word to one."
     )
