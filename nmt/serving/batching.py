@@ -202,7 +202,6 @@ class Batcher:
     def _work(self, lane: int) -> None:
         while batch := self._next_batch():
             started = time.monotonic()
-            self._observe(batch, started - min(share.request.arrived for share in batch.shares))
             self._run(batch, lane)
             _adapt(batch.shares[0].request.queue, batch, seconds=time.monotonic() - started)
 
@@ -252,8 +251,9 @@ class Batcher:
 
     def _run(self, batch: Batch, lane: int) -> None:
         try:
+            self._observe(batch, time.monotonic() - min(share.request.arrived for share in batch.shares))
             self._answer(batch.shares, batch.timeout(), lane)
-        except Exception as error:
+        except Exception as error:  # whatever it is: the thread has to go on
             if len(batch.shares) == 1:
                 self._fail(batch.shares[0], error)
                 return
