@@ -23,7 +23,7 @@ from grpc import StatusCode
 from nmt.exports.saved_model import SavedModel
 from nmt.serving.batching_parameters import BatchingParameters
 from nmt.serving.error import Overloaded, ServingError, invalid_argument
-from nmt.serving.joining import Call, Outputs, join_outputs, row_sizes, take_rows
+from nmt.serving.joining import Arrays, Call, count_rows, join_rows, row_sizes, take_rows
 
 BATCH_SECONDS = 0.1  # that a batch may take where others wait: what a short request waits for
 FIRST_BUDGET = 4096  # rows x bytes of the longest row of a batch, until the speed is known
@@ -51,10 +51,10 @@ class _Queue:
 class _Request:
     """One client's rows and what became of them; its fields change under the lock of Batcher."""
 
-    def __init__(self, call: Call, rows: np.ndarray, queue: _Queue, deadline: float | None) -> None:
+    def __init__(self, call: Call, rows: Arrays, queue: _Queue, deadline: float | None) -> None:
         sizes = row_sizes(rows)
         self.order = np.argsort(sizes, kind="stable")  # by length, so that there is little padding in a share
-        self.rows = rows[self.order]
+        self.rows = take_rows(rows, self.order)
         self.sizes = sizes[self.order]
         self.call = call
         self.queue = queue
@@ -62,13 +62,13 @@ class _Request:
         self.arrived = time.monotonic()
         self.taken = 0  # rows that a batch has
         self.running = 0  # shares
-        self.answered: dict[int, Outputs] = {}  # of shares, by their first row
+        self.answered: dict[int, Arrays] = {}  # of shares, by their first row
         self.error: Exception | None = None
         self.over = False  # answered, failed or given up: what is left of it does not run
         self.done = threading.Event()  # over, and none of its shares runs
 
-    def outputs(self) -> Outputs:
-        in_order = join_outputs([self.answered[first] for first in sorted(self.answered)])
+    def outputs(self) -> Arrays:
+        in_order = join_rows([self.answered[first] for first in sorted(self.answered)])
         return take_rows(in_order, np.argsort(self.order))
 
 
@@ -80,8 +80,8 @@ class _Share(NamedTuple):
     end: int
 
     @property
-    def rows(self) -> np.ndarray:
-        return self.request.rows[self.first : self.end]
+    def rows(self) -> Arrays:
+        return take_rows(self.request.rows, slice(self.first, self.end))
 
     @property
     def sizes(self) -> np.ndarray:
@@ -142,9 +142,7 @@ class Batcher:
         for thread in self._threads:
             thread.start()
 
-    def run(
-        self, call: Call, rows: np.ndarray, *, timeout: float | None, cancelled: Callable[[], bool] | None
-    ) -> Outputs:
+    def run(self, call: Call, rows: Arrays, *, timeout: float | None, cancelled: Callable[[], bool] | None) -> Arrays:
         """The call's outputs for these rows (at least one), as if they ran alone.
 
         Args: timeout: seconds, None = as long as it takes; cancelled: asked ten times a second whether to give up.
@@ -182,19 +180,17 @@ class Batcher:
         for thread in self._threads:
             thread.join()
 
-    def _enqueue(self, call: Call, rows: np.ndarray, deadline: float | None) -> _Request:
-        capacity = self._parameters.max_batch_size * self._parameters.max_enqueued_batches
-        if len(rows) > capacity:
-            raise invalid_argument(
-                f"The request has {len(rows)} rows, its queue holds {capacity}: send fewer at a time"
-            )
+    def _enqueue(self, call: Call, rows: Arrays, deadline: float | None) -> _Request:
+        capacity, count = self._parameters.max_batch_size * self._parameters.max_enqueued_batches, count_rows(rows)
+        if count > capacity:
+            raise invalid_argument(f"The request has {count} rows, its queue holds {capacity}: send fewer at a time")
         with self._changed:
             queues = self._queues.setdefault(call.model, {})
             queue = queues.setdefault(call.signature, _Queue(joins_requests=call.joins_requests))
-            if queue.rows + len(rows) > capacity:
+            if queue.rows + count > capacity:
                 raise Overloaded("The batch scheduling queue to which this task was submitted is full")
             request = _Request(call, rows, queue, deadline)
-            queue.rows += len(rows)
+            queue.rows += count
             heapq.heappush(queue.requests, (self._clock, next(self._arrivals), request))
             self._changed.notify()
         return request
@@ -232,14 +228,14 @@ class Batcher:
             self._clock = max(self._clock, served)
             others = queue.requests[0][0] if queue.requests and queue.joins_requests else math.inf
             first = request.taken
-            while served <= others and request.taken < len(request.rows):
+            while served <= others and request.taken < len(request.sizes):
                 size = int(request.sizes[request.taken])
                 if not batch.take(size):
                     complete = True
                     break
                 served += size
                 request.taken += 1
-            if request.taken < len(request.rows):
+            if request.taken < len(request.sizes):
                 heapq.heappush(queue.requests, (served, arrival, request))
             if request.taken > first:
                 batch.shares.append(_Share(request, first, request.taken))
@@ -268,7 +264,7 @@ class Batcher:
 
     def _answer(self, shares: list[_Share], timeout: float | None, lane: int) -> None:
         order = np.argsort(np.concatenate([share.sizes for share in shares]), kind="stable")
-        rows = np.concatenate([share.rows for share in shares])[order]
+        rows = take_rows(join_rows([share.rows for share in shares]), order)
         outputs = take_rows(shares[0].request.call.run(rows, timeout=timeout, lane=lane), np.argsort(order))
         start = 0
         for share in shares:
@@ -276,12 +272,12 @@ class Batcher:
             self._finish(share, take_rows(outputs, slice(start, end)))
             start = end
 
-    def _finish(self, share: _Share, outputs: Outputs) -> None:
+    def _finish(self, share: _Share, outputs: Arrays) -> None:
         request = share.request
         with self._changed:
             request.running -= 1
             request.answered[share.first] = outputs
-            if request.over or (request.taken == len(request.rows) and not request.running):
+            if request.over or (request.taken == len(request.sizes) and not request.running):
                 _end(request)
 
     def _fail(self, share: _Share, error: Exception) -> None:
@@ -303,7 +299,7 @@ def _end(request: _Request, error: Exception | None = None) -> None:
     """Ends a request, if it has not ended, and wakes who waits for it when none of its rows runs; the lock is held."""
     if not request.over:
         request.over, request.error = True, error
-        request.queue.rows -= len(request.rows) - request.taken
+        request.queue.rows -= len(request.sizes) - request.taken
     if not request.running:
         request.done.set()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from nmt.serving.error import ServingError
 ROW_BYTES = 16  # that a row counts beside its text: an empty line is work, too
 ROWS = {("string", (None,)), ("int32", (None, None))}  # dtype and shape of inputs that are divided: lines, rows of ids
 
-Outputs = dict[str, np.ndarray]
+Arrays = dict[str, np.ndarray]  # by name, with the same number of rows
 
 
 class Call(NamedTuple):
@@ -22,18 +22,17 @@ class Call(NamedTuple):
 
     model: SavedModel
     signature: str
-    input: str  # its only one
 
-    def run(self, rows: np.ndarray, *, timeout: float | None, lane: int) -> Outputs:
+    def run(self, rows: Arrays, *, timeout: float | None, lane: int) -> Arrays:
         """Raises: as SavedModel.run; ServingError INVALID_ARGUMENT where the outputs are not one for each row."""
-        outputs = self.model.run(self.signature, {self.input: rows}, timeout=timeout, lane=lane)
+        outputs = self.model.run(self.signature, rows, timeout=timeout, lane=lane)
         for name, value in outputs.items():
-            if value.shape[:1] != (len(rows),):
+            if value.shape[:1] != (count_rows(rows),):
                 raise ServingError(
                     StatusCode.INVALID_ARGUMENT,
                     f"Batched output tensor's 0th dimension does not equal the number of rows: output {name} of "
-                    f"{self.signature} has shape {list(value.shape)} for {len(rows)} rows; serve this model without "
-                    "batching",
+                    f"{self.signature} has shape {list(value.shape)} for {count_rows(rows)} rows; serve this model "
+                    "without batching",
                 )
         return outputs
 
@@ -46,35 +45,50 @@ class Call(NamedTuple):
         return all(shape is not None and None not in shape[1:] for shape in shapes)
 
 
-def divisible(model: SavedModel, signature: str, inputs: Mapping[str, np.ndarray]) -> Call | None:
-    """The call whose rows are those of the only input, if it is one; None for all that has to run as it came."""
+def divisible(model: SavedModel, signature: str, inputs: Arrays) -> Call | None:
+    """The call whose rows are those of its inputs, lines or ids; None for one that has to run as it came."""
     called = model.signatures.get(signature)
-    if called is None or len(called.inputs) != 1 or inputs.keys() != called.inputs.keys():
+    if called is None or inputs.keys() != called.inputs.keys() or not inputs:
         return None
-    ((name, spec),) = called.inputs.items()
-    rows = inputs[name]
-    fits = rows.dtype == (object if spec.dtype == "string" else spec.dtype) and rows.ndim == len(spec.shape or ())
-    by_row = all(output.shape and output.shape[0] is None for output in called.outputs.values())
-    return Call(model, signature, name) if (spec.dtype, spec.shape) in ROWS and fits and by_row and len(rows) else None
+    by_row = all((spec.dtype, spec.shape) in ROWS for spec in called.inputs.values()) and all(
+        spec.shape and spec.shape[0] is None for spec in called.outputs.values()
+    )
+    fits = all(
+        inputs[name].dtype == (object if spec.dtype == "string" else spec.dtype)
+        and inputs[name].ndim == len(spec.shape or ())
+        for name, spec in called.inputs.items()
+    )
+    if (
+        not (by_row and fits)
+        or {len(array) for array in inputs.values()} != {count_rows(inputs)}
+        or not count_rows(inputs)
+    ):
+        return None
+    return Call(model, signature)
 
 
-def row_sizes(rows: np.ndarray) -> np.ndarray:
+def count_rows(arrays: Arrays) -> int:
+    return len(next(iter(arrays.values())))
+
+
+def row_sizes(rows: Arrays) -> np.ndarray:
     """What each row counts, in bytes: int64 [rows]."""
-    if rows.ndim == 1:
-        lengths = np.fromiter(map(len, rows), np.int64, len(rows))
-    else:
-        lengths = rows.itemsize * np.count_nonzero(rows, axis=1)
-    return lengths + ROW_BYTES
+    return np.sum([_sizes(array) for array in rows.values()], axis=0) + ROW_BYTES
 
 
-def join_outputs(parts: Sequence[Outputs]) -> Outputs:
-    """Outputs of several calls one behind the other; narrower ones are padded at the end with "" or 0, as within a
-    call."""
+def _sizes(array: np.ndarray) -> np.ndarray:
+    if array.dtype == object:
+        return np.fromiter(map(len, array), np.int64, len(array))
+    return array.itemsize * np.count_nonzero(array, axis=1)
+
+
+def join_rows(parts: Sequence[Arrays]) -> Arrays:
+    """The rows of all parts, one behind the other; narrower ones end in padding, "" or 0, as within a call."""
     return {name: _join([part[name] for part in parts]) for name in parts[0]}
 
 
-def take_rows(outputs: Outputs, rows: np.ndarray | slice) -> Outputs:
-    return {name: value[rows] for name, value in outputs.items()}
+def take_rows(arrays: Arrays, rows: np.ndarray | slice) -> Arrays:
+    return {name: value[rows] for name, value in arrays.items()}
 
 
 def _join(parts: Sequence[np.ndarray]) -> np.ndarray:

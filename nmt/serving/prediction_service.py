@@ -81,9 +81,9 @@ class PredictionService:
         self._count_source(version.name, inputs)
         assert version.model is not None
         started = time.perf_counter()
-        call = divisible(version.model, signature, inputs) if self._batcher else None
+        call = divisible(version.model, signature, dict(inputs)) if self._batcher else None
         if self._batcher and call:
-            outputs = self._batcher.run(call, inputs[call.input], timeout=timeout, cancelled=cancelled)
+            outputs = self._batcher.run(call, dict(inputs), timeout=timeout, cancelled=cancelled)
         else:
             outputs = version.model.run(signature, inputs, timeout=timeout)
         self.metrics.runtime_latency.labels(version.name, "Predict", "TF1").observe(_microseconds(started))

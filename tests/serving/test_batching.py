@@ -56,6 +56,10 @@ def total(text):
     return {"total": tf.reduce_sum(tf.strings.length(text))}
 
 
+def joined(text, glossary):
+    return {"translation": tf.strings.join([text, glossary], "/")}
+
+
 def doubled(source):
     return {"tokens": 2 * source, "length": tf.math.count_nonzero(source, axis=1, dtype=tf.int32)}
 
@@ -65,7 +69,11 @@ def model(tmp_path_factory):
     directory = tmp_path_factory.mktemp("model") / "1"
     functions = {each.__name__: each for each in (reversed_text, letters, company, picky, waiting, total)}
     signatures = {name: tf.function(each, input_signature=[TEXT]) for name, each in functions.items()}
-    save(directory, {**signatures, "doubled": tf.function(doubled, input_signature=[IDS])})
+    signatures["doubled"] = tf.function(doubled, input_signature=[IDS])
+    signatures["joined"] = tf.function(
+        joined, input_signature=[TEXT, tf.TensorSpec([None], tf.string, name="glossary")]
+    )
+    save(directory, signatures)
     model = SavedModel(directory, lanes=2)
     yield model
     model.close()
@@ -85,9 +93,13 @@ def strings(*texts):
 
 
 def run(batcher, model, signature, rows, *, timeout=60.0, cancelled=None):
-    (name,) = model.signatures[signature].inputs
-    call = divisible(model, signature, {name: rows})
-    return batcher.run(call, rows, timeout=timeout, cancelled=cancelled)
+    inputs = as_inputs(model, signature, rows)
+    return batcher.run(divisible(model, signature, inputs), inputs, timeout=timeout, cancelled=cancelled)
+
+
+def as_inputs(model, signature, rows):
+    """The same array for all inputs."""
+    return dict.fromkeys(model.signatures[signature].inputs, rows)
 
 
 def until(condition):
@@ -128,7 +140,7 @@ def test_requests_of_all_sizes_at_once_are_answered_as_if_alone(model, settings)
     requests = []
     for _ in range(60):
         rows = strings(*("ab c" * draw.randrange(40) + "ü" for _ in range(draw.choice([1, 1, 1, 7, 300]))))
-        requests += [(signature, rows) for signature in ("reversed_text", "letters")]
+        requests += [(signature, rows) for signature in ("reversed_text", "letters", "joined")]
         ids = [[draw.randrange(2, 9)] * draw.randrange(5) for _ in range(draw.randrange(1, 30))]
         padded = np.array([row + [0] * (5 - len(row)) for row in ids], np.int32)
         requests.append(("doubled", padded))
@@ -136,8 +148,7 @@ def test_requests_of_all_sizes_at_once_are_answered_as_if_alone(model, settings)
     with batching(**settings) as batcher, ThreadPoolExecutor(16) as clients:
         answers = list(clients.map(lambda request: run(batcher, model, *request), requests))
     for (signature, rows), answer in zip(requests, answers, strict=True):
-        (name,) = model.signatures[signature].inputs
-        same(answer, model.run(signature, {name: rows}))
+        same(answer, model.run(signature, as_inputs(model, signature, rows)))
 
 
 def test_requests_that_wait_at_the_same_time_are_one_call(model, tmp_path):
@@ -233,6 +244,7 @@ def test_calls_that_cannot_be_divided_by_row_are_left_as_they_are(model):
     assert divisible(model, "reversed_text", {"text": strings()}) is None
     assert divisible(model, "reversed_text", {"text": strings("a")[:, np.newaxis]}) is None
     assert divisible(model, "reversed_text", {"source": strings("a")}) is None
+    assert divisible(model, "joined", {"text": strings("a", "b"), "glossary": strings("a")}) is None
     assert divisible(model, "nosuch", {"text": strings("a")}) is None
 
 
