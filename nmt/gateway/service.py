@@ -37,13 +37,14 @@ class Service:
         self.files = TranslatedFiles()
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:
     return request.app.state.service
 
 
-def _address(request: Request) -> str:
+async def _address(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
+# Both are asynchronous, as FastAPI runs others in a thread, which takes longer than they do.
 Shared = Annotated[Service, Depends(_service)]
 Address = Annotated[str, Depends(_address)]
