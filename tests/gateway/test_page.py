@@ -18,37 +18,56 @@ ENGLISH = "This is an English sentence that is long enough to be recognized."
 
 
 @pytest.fixture(scope="module")
-def browser():
+def tab():
+    """A tab of a browser, for all tests: a new one takes two seconds of a core."""
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if found is None:
         pytest.skip("no Chromium here: apt-get install chromium")
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=found)
-        yield browser
+        tab = browser.new_page()
+        tab.set_default_timeout(30_000)
+        yield tab
         browser.close()
 
 
 @pytest.fixture
-def visit(browser):
+def visit(tab):
     """Opens an address. At the end of the test, no page may have complained or asked another server."""
-    contexts, complaints, asked = [], [], []
-
-    def open_page(address, *, viewport=WIDE, **options):
-        contexts.append(browser.new_context(viewport=viewport, **options))
-        page = contexts[-1].new_page()
-        page.set_default_timeout(30_000)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+    complaints, asked, addresses = [], [], ["about:blank"]
+    listeners = {
+        "pageerror": lambda error: complaints.append(str(error)),
         # Refused and failed requests are what some tests are about; Chromium logs each.
-        page.on("console", lambda each: complaints.append(each.text) if "Failed to load" not in each.text else None)
-        page.on("request", lambda request: asked.append((request.url, address)))
-        page.goto(address)
-        return page
+        "console": lambda each: complaints.append(each.text) if "Failed to load" not in each.text else None,
+        "request": lambda request: asked.append(request.url),
+    }
+    for event, listener in listeners.items():
+        tab.on(event, listener)
+
+    def open_page(address, *, viewport=WIDE, scheme="light"):
+        addresses.append(address)
+        tab.goto("about:blank")
+        tab.set_viewport_size(viewport)
+        tab.emulate_media(color_scheme=scheme)
+        tab.goto(address)
+        return tab
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for event, listener in listeners.items():
+        tab.remove_listener(event, listener)
+    tab.unroute_all(behavior="ignoreErrors")
+    tab.context.set_offline(False)
+    tab.context.clear_permissions()
+    tab.goto("about:blank")
     assert complaints == []
-    assert [url for url, address in asked if not url.startswith(address.partition("#")[0])] == []
+    assert [url for url in asked if not url.startswith(tuple(addresses))] == []
+
+
+@pytest.fixture(scope="module")
+def guarded(settings, running):
+    """A gateway that asks for a key."""
+    with running({**settings, "keys": [{"key": "ann"}], "key_required": True}) as address:
+        yield address
 
 
 @pytest.fixture
@@ -299,8 +318,8 @@ def test_text_from_right_to_left_is_set_so_and_its_keys_too(visit, start, models
 
 
 @pytest.mark.parametrize("secure", [True, False])
-def test_the_translation_is_copied_as_it_is(visit, gateway, secure):
-    page = visit(gateway, permissions=["clipboard-read", "clipboard-write"])
+def test_the_translation_is_copied_as_it_is(page, secure):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     if not secure:  # what browsers do where a page comes over plain HTTP from another machine
         page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
     translated(page, "good morning\n\nhouse", "guten Morgen Haus")
@@ -342,8 +361,7 @@ def test_the_terms_in_the_box_are_translated_as_it_says(page):
     expect(page, "#glossary-error", "")
 
 
-def test_where_a_server_takes_no_glossary_the_box_says_so(visit, gateway):
-    page = visit(gateway)
+def test_where_a_server_takes_no_glossary_the_box_says_so(page):
     page.route("**/settings", lambda route: route.fulfill(json={**route.fetch().json(), "glossary": False}))
     page.reload()
     page.click("#glossary-box summary")
@@ -358,8 +376,8 @@ def test_a_glossary_has_a_term_a_line(page):
     assert [page.evaluate(read, f"a = b\n{line}")["wrong"] for line in ("a", "a =", "= b", "a = b = c")] == [2] * 4
 
 
-def test_a_key_is_asked_for_only_where_there_are_keys(visit, start, gateway):
-    page = visit(start(keys=[{"key": "ann"}], key_required=True))
+def test_a_key_is_asked_for_only_where_there_are_keys(visit, guarded, gateway):
+    page = visit(guarded)
     page.fill("#text", "good")
     expect(page, "#status", "Enter an API key: this server asks for one.")
     page.fill("#key", "eve")
@@ -369,9 +387,9 @@ def test_a_key_is_asked_for_only_where_there_are_keys(visit, start, gateway):
     expect(page, "#status", "")
     page.reload()
     translated(page, "good house", "guten Haus")
-    other = visit(gateway)
-    translated(other, "good", "guten")
-    assert other.locator("#key").is_hidden()
+    page = visit(gateway)
+    translated(page, "good", "guten")
+    assert page.locator("#key").is_hidden()
 
 
 def test_the_address_holds_the_languages_and_the_text_only_if_wanted(page):
@@ -439,8 +457,9 @@ def test_what_the_server_refuses_is_said_in_its_words(visit, start, models):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["wide", "phone"])
-def test_axe_finds_no_violation_and_nothing_is_wider_than_the_screen(visit, start, viewport, scheme):
-    page = visit(start(keys=[{"key": "ann"}]), viewport=viewport, color_scheme=scheme, reduced_motion="reduce")
+def test_axe_finds_no_violation_and_nothing_is_wider_than_the_screen(visit, guarded, viewport, scheme):
+    page = visit(guarded, viewport=viewport, scheme=scheme)
+    page.fill("#key", "ann")
     translated(page, "good morning\nred house " + "x" * 200, "guten Morgen rotes Haus " + "x" * 200)
     for panel in PANELS:
         page.click(f"#{panel} summary")
