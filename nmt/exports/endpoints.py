@@ -21,6 +21,7 @@ from nmt.search.translate_ids import translate_ids
 from nmt.text.capitals import Capitals
 from nmt.text.glossary import RequestGlossaries
 from nmt.text.protection import Protection
+from nmt.text.ragged import rows_of
 from nmt.text.sentences import SentenceSplitter
 from nmt.text.splitter import Splitter
 from nmt.text.target_text import shown_in_graph
@@ -209,7 +210,7 @@ class TextEndpoint:
         bytes: bool [batch]."""
         text, truncated = cut_in_graph(text, self.settings.max_line_bytes)
         sentences, spaces = self._cut(text)
-        hidden, spans = self.protection.hide_in_graph(sentences.values, sentences.value_rowids())
+        hidden, spans = self.protection.hide_in_graph(sentences.values, rows_of(sentences))
         in_capitals = tf.fill([tf.size(hidden)], False)
         source = hidden
         if self.capitals:
@@ -217,11 +218,11 @@ class TextEndpoint:
             source = tf.where(in_capitals, self.capitals.to_normal_case_in_graph(hidden), hidden)
         copied, copies = self.protection.copied_in_graph(sentences.values, hidden, spans)
         ids = self.source.tokenize(tf.where(copied, "", source))  # [sentences, (pieces)]
-        lengths, line, batch = ids.row_lengths(), sentences.value_rowids(), sentences.nrows()
+        lengths, line, batch = ids.row_lengths(), rows_of(sentences), sentences.nrows()
         before = tf.cumsum(lengths, exclusive=True)
         before -= tf.gather(before, tf.gather(sentences.row_splits, line))  # pieces of the same line
         kept = tf.clip_by_value(limit - before, 0, lengths)
-        is_kept = tf.ragged.range(lengths).flat_values < tf.gather(kept, ids.value_rowids())
+        is_kept = tf.ragged.range(lengths).flat_values < tf.gather(kept, rows_of(ids))
         ids = tf.RaggedTensor.from_row_lengths(tf.boolean_mask(ids.flat_values, is_kept), kept, validate=False)
         chunks = self.splitter.split_in_graph(ids)
         counts = tf.math.unsorted_segment_sum(chunks.row_lengths(), line, batch)
@@ -243,7 +244,7 @@ class TextEndpoint:
             texts = tf.where(lines.in_capitals, self.capitals.to_capitals_in_graph(texts), texts)
         texts = self.protection.reveal_in_graph(texts, lines.spans, lines.hidden)
         texts = tf.where(lines.copied, lines.copies, texts) + lines.spaces.values
-        line, batch = lines.sentences.value_rowids(), lines.sentences.nrows()
+        line, batch = rows_of(lines.sentences), lines.sentences.nrows()
         copied = tf.math.unsorted_segment_sum(tf.cast(lines.copied, tf.int32), line, batch) > 0
         exist &= (lines.by_line.row_lengths() > 0) | copied
         return tf.where(exist, tf.strings.unsorted_segment_join(texts, line, batch), "")
@@ -281,7 +282,7 @@ def _rejoin(lines: _Lines, found: Hypotheses, place: int):
     Returns: ids of each sentence [sentences, (pieces)]; scores [batch]; whether there is one, bool [batch].
     """
     counts = lines.by_line.row_lengths()  # [batch]
-    line = lines.by_line.value_rowids()
+    line = rows_of(lines.by_line)
     lengths = found.lengths[:, place]
     missing = tf.math.unsorted_segment_max(tf.cast(tf.equal(lengths, 0), tf.int32), line, tf.shape(counts)[0]) > 0
     if place:  # no pieces: the empty translation is the only one
@@ -295,13 +296,13 @@ def _rejoin(lines: _Lines, found: Hypotheses, place: int):
 
 def _any_chunk(chunks, flags):
     """Which lines have a chunk with its flag set: bool [batch], of flags bool [chunks]."""
-    return tf.math.unsorted_segment_sum(tf.cast(flags, tf.int32), chunks.value_rowids(), chunks.nrows()) > 0
+    return tf.math.unsorted_segment_sum(tf.cast(flags, tf.int32), rows_of(chunks), chunks.nrows()) > 0
 
 
 def _confidence(chunks, features, calibration: Calibration):
     """Each line's confidence, as Translator has it: float32 [batch], of features float32 [chunks, features]."""
     lengths = tf.cast(chunks.values.row_lengths(), tf.float32)  # [chunks]
-    lines, batch = chunks.value_rowids(), chunks.nrows()
+    lines, batch = rows_of(chunks), chunks.nrows()
     total = tf.math.unsorted_segment_sum(lengths, lines, batch)  # [batch]
     summed = tf.math.unsorted_segment_sum(lengths[:, tf.newaxis] * features, lines, batch)
     mean = tf.math.divide_no_nan(summed, total[:, tf.newaxis])  # [batch, features]
@@ -322,7 +323,7 @@ def _join_weights(chunks, found: Hypotheses, source_ids, target_ids):
     chunk, row, column = tf.unstack(tf.cast(tf.where(real), tf.int32), num=3, axis=1)
     row += tf.gather(_offsets(chunks, target_lengths), chunk)
     column += tf.gather(_offsets(chunks, source_lengths), chunk)
-    line = tf.gather(tf.cast(chunks.value_rowids(), tf.int32), chunk)
+    line = tf.gather(tf.cast(rows_of(chunks), tf.int32), chunk)
     shape = [source_ids.nrows(), target_ids.bounding_shape(axis=1), source_ids.bounding_shape(axis=1)]
     index = tf.stack([line, row, column], axis=1)
     return tf.scatter_nd(index, tf.boolean_mask(weights, real), tf.cast(tf.stack(shape), tf.int32))
@@ -331,5 +332,5 @@ def _join_weights(chunks, found: Hypotheses, source_ids, target_ids):
 def _offsets(chunks, lengths):
     """Where each chunk starts in its line, given the chunks' lengths."""
     starts = tf.cumsum(lengths, exclusive=True)
-    first_of_line = tf.gather(chunks.row_splits, chunks.value_rowids())
+    first_of_line = tf.gather(chunks.row_splits, rows_of(chunks))
     return starts - tf.gather(starts, first_of_line)

@@ -12,6 +12,7 @@ import numpy as np
 
 from nmt.text.files import read_lines
 from nmt.text.invisible import SPACE
+from nmt.text.ragged import rows_of
 from nmt.text.terms import (
     BEHIND,
     END,
@@ -151,7 +152,7 @@ class RequestGlossaries:
         is_entry = tf.strings.regex_full_match(entries.flat_values, _ENTRY)
         fields = tf.strings.split(tf.boolean_mask(entries.flat_values, is_entry), "\t")
         fields = tf.strings.regex_replace(fields.flat_values, _AROUND, "")
-        names = _name(tf.boolean_mask(entries.value_rowids(), is_entry))
+        names = _name(tf.boolean_mask(rows_of(entries), is_entry))
         # The empty term is never found.
         terms, targets, names = (tf.concat([each, [""]], axis=0) for each in (fields[::2], fields[1::2], names))
         marked = token_keys_in_graph(marked_tokens_in_graph(terms), ignore_case=ignore_case)

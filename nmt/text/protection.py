@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from nmt.config.settings import Config
 from nmt.text.glossary import Glossary, RequestGlossaries
 from nmt.text.invisible import EMOJI, EMOJI_PARTS, KEYCAP, SPACE, visible, visible_in_graph
+from nmt.text.ragged import rows_of
 from nmt.text.span_spaces import copy_spaces, copy_spaces_in_graph
 from nmt.text.target_text import RESERVED
 from nmt.text.terms import A_TERM, term_target, term_target_in_graph
@@ -228,7 +229,7 @@ class Protection:
         if not self.glossary:
             return self.parts_in_graph(lines)
         parts = self._before.parts_in_graph(lines)
-        numbers = parts.value_rowids() if numbers is None else tf.gather(numbers, parts.value_rowids())
+        numbers = rows_of(parts) if numbers is None else tf.gather(numbers, rows_of(parts))
         parts = _further_parts_in_graph(parts, self.glossary.marked_in_graph(parts.flat_values, numbers, _MARK))
         if not self._behind.kinds:
             return parts
@@ -245,7 +246,7 @@ class Protection:
         place = tf.ragged.range(parts.row_lengths()).flat_values  # of each part in its line: the odd ones are spans
         symbols = tf.gather(SYMBOLS, place // 2 % len(SYMBOLS))
         shown = tf.where(place % 2 == 1, symbols, visible_in_graph(parts.flat_values))
-        text = tf.strings.unsorted_segment_join(shown, parts.value_rowids(), parts.nrows())  # [batch]
+        text = tf.strings.unsorted_segment_join(shown, rows_of(parts), parts.nrows())  # [batch]
         return tf.strings.regex_replace(text, _WORD_BEHIND, _JOINED) if self.kinds else text, parts[:, 1::2]
 
     def only_spans_in_graph(self, source: tf.Tensor) -> tf.Tensor:
@@ -264,10 +265,10 @@ class Protection:
         if not self.glossary:
             return only_spans, lines
         is_term = tf.cast(tf.strings.regex_full_match(spans.flat_values, A_TERM), tf.int32)
-        has_term = tf.math.unsorted_segment_sum(is_term, spans.value_rowids(), spans.nrows()) > 0
+        has_term = tf.math.unsorted_segment_sum(is_term, rows_of(spans), spans.nrows()) > 0
         copied = only_spans & (~has_term | (spans.row_lengths() == 1))
         targets = term_target_in_graph(spans.flat_values)
-        targets = tf.strings.unsorted_segment_join(targets, spans.value_rowids(), spans.nrows())
+        targets = tf.strings.unsorted_segment_join(targets, rows_of(spans), spans.nrows())
         return copied, tf.where(has_term, targets, lines)
 
     def reveal_in_graph(self, text: tf.Tensor, spans: tf.RaggedTensor, source: tf.Tensor) -> tf.Tensor:
@@ -287,7 +288,7 @@ class Protection:
         found = found.with_flat_values(term_target_in_graph(found.flat_values))
         behind = tf.concat([found, tf.fill([parts.nrows(), 1], "")], axis=1)
         both = gaps.flat_values + behind.flat_values
-        return tf.strings.unsorted_segment_join(both, gaps.value_rowids(), gaps.nrows())
+        return tf.strings.unsorted_segment_join(both, rows_of(gaps), gaps.nrows())
 
     def reveal_parts_in_graph(self, parts: tf.RaggedTensor, spans: tf.RaggedTensor) -> tf.RaggedTensor:
         """`reveal_parts` of string [batch, (parts)] with spans string [batch, (spans)]."""
@@ -296,7 +297,7 @@ class Protection:
         if not self.kinds:
             return parts
         numbers = _numbers_in_graph(parts)
-        starts = tf.gather(spans.row_starts(), parts.value_rowids())
+        starts = tf.gather(spans.row_starts(), rows_of(parts))
         places = tf.where(numbers >= 0, starts + numbers, tf.zeros_like(numbers))
         found = tf.gather(tf.concat([spans.flat_values, [""]], axis=0), places)  # never of nothing
         return parts.with_flat_values(tf.where(numbers >= 0, found, parts.flat_values))
@@ -346,7 +347,7 @@ def _further_parts_in_graph(parts: tf.RaggedTensor, marked: tf.Tensor) -> tf.Rag
 
     place = tf.ragged.range(parts.row_lengths()).flat_values
     marked = tf.where(place % 2 == 1, _MARK + parts.flat_values + _MARK, marked)
-    return tf.strings.split(tf.strings.unsorted_segment_join(marked, parts.value_rowids(), parts.nrows()), _MARK)
+    return tf.strings.split(tf.strings.unsorted_segment_join(marked, rows_of(parts), parts.nrows()), _MARK)
 
 
 def _marked_in_graph(text: tf.Tensor, pattern: str) -> tf.Tensor:
@@ -372,7 +373,7 @@ def _numbers_in_graph(parts: tf.RaggedTensor) -> tf.Tensor:
 
     symbols = tf.cast(parts.flat_values[:, tf.newaxis] == tf.constant(SYMBOLS), tf.int64)  # [all parts, symbols]
     earlier = tf.cumsum(symbols, exclusive=True)
-    earlier -= tf.gather(earlier, tf.gather(parts.row_starts(), parts.value_rowids()))  # of the same line
+    earlier -= tf.gather(earlier, tf.gather(parts.row_starts(), rows_of(parts)))  # of the same line
     numbers = tf.reduce_sum(symbols * (earlier * len(SYMBOLS) + tf.range(len(SYMBOLS), dtype=tf.int64)), axis=1)
     return tf.where(tf.reduce_max(symbols, axis=1) > 0, numbers, tf.constant(-1, tf.int64))
 

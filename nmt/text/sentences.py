@@ -18,6 +18,7 @@ from sacremoses.corpus import NonbreakingPrefixes
 from nmt.text.invisible import SPACE
 from nmt.text.letters import LOWER, UPPER
 from nmt.text.protection import KINDS, Protection
+from nmt.text.ragged import rows_of
 from nmt.text.terms import TERM, term_source, term_source_in_graph
 
 if TYPE_CHECKING:
@@ -132,14 +133,14 @@ class SentenceSplitter:
         place = tf.ragged.range(parts.row_lengths()).flat_values  # of each part in its line: the odd ones are spans
         marked = tf.where(place % 2 == 1, _mark_in_graph(parts.flat_values), parts.flat_values)
         parts = parts.with_flat_values(term_source_in_graph(parts.flat_values))
-        marked = tf.strings.unsorted_segment_join(marked, parts.value_rowids(), parts.nrows())
+        marked = tf.strings.unsorted_segment_join(marked, rows_of(parts), parts.nrows())
         for pattern, replacement in self.substitutions:
             marked = tf.strings.regex_replace(marked, pattern, replacement)
         outside = tf.strings.split(marked, _SPAN)  # [batch, (spans + 1)]
         ends = tf.fill([parts.nrows(), 1], _CUT)
         behind = tf.concat([parts[:, 1::2], tf.RaggedTensor.from_tensor(ends)], axis=1)
         both = outside.flat_values + behind.flat_values
-        cut = tf.strings.unsorted_segment_join(both, outside.value_rowids(), outside.nrows())
+        cut = tf.strings.unsorted_segment_join(both, rows_of(outside), outside.nrows())
         cut = tf.strings.split(cut, _CUT)  # [batch, (2 * sentences)]
         return cut[:, ::2], cut[:, 1::2]
 

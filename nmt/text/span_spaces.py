@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from nmt.text.invisible import SPACE
+from nmt.text.ragged import rows_of
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -97,7 +98,7 @@ def copy_spaces_in_graph(source: tf.RaggedTensor, target: tf.RaggedTensor, numbe
     of_source, gaps = _gaps_in_graph(source), _gaps_in_graph(target)
     none = tf.fill([target.nrows(), 1], tf.constant(-1, tf.int64))
     previous, following = (tf.concat(sides, axis=1).flat_values for sides in ((none, numbers), (numbers, none)))
-    first_gap = tf.gather(source.row_starts(), target.value_rowids())
+    first_gap = tf.gather(source.row_starts(), rows_of(target))
     behind_previous = first_gap + previous + 1
     before_following = first_gap + tf.maximum(following, 0)
 
@@ -122,7 +123,7 @@ def _gaps_in_graph(texts: tf.RaggedTensor) -> _Gaps:
     before = tf.strings.substr(text, tf.zeros_like(length), tf.strings.length(text) - tf.strings.length(rest))
     behind = tf.strings.substr(rest, length, tf.strings.length(rest) - length)
     place = tf.ragged.range(texts.row_lengths()).flat_values
-    inner = (place > 0) & (place < tf.gather(texts.row_lengths(), texts.value_rowids()) - 1)
+    inner = (place > 0) & (place < tf.gather(texts.row_lengths(), rows_of(texts)) - 1)
     blank, kind = core == "", tf.where(inner, _A_SPAN, "")
     begins = tf.strings.regex_replace(core, _BEGINS_WITH_WORD, "") != core
     ends = tf.strings.regex_replace(core, _ENDS_IN_WORD, "") != core

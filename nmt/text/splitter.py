@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nmt.text.ragged import rows_of
 from nmt.text.tokenizer import UNSPACED, Tokenizer
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Splitter:
         """`split` of each line: ids int32 [batch, (pieces)] -> [batch, (chunks), (pieces)]."""
         import tensorflow as tf  # here, as Python's side needs none
 
-        pieces, line = ids.flat_values, ids.value_rowids()
+        pieces, line = ids.flat_values, rows_of(ids)
         last = tf.concat([line[1:] != line[:-1], tf.ones_like(line[:1], tf.bool)], axis=0)  # of its line
         quality = self._cut_quality_in_graph(pieces, last)
         window = tf.range(self.limit, dtype=tf.int64)
