@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
+from nmt.serving.text_protos import BOOL, INT64, STRING, new_message, read_text_proto
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +26,13 @@ class BatchingParameters(NamedTuple):
 
 
 DEFAULT_BATCHING = BatchingParameters()
+_FIELDS = {
+    **{name: {"value": INT64} for name in BatchingParameters._fields},
+    "thread_pool_name": {"value": STRING},
+    "enable_large_batch_splitting": {"value": BOOL},
+    "allowed_batch_sizes": [INT64],
+    "pad_variable_length_inputs": BOOL,
+}
 # What the real server knows and this one passes over.
 _PASSED_OVER = {
     "allowed_batch_sizes": "models take batches of any size here",
@@ -39,12 +46,7 @@ def read_batching_parameters(path: str | Path) -> BatchingParameters:
 
     Raises: ValueError with the file's name, and the line where protobuf tells it.
     """
-    try:
-        message: Any = text_format.Parse(Path(path).read_text(encoding="utf-8"), _message_class()())
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: a text file in UTF-8 was expected: {error}") from None
-    except text_format.ParseError as error:
-        raise ValueError(f"{path}:{error}") from None
+    message = read_text_proto(path, new_message("BatchingParameters", _FIELDS))
     present = {field.name for field, _ in message.ListFields()}
     for field, reason in _PASSED_OVER.items():
         if field in present:
@@ -64,30 +66,3 @@ def read_batching_parameters(path: str | Path) -> BatchingParameters:
             f"got {sizes}"
         )
     return parameters
-
-
-def _message_class() -> Any:
-    """tensorflow.serving.BatchingParameters, which no package on PyPI has. In the text form only names count."""
-    field = descriptor_pb2.FieldDescriptorProto
-    file = descriptor_pb2.FileDescriptorProto(name="batching_parameters.proto", syntax="proto3")
-    file.dependency.append(wrappers_pb2.DESCRIPTOR.name)
-    message = file.message_type.add(name="BatchingParameters")
-    wrapped = {**dict.fromkeys(BatchingParameters._fields, "Int64Value"), "thread_pool_name": "StringValue"}
-    wrapped["enable_large_batch_splitting"] = "BoolValue"
-    for name, kind in wrapped.items():
-        message.field.add(
-            name=name,
-            number=len(message.field) + 1,
-            type=field.TYPE_MESSAGE,
-            type_name=f".google.protobuf.{kind}",
-            label=field.LABEL_OPTIONAL,
-        )
-    for name, scalar, label in (
-        ("allowed_batch_sizes", field.TYPE_INT64, field.LABEL_REPEATED),
-        ("pad_variable_length_inputs", field.TYPE_BOOL, field.LABEL_OPTIONAL),
-    ):
-        message.field.add(name=name, number=len(message.field) + 1, type=scalar, label=label)
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("BatchingParameters"))

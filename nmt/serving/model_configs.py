@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from google.protobuf import text_format
 from tensorflow_serving.config.file_system_storage_path_source_pb2 import FileSystemStoragePathSourceConfig
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
+
+from nmt.serving.text_protos import read_text_proto
 
 
 def read_model_configs(path: str | Path) -> list[ModelConfig]:
@@ -15,13 +16,7 @@ def read_model_configs(path: str | Path) -> list[ModelConfig]:
 
     Raises: ValueError with the file's name, and the line where protobuf tells it.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-        configs = list(text_format.Parse(text, ModelServerConfig()).model_config_list.config)
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: a text file in UTF-8 was expected: {error}") from None
-    except text_format.ParseError as error:
-        raise ValueError(f"{path}:{error}") from None
+    configs = list(read_text_proto(path, ModelServerConfig()).model_config_list.config)
     try:
         check_model_configs(configs)
     except ValueError as error:

@@ -29,7 +29,8 @@ def read_text_proto(path: str | Path, message: Message) -> Any:
 
 
 def new_message(name: str, fields: Mapping[str, Any]) -> Any:
-    """An empty message whose fields are STRING, BOOL, INT64 or fields of a message in it. In text only names count."""
+    """An empty message. A field is STRING, BOOL or INT64, a list of one of these where it is repeated, or the fields of
+    a message in it. In text only names count."""
     file = descriptor_pb2.FileDescriptorProto(name=f"{name}.proto", syntax="proto3")
     _describe(file.message_type.add(name=name), fields, name)
     pool = descriptor_pool.DescriptorPool()
@@ -44,5 +45,8 @@ def _describe(message: Any, fields: Mapping[str, Any], path: str) -> None:
             inner = f"{name}_message"
             _describe(message.nested_type.add(name=inner), kind, f"{path}.{inner}")
             field.type, field.type_name = _FIELD.TYPE_MESSAGE, f".{path}.{inner}"
+        elif isinstance(kind, list):
+            (field.type,) = kind
+            field.label = _FIELD.LABEL_REPEATED
         else:
             field.type = kind

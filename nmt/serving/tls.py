@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import grpc
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
 
-_STRING, _BOOL = descriptor_pb2.FieldDescriptorProto.TYPE_STRING, descriptor_pb2.FieldDescriptorProto.TYPE_BOOL
-_FIELDS = {"server_key": _STRING, "server_cert": _STRING, "custom_ca": _STRING, "client_verify": _BOOL}
+from nmt.serving.text_protos import BOOL, STRING, new_message, read_text_proto
+
+_FIELDS = {"server_key": STRING, "server_cert": STRING, "custom_ca": STRING, "client_verify": BOOL}
 
 
 class Tls(NamedTuple):
@@ -56,14 +56,7 @@ def read_tls(path: str | Path) -> Tls:
 
     Raises: ValueError with the file's name, and the line where protobuf tells it.
     """
-    try:
-        config = text_format.Parse(Path(path).read_text(encoding="utf-8"), _ssl_config())
-    except OSError as error:
-        raise ValueError(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: a text file in UTF-8 was expected: {error}") from None
-    except text_format.ParseError as error:
-        raise ValueError(f"{path}:{error}") from None
+    config = read_text_proto(path, new_message("SSLConfig", _FIELDS))
     tls = Tls(**{name: getattr(config, name) for name in _FIELDS})
     if not tls.server_key or not tls.server_cert:
         raise ValueError(f"{path}: server_key and server_cert were expected, both with their PEM text")
@@ -74,14 +67,3 @@ def read_tls(path: str | Path) -> Tls:
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     return tls
-
-
-def _ssl_config():  # type: ignore[no-untyped-def]
-    """An empty message of tensorflow_serving/config/ssl_config.proto, which tensorflow-serving-api leaves out."""
-    file = descriptor_pb2.FileDescriptorProto(name="ssl_config.proto", package="tensorflow.serving", syntax="proto3")
-    message = file.message_type.add(name="SSLConfig")
-    for number, (name, kind) in enumerate(_FIELDS.items(), start=1):
-        message.field.add(name=name, number=number, type=kind, label=descriptor_pb2.FieldDescriptorProto.LABEL_OPTIONAL)
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("tensorflow.serving.SSLConfig"))()
