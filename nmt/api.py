@@ -51,7 +51,7 @@ def load(
         n_best: how many hypotheses a line has; None = as the run says, of an export or server the best one.
         alignments: whether translations have their attention, which takes memory.
         glossary: the terms that translations have: a file, a dictionary or an `nmt.text.Glossary`; None = those of the
-            (first) run; of runs only.
+            (first) run, or of the export.
 
     Raises:
         ValueError: where nothing of this is found, or for an option that what was found cannot follow.
@@ -70,9 +70,10 @@ def load(
         raise ValueError(f"weights {weights!r} need a run: {places[0]} has those that were exported")
     if overrides:
         raise ValueError(f"settings of search need a run: {places[0]} translates as was set when it was exported")
-    if glossary is not None:
-        raise ValueError(f"a glossary needs a run: {places[0]} has the one it was exported with, if any")
-    return open_endpoint(n_best=n_best, alignments=alignments)
+    terms = None if glossary is None else _as_glossary(glossary, ignore_case=False)
+    if terms is not None and terms.ignore_case:
+        raise ValueError(f"ignoring case needs a run: {places[0]} does so if its run's glossary_ignore_case says it")
+    return open_endpoint(n_best=n_best, alignments=alignments, glossary=terms)
 
 
 def train(
@@ -192,14 +193,14 @@ def _endpoint(place: AnyPath | Run) -> Callable[..., Endpoint] | None:
     return None
 
 
-def _open_export(version: Path, *, n_best: int | None, alignments: bool) -> Endpoint:
+def _open_export(version: Path, *, n_best: int | None, alignments: bool, glossary: Glossary | None) -> Endpoint:
     from nmt.exports.signatures import choose_signature
 
-    choose_signature(n_best, alignments)  # raises before TensorFlow is imported
+    choose_signature(n_best, alignments, glossary is not None)  # raises before TensorFlow is imported
     import_tensorflow()
     from nmt.exports.open_export import open_export
 
-    return open_export(version, n_best=n_best, alignments=alignments)
+    return open_export(version, n_best=n_best, alignments=alignments, glossary=glossary)
 
 
 def _load_runs(
@@ -223,11 +224,15 @@ def _load_runs(
 
 def _read_glossary(glossary: AnyGlossary | None, run: Run) -> Glossary | None:
     """A glossary that a run can translate with."""
+    ignore_case = run.config.glossary_ignore_case
+    terms = None if glossary is None else _as_glossary(glossary, ignore_case=ignore_case)
+    run.translation_protection(terms)  # raises before TensorFlow is imported
+    return terms
+
+
+def _as_glossary(glossary: AnyGlossary, *, ignore_case: bool) -> Glossary:
     from nmt.text.glossary import Glossary
 
     if isinstance(glossary, Mapping):
-        glossary = Glossary(glossary, ignore_case=run.config.glossary_ignore_case)
-    elif isinstance(glossary, str | os.PathLike):
-        glossary = Glossary.read(glossary, ignore_case=run.config.glossary_ignore_case)
-    run.translation_protection(glossary)  # raises before TensorFlow is imported
-    return glossary
+        return Glossary(glossary, ignore_case=ignore_case)
+    return glossary if isinstance(glossary, Glossary) else Glossary.read(glossary, ignore_case=ignore_case)

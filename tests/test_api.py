@@ -71,6 +71,20 @@ def test_n_best_lists_and_alignments_are_asked_for_alike(run, export, server):
         assert nmt.load(place).translate(LINES)[0].alignment is None
 
 
+def test_a_glossary_is_taken_alike(run, export, server, tmp_path):
+    (tmp_path / "terms.tsv").write_text("cat\tKatze\nbig dog\tDogge\ndog\tHund\n", encoding="utf-8")
+    expected = [each.text for each in nmt.load(run, glossary=tmp_path / "terms.tsv").translate(LINES)]
+    assert "Katze" in expected[0]
+    assert "Dogge" in expected[2]
+    for place in (Path(export), server.rest_url, server.grpc_url):
+        for glossary in (tmp_path / "terms.tsv", {"cat": "Katze", "big dog": "Dogge"}):
+            assert [each.text for each in nmt.load(place, glossary=glossary).translate(LINES)] == expected
+        with pytest.raises(ValueError, match="a glossary for the best translation only"):
+            nmt.load(place, glossary={"cat": "Katze"}, n_best=2)
+        with pytest.raises(ValueError, match="ignoring case needs a run"):
+            nmt.load(place, glossary=nmt.text.Glossary({"cat": "Katze"}, ignore_case=True))
+
+
 def test_overrides_and_weights_are_those_of_the_command_line(run):
     assert nmt.load(run, overrides=["search.beam_size=1"]).options.beam_size == 1
     with pytest.raises(ValueError, match="no weights '77'"):

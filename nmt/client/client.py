@@ -16,6 +16,7 @@ from nmt.client.rest import RestModel
 from nmt.client.retries import Attempts
 from nmt.exports.endpoint import Endpoint
 from nmt.startup import import_tensorflow
+from nmt.text.glossary import Glossary
 
 if TYPE_CHECKING:
     from nmt.client.grpc import GrpcModel
@@ -28,6 +29,7 @@ def connect(
     *,
     n_best: int | None = None,
     alignments: bool = False,
+    glossary: Glossary | None = None,
     timeout: float = 60.0,
     connections: int = CONNECTIONS,
     callers: int = 1,
@@ -39,7 +41,7 @@ def connect(
 
     Args:
         url: http://host:8501, https://... or grpc://host:8500, each with an optional /model-name (translator).
-        n_best, alignments: as Endpoint.
+        n_best, alignments, glossary: as Endpoint.
         timeout: seconds for one request of at most MAX_LINES lines, until its answer has come.
         connections: how many requests of a call may wait for their answer at a time.
         callers: how many threads may translate at a time.
@@ -50,12 +52,12 @@ def connect(
     model = _open(address, connections * callers)
     reached = False
 
-    def predict(signature: str, lines: list[bytes]) -> Mapping[str, Any]:
+    def predict(signature: str, lines: list[bytes], glossaries: list[bytes] | None = None) -> Mapping[str, Any]:
         nonlocal reached
         attempts = Attempts(timeout, reached=reached)
         while True:
             try:
-                outputs = model.predict(signature, lines, attempts.remaining)
+                outputs = model.predict(signature, lines, attempts.remaining, glossaries)
             except Unavailable as error:
                 time.sleep(attempts.pause_after(error))
             else:
@@ -67,6 +69,7 @@ def connect(
         name=f"the server at {url}",
         n_best=n_best,
         alignments=alignments,
+        glossary=glossary,
         concurrency=connections,
         close=model.close,
     )

@@ -28,9 +28,11 @@ class GrpcModel:
         self._channel = grpc.insecure_channel(address.host, options=_OPTIONS)
         self._stub = PredictionServiceStub(self._channel)
 
-    def predict(self, signature: str, lines: list[bytes], timeout: float) -> Mapping[str, Any]:
+    def predict(
+        self, signature: str, lines: list[bytes], timeout: float, glossaries: list[bytes] | None = None
+    ) -> Mapping[str, Any]:
         try:
-            response = self._stub.Predict(_request(self._address, signature, lines), timeout=timeout)
+            response = self._stub.Predict(_request(self._address, signature, lines, glossaries), timeout=timeout)
         except grpc.RpcError as error:
             raise _explained(self._address, error) from None
         return _outputs(self._address, response)
@@ -58,10 +60,14 @@ class AsyncGrpcModel:
         await self._channel.close()
 
 
-def _request(address: Address, signature: str, lines: list[bytes]) -> PredictRequest:
+def _request(
+    address: Address, signature: str, lines: list[bytes], glossaries: list[bytes] | None = None
+) -> PredictRequest:
     request = PredictRequest()
     request.model_spec.name, request.model_spec.signature_name = address.model, signature
     request.inputs["text"].CopyFrom(make_tensor_proto(lines, shape=[len(lines)]))
+    if glossaries is not None:
+        request.inputs["glossary"].CopyFrom(make_tensor_proto(glossaries, shape=[len(glossaries)]))
     return request
 
 

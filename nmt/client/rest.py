@@ -24,8 +24,12 @@ class RestModel:
         self._messages = _Messages(address)
         self._client = httpx.Client(limits=httpx.Limits(max_connections=connections))
 
-    def predict(self, signature: str, lines: list[bytes], timeout: float) -> Mapping[str, Any]:
+    def predict(
+        self, signature: str, lines: list[bytes], timeout: float, glossaries: list[bytes] | None = None
+    ) -> Mapping[str, Any]:
         """The outputs of a signature.
+
+        Args: glossaries: one for each line, where the signature takes them.
 
         Raises:
             Unavailable: where asking again may help.
@@ -33,7 +37,7 @@ class RestModel:
             ValueError: where it refuses the request.
         """
         with self._messages.explained(timeout):
-            response = self._client.post(**self._messages.request(signature, lines), timeout=timeout)
+            response = self._client.post(**self._messages.request(signature, lines, glossaries), timeout=timeout)
         return self._messages.outputs(response)
 
     def close(self) -> None:
@@ -63,8 +67,10 @@ class _Messages:
         self._address = address
         self._url = f"{address.server}/v1/models/{quote(address.model, safe='')}:predict"
 
-    def request(self, signature: str, lines: list[bytes]) -> dict[str, Any]:
-        body = json.dumps({"signature_name": signature, "inputs": list(map(_json_string, lines))}).encode()
+    def request(self, signature: str, lines: list[bytes], glossaries: list[bytes] | None = None) -> dict[str, Any]:
+        text = list(map(_json_string, lines))
+        inputs = text if glossaries is None else {"text": text, "glossary": list(map(_json_string, glossaries))}
+        body = json.dumps({"signature_name": signature, "inputs": inputs}).encode()
         return {"url": self._url, "content": body, "headers": {"Content-Type": "application/json"}}
 
     def outputs(self, response: httpx.Response) -> Mapping[str, Any]:

@@ -13,14 +13,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nmt.exports.signatures import MISSING, OUTPUTS, choose_signature
+from nmt.text.glossary import Glossary
 from nmt.translation.translation import Hypothesis, Translation
 
 MAX_LINES = 64  # of a request: what a batching server takes (export.max_batch)
 MAX_BYTES = 32_768  # of a request's text, so that long lines stay within the server's time limit
 
 # Signature, lines as UTF-8 or other bytes -> the signature's outputs by name, nested lists or arrays [lines, ...]; text
-# as str or as UTF-8.
-Predict = Callable[[str, list[bytes]], Mapping[str, Any]]
+# as str or as UTF-8. Where lines come with glossaries, a list of these is the third argument.
+Predict = Callable[..., Mapping[str, Any]]
 
 
 class Endpoint:
@@ -31,11 +32,12 @@ class Endpoint:
         name: what it is, for messages.
         n_best: how many hypotheses a line has; None = the best one.
         alignments: whether translations have their attention.
+        glossary: the terms that translations have; None = those of the export.
         concurrency: how many requests may wait for their answer at a time.
         close: frees what `predict` holds.
 
     Raises:
-        ValueError: for n_best with alignments, which no signature gives together.
+        ValueError: for two of n_best, alignments and glossary, which no signature gives together.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Endpoint:
         name: str,
         n_best: int | None = None,
         alignments: bool = False,
+        glossary: Glossary | None = None,
         concurrency: int = 1,
         close: Callable[[], None] = lambda: None,
     ) -> None:
@@ -52,7 +55,8 @@ class Endpoint:
         self._concurrency = concurrency
         self._name = name
         self._count = n_best or 1
-        self._signature = choose_signature(n_best, alignments)
+        self._glossary = glossary
+        self._signature = choose_signature(n_best, alignments, glossary is not None)
         self.close = close
 
     def translate(self, lines: Sequence[str | bytes], prefixes: Sequence[str] | None = None) -> list[Translation]:
@@ -73,7 +77,9 @@ class Endpoint:
         return join_answers(requests, answers, count=self._count, name=self._name)
 
     def _ask(self, request: Request) -> Mapping[str, Any]:
-        return self._predict(self._signature, request.lines)
+        if self._glossary is None:
+            return self._predict(self._signature, request.lines)
+        return self._predict(self._signature, request.lines, list(map(self._glossary.as_text, request.lines)))
 
     def score(self, sources: Sequence[str | bytes], targets: Sequence[str | bytes]) -> list[np.ndarray]:
         """Raises ValueError: an export has no signature for it."""

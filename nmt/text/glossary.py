@@ -93,6 +93,11 @@ class Glossary:
             place += width or 1
         return [*parts, "".join(tokens[begin:])]
 
+    def as_text(self, line: bytes) -> bytes:
+        """The text of a glossary file with the terms that may be in a line: all that a request for it needs."""
+        text = token_key(line.decode("utf-8", "replace"), ignore_case=True)
+        return "\n".join(entry for term, entry in self._entries if term in text).encode()
+
     def marked_in_graph(self, texts: tf.Tensor, lines: tf.Tensor, mark: str) -> tf.Tensor:
         """Texts string [rows] with `mark` around each term, which is a span as in `parts`; it does not matter of which
         lines they are."""
@@ -121,6 +126,12 @@ class Glossary:
             if "".join(keys[place : place + width]) in self._targets:
                 return width
         return 0
+
+    @cached_property
+    def _entries(self) -> list[tuple[str, str]]:
+        """Each term without its case, and its line in a file."""
+        entries = self._targets.items()
+        return [(token_key(term, ignore_case=True), f"{term}\t{target}") for term, target in entries]
 
     @cached_property
     def _table(self) -> TermTable:
