@@ -13,6 +13,7 @@ from tiny_job import SETTINGS, write_corpus
 import nmt
 from nmt.config.file import load_config
 from nmt.exports.endpoint import Endpoint
+from nmt.text.glossary import Glossary
 from nmt.translation.translator import Translator
 
 LINES = ["red cat sees", "", "big dog. small house. old tree runs."]
@@ -82,7 +83,7 @@ def test_a_glossary_is_taken_alike(run, export, server, tmp_path):
         with pytest.raises(ValueError, match="a glossary for the best translation only"):
             nmt.load(place, glossary={"cat": "Katze"}, n_best=2)
         with pytest.raises(ValueError, match="ignoring case needs a run"):
-            nmt.load(place, glossary=nmt.text.Glossary({"cat": "Katze"}, ignore_case=True))
+            nmt.load(place, glossary=Glossary({"cat": "Katze"}, ignore_case=True))
 
 
 def test_overrides_and_weights_are_those_of_the_command_line(run):

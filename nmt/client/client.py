@@ -16,10 +16,10 @@ from nmt.client.rest import RestModel
 from nmt.client.retries import Attempts
 from nmt.exports.endpoint import Endpoint
 from nmt.startup import import_tensorflow
-from nmt.text.glossary import Glossary
 
 if TYPE_CHECKING:
     from nmt.client.grpc import GrpcModel
+    from nmt.text.glossary import Glossary
 
 CONNECTIONS = 4  # requests at a time: enough for a server that batches requests to have work
 

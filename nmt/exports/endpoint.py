@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from nmt.exports.signatures import MISSING, OUTPUTS, choose_signature
-from nmt.text.glossary import Glossary
 from nmt.translation.translation import Hypothesis, Translation
+
+if TYPE_CHECKING:
+    from nmt.text.glossary import Glossary
 
 MAX_LINES = 64  # of a request: what a batching server takes (export.max_batch)
 MAX_BYTES = 32_768  # of a request's text, so that long lines stay within the server's time limit
