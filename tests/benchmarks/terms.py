@@ -13,7 +13,8 @@ import argparse
 import random
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -25,7 +26,7 @@ from nmt.text.glossary import Glossary
 from nmt.text.metrics import sentence_chrf
 from nmt.text.protection import Protection
 
-TERMS, MANY, ROUNDS = 50, 5000, 5
+TERMS, MANY, ROUNDS, REPEATED = 50, 5000, 7, 20
 Pairs = list[tuple[str, str]]
 
 
@@ -73,15 +74,18 @@ def quality(run: str, pairs: Pairs, terms: dict[str, str], glossary: dict[str, s
     return exact, float(np.mean(sentence_chrf(rest(found), rest(targets))))
 
 
-def fastest(run: Callable[[], object]) -> float:
-    """Seconds of the fastest of a few rounds."""
-    run()
+def fastest(*works: Callable[[], object]) -> list[float]:
+    """Seconds of the fastest of a few rounds of each, in turns."""
+    for work in works:
+        work()
     times = []
     for _ in range(ROUNDS):
-        began = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - began)
-    return min(times)
+        times.append([])
+        for work in works:
+            began = time.perf_counter()
+            work()
+            times[-1].append(time.perf_counter() - began)
+    return np.min(times, axis=0).tolist()
 
 
 def main() -> None:
@@ -103,31 +107,30 @@ def main() -> None:
         print(f"{name:<40}{len(lines):>8}{exact if lines is changed else '-':>12}{chrf:>18.1f}")
 
     sources = [source for source, _ in pairs]
-    many = Glossary(invented(MANY))
-    kinds = nmt.load(options.run).protection.kinds
-    print(f"\n{'milliseconds a line':<40}{'without':>10}{f'{len(many):,} terms':>14}")
-    for name, work in (
-        (f"translation of {len(sources)} lines", lambda glossary: translation(options.run, glossary, sources)),
-        ("spans in Python", lambda glossary: hiding(Protection(kinds, glossary), sources)),
-        ("spans in a graph, 64 lines", lambda glossary: hiding_in_graph(Protection(kinds, glossary), sources[:64])),
-        ("spans in a graph, one line", lambda glossary: hiding_in_graph(Protection(kinds, glossary), sources[:1])),
-    ):
-        without, with_many = (work(glossary) for glossary in (Glossary({}), many))
-        print(f"{name:<40}{without * 1000:>10.3f}{with_many * 1000:>14.3f}")
+    glossaries = Glossary({}), Glossary(invented(MANY))
+    print(f"\n{'milliseconds a line':<40}{'without':>10}{f'{len(glossaries[1]):,} terms':>14}")
+    translators = [nmt.load(options.run, glossary=glossary) for glossary in glossaries]
+    show("translation", [partial(each.translate, sources) for each in translators], len(sources))
+    protections = [each.protection for each in translators]
+    show("spans in Python", [partial(hide_all, each, sources) for each in protections], len(sources))
+    for count in (64, 1):
+        works = [hiding_in_graph(each, sources[:count]) for each in protections]
+        show(f"spans in a graph, lines at a time: {count}", works, count * REPEATED)
 
 
-def translation(run: str, glossary: Glossary, lines: list[str]) -> float:
-    translate = nmt.load(run, glossary=glossary).translate
-    return fastest(lambda: translate(lines)) / len(lines)
+def show(name: str, works: Sequence[Callable[[], object]], lines: int) -> None:
+    without, with_many = fastest(*works)
+    print(f"{name:<40}{without / lines * 1000:>10.3f}{with_many / lines * 1000:>14.3f}")
 
 
-def hiding(protection: Protection, lines: list[str]) -> float:
-    return fastest(lambda: [protection.hide(line) for line in lines]) / len(lines)
+def hide_all(protection: Protection, lines: list[str]) -> None:
+    for line in lines:
+        protection.hide(line)
 
 
-def hiding_in_graph(protection: Protection, lines: list[str]) -> float:
+def hiding_in_graph(protection: Protection, lines: list[str]) -> Callable[[], object]:
     hide, text = tf.function(protection.hide_in_graph, autograph=False), tf.constant(lines)
-    return fastest(lambda: [hide(text) for _ in range(20)]) / 20 / len(lines)
+    return lambda: [hide(text) for _ in range(REPEATED)]
 
 
 if __name__ == "__main__":
