@@ -5,6 +5,7 @@ Imports no TensorFlow by itself.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from pathlib import Path
@@ -35,6 +36,8 @@ PAGE_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",  # asked for again each time, and answered with 304 where it is the same
 }
+
+MAX_SHOWN = 60  # characters of a wrong value in an error
 
 _log = logging.getLogger("nmt.gateway")
 
@@ -89,12 +92,20 @@ def _refused(request: Request, error: Any) -> Response:
 
 
 def _invalid(request: Request, error: Any) -> Response:
-    """Names the first field that is wrong."""
-    first = error.errors()[0]
-    keys = [str(key) for key in first["loc"] if key != "body"]
-    missing = first["type"] == "missing" and len(keys) == 1
-    message = f"{keys[0]} is missing" if missing else ": ".join([*keys[:1], first["msg"]])
-    return JSONResponse({"error": message}, 400)
+    """Names the field that is wrong, what was expected of it and what came."""
+    # A field of several types has an error for each; that of the type which came says most.
+    wrong = max(error.errors(), key=lambda each: (len(each["loc"]), not each["type"].endswith("_type")))
+    keys = [key for key in wrong["loc"] if key != "body"]
+    where = "".join([str(each) for each in keys[:1]] + [f"[{key}]" for key in keys[1:] if isinstance(key, int)])
+    if wrong["type"] == "missing":
+        return JSONResponse({"error": f"{where} is missing"}, 400)
+    came = "" if wrong["type"] == "json" else f", {_shown(wrong['input'])} came"
+    return JSONResponse({"error": ": ".join(filter(None, (where, wrong["msg"] + came)))}, 400)
+
+
+def _shown(value: Any) -> str:
+    shown = json.dumps(value, ensure_ascii=False, default=str)
+    return shown if len(shown) <= MAX_SHOWN else f"{shown[:MAX_SHOWN]}..."
 
 
 def _model_failed(request: Request, error: Any) -> Response:

@@ -80,10 +80,9 @@ class Gateway:
     def _route(self, source: str, target: str) -> Route:
         if route := self.directions.route(source, target):
             return route
-        targets = ", ".join(self.directions.targets(source)) or "no other language"
-        raise HTTPException(
-            400, f"{name_of(source)} ({source}) cannot be translated into {target} here, but into {targets}"
-        )
+        targets = ", ".join(self.directions.targets(source))
+        known = f"cannot be translated into {target} here, but into {targets}" if targets else "is only a target here"
+        raise HTTPException(400, f"{name_of(source)} ({source}) {known}")
 
 
 def name_of(language: str) -> str:

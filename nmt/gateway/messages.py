@@ -127,17 +127,25 @@ Message = TypeVar("Message", bound=BaseModel)
 async def read_message(request: Request, kind: type[Message]) -> Message:
     """A request's fields: from JSON, or from a form and the query together.
 
+    As in LibreTranslate, a field that is null or "" is as good as not given.
+
     Raises: RequestValidationError where they are not those of `kind`.
     """
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
         if content_type == "application/json":
-            return kind.model_validate(from_json(await request.body(), allow_inf_nan=False))
-        return kind.model_validate(_fields(request.query_params) | _fields(await request.form()))
-    except ValidationError as error:
-        raise RequestValidationError(error.errors()) from None
+            fields = from_json(await request.body(), allow_inf_nan=False)
+        else:
+            fields = _fields(request.query_params) | _fields(await request.form())
     except ValueError as error:
         raise RequestValidationError([{"loc": (), "msg": f"the body is not JSON: {error}", "type": "json"}]) from None
+    if not isinstance(fields, dict):
+        message = {"loc": (), "msg": "The body should be a JSON object", "type": "object_type", "input": fields}
+        raise RequestValidationError([message])
+    try:
+        return kind.model_validate({name: value for name, value in fields.items() if value not in (None, "")})
+    except ValidationError as error:
+        raise RequestValidationError(error.errors()) from None
 
 
 def _fields(form: ImmutableMultiDict[str, Any]) -> dict[str, Any]:
