@@ -6,8 +6,6 @@ import argparse
 import json
 from typing import Any
 
-from nmt.config.file import load_settings, parse_settings
-
 HELP = "LibreTranslate's API and a web page in front of servers, exports or runs"
 
 
@@ -37,6 +35,8 @@ def execute(options: argparse.Namespace) -> int:
     if bool(options.config) == bool(options.model):
         raise ValueError("what should translate? Name a FILE with models, or give each as --model en-de=URL")
     models = [_model(argument) for argument in options.model]
+    from nmt.config.file import load_settings, parse_settings
+
     try:
         from nmt.gateway.server import serve
         from nmt.gateway.settings import GatewaySettings
