@@ -438,7 +438,8 @@ def test_offline_is_said_and_what_was_typed_is_translated_once_back(page):
     translated(page, "good", "guten")
     timers(page, NEVER)
     page.context.set_offline(True)
-    page.fill("#text", "good morning")
+    with page.expect_event("requestfailed", lambda request: "morning" in request.post_data):
+        page.fill("#text", "good morning")
     expect(page, "#status", re.compile(r"You are offline\. Your text stays here\. Trying again in \d+ s\."))
     expect(page, "#output", "guten")
     page.context.set_offline(False)
