@@ -24,8 +24,8 @@ def read_url(url: str) -> Address:
 
     Raises: ValueError where it is none of these.
     """
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         port = parts.port or {"https": 443, "http": 8501, "grpc": 8500}[parts.scheme]
         if not parts.hostname or parts.query or parts.fragment or parts.username:
             raise ValueError

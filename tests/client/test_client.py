@@ -197,7 +197,16 @@ def test_answers_that_are_no_translations_are_told_apart(status, body, error, me
 
 
 @pytest.mark.parametrize(
-    "url", ["localhost:8501", "ftp://localhost", "http://", "http://localhost:port", "http://localhost:8501?x=1", ""]
+    "url",
+    [
+        "localhost:8501",
+        "ftp://localhost",
+        "http://",
+        "http://localhost:port",
+        "http://localhost:8501?x=1",
+        "http://[::1",
+        "",
+    ],
 )
 def test_what_is_no_address_is_refused_with_the_form_expected(url):
     with pytest.raises(ValueError, match="expected http://host:8501 or grpc://host:8500"):
