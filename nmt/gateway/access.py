@@ -28,8 +28,8 @@ class Access:
     def admit(self, key: str | None, address: str, *, characters: int) -> None:
         """Counts a request.
 
-        Raises: HTTPException 400 without a key where one is required, 403 for a wrong one, 429 where more was used than
-            is allowed.
+        Raises: HTTPException 400 without a key where one is required, or for a request of more than is ever allowed,
+            403 for a wrong key, 429 where more was used than is allowed.
         """
         key = key if self._keys else None  # a gateway without keys takes any
         allowed = self._allowed(key)
@@ -52,6 +52,8 @@ class Access:
     def _use(self, rate: limits.RateLimitItem, what: str, user: str, *, cost: int) -> None:
         if self._used.hit(rate, what, user, cost=cost):
             return
+        if cost > rate.amount:  # which no waiting helps
+            raise HTTPException(400, f"{cost} {what} came in one request, but {rate} are allowed: send less")
         wait = max(1, math.ceil(self._used.get_window_stats(rate, what, user).reset_time - time.time()))
         raise HTTPException(
             429, f"too many {what}: {rate} are allowed; try again in {wait} s", headers={"Retry-After": str(wait)}

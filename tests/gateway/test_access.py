@@ -39,11 +39,18 @@ def test_characters_have_a_quota(start):
     ]
 
 
+def test_a_request_of_more_than_is_ever_allowed_is_not_told_to_come_back(start):
+    gateway = start(limits={"characters_rate": "10/day"})
+    refused = translate(gateway, "12345678901")
+    assert (refused.status_code, "Retry-After" in refused.headers) == (400, False)
+    assert refused.json()["error"].startswith("11 characters came in one request, but 10 per 1 day are allowed")
+
+
 def test_files_and_detections_count_too(start):
     gateway = start(limits={"requests": "2/hour", "characters_rate": "8/hour"})
     file = {"file": ("a.txt", b"good house")}
     asked = {"source": "en", "target": "de"}
-    assert requests.post(f"{gateway}/translate_file", data=asked, files=file, timeout=30).status_code == 429
+    assert requests.post(f"{gateway}/translate_file", data=asked, files=file, timeout=30).status_code == 400
     assert requests.post(f"{gateway}/detect", data={"q": "good"}, timeout=30).status_code == 200
     assert requests.post(f"{gateway}/detect", data={"q": "good"}, timeout=30).status_code == 429
 
