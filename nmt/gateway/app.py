@@ -17,6 +17,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -65,6 +66,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(ModelError, _model_failed)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _failed)
     return app
 
@@ -115,6 +117,11 @@ def _model_failed(request: Request, error: Any) -> Response:
         message = f"the model {error.direction} does not answer; try again later"
         return JSONResponse({"error": message}, 503, {"Retry-After": "5"})
     return JSONResponse({"error": f"the model {error.direction} could not translate this"}, 500)
+
+
+def _gone(request: Request, error: Any) -> Response:
+    """For a client that hung up before its request was read: nobody gets it, and the log needs no word about it."""
+    return Response(status_code=400)
 
 
 def _failed(request: Request, error: Exception) -> Response:

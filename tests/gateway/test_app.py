@@ -204,6 +204,15 @@ def test_a_body_that_does_not_arrive_in_time_is_refused(start):
         assert connection.recv(65536).startswith(b"HTTP/1.1 408")
 
 
+def test_a_client_that_hangs_up_before_its_request_is_read_leaves_no_trace_in_the_log(gateway, caplog):
+    head = "POST /translate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+    for _ in range(3):
+        with connect(gateway) as connection:
+            connection.sendall(head.encode())
+        assert requests.get(f"{gateway}/health", timeout=30).status_code == 200
+    assert not caplog.records
+
+
 @pytest.mark.parametrize(
     ("address", "status", "message"),
     [
