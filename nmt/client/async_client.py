@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from nmt.client.address import Address, read_url
-from nmt.client.client import CONNECTIONS
+from nmt.client.client import CONNECTIONS, RESTART_SECONDS
 from nmt.client.errors import Unavailable
 from nmt.client.rest import AsyncRestModel
 from nmt.client.retries import Attempts
@@ -36,6 +36,7 @@ class AsyncEndpoint:
         n_best: int | None,
         alignments: bool,
         timeout: float,
+        restart_seconds: float,
         connections: int,
     ) -> None:
         self._model = model
@@ -43,6 +44,7 @@ class AsyncEndpoint:
         self._count = n_best or 1
         self._signature = choose_signature(n_best, alignments)
         self._timeout = timeout
+        self._restart_seconds = restart_seconds
         self._places = asyncio.Semaphore(connections)
         self._reached = False
 
@@ -70,7 +72,7 @@ class AsyncEndpoint:
 
     async def _ask(self, request: Request) -> Mapping[str, Any]:
         async with self._places:
-            attempts = Attempts(self._timeout, reached=self._reached)
+            attempts = Attempts(self._timeout, restart=self._restart_seconds if self._reached else 0.0)
             while True:
                 try:
                     outputs = await self._model.predict(self._signature, request.lines, attempts.remaining)
@@ -87,6 +89,7 @@ def connect_async(
     n_best: int | None = None,
     alignments: bool = False,
     timeout: float = 60.0,
+    restart_seconds: float = RESTART_SECONDS,
     connections: int = CONNECTIONS,
 ) -> AsyncEndpoint:
     """As `connect`."""
@@ -97,6 +100,7 @@ def connect_async(
         n_best=n_best,
         alignments=alignments,
         timeout=timeout,
+        restart_seconds=restart_seconds,
         connections=connections,
     )
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nmt.client.grpc import GrpcModel
     from nmt.text.glossary import Glossary
 
+RESTART_SECONDS = 60.0  # a server loads its models before it listens
 CONNECTIONS = 4  # requests at a time: enough for a server that batches requests to have work
 
 
@@ -31,6 +32,7 @@ def connect(
     alignments: bool = False,
     glossary: Glossary | None = None,
     timeout: float = 60.0,
+    restart_seconds: float = RESTART_SECONDS,
     connections: int = CONNECTIONS,
     callers: int = 1,
 ) -> Endpoint:
@@ -43,6 +45,7 @@ def connect(
         url: http://host:8501, https://... or grpc://host:8500, each with an optional /model-name (translator).
         n_best, alignments, glossary: as Endpoint.
         timeout: seconds for one request of at most MAX_LINES lines, until its answer has come.
+        restart_seconds: how much of it a server that has answered before and now refuses connections is waited for.
         connections: how many requests of a call may wait for their answer at a time.
         callers: how many threads may translate at a time.
 
@@ -54,7 +57,7 @@ def connect(
 
     def predict(signature: str, lines: list[bytes], glossaries: list[bytes] | None = None) -> Mapping[str, Any]:
         nonlocal reached
-        attempts = Attempts(timeout, reached=reached)
+        attempts = Attempts(timeout, restart=restart_seconds if reached else 0.0)
         while True:
             try:
                 outputs = model.predict(signature, lines, attempts.remaining, glossaries)

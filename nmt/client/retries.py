@@ -18,13 +18,12 @@ class Attempts:
 
     Args:
         timeout: seconds for all of them and the pauses between.
-        reached: whether the server has answered before: only then is one that refuses connections waited for, as it is
-            while it restarts.
+        restart: seconds that a server which refuses connections is waited for, as it is while it restarts.
     """
 
-    def __init__(self, timeout: float, *, reached: bool) -> None:
+    def __init__(self, timeout: float, *, restart: float) -> None:
         self._end = time.monotonic() + timeout
-        self._reached = reached
+        self._restarted = time.monotonic() + restart
         self._delay = FIRST_DELAY
 
     @property
@@ -34,12 +33,11 @@ class Attempts:
 
     def pause_after(self, error: Unavailable) -> float:
         """Seconds to wait before the next attempt. Raises the error where there is to be none."""
-        if not (error.connected or self._reached):
-            raise error
+        end = self._end if error.connected else min(self._end, self._restarted)
         pause = error.retry_after
         if pause is None:
             pause = self._delay * random.uniform(0.5, 1.0)
             self._delay = min(2 * self._delay, LONGEST_DELAY)
-        if pause >= self._end - time.monotonic():
+        if pause >= end - time.monotonic():
             raise error
         return pause

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nmt.translation.translator import Translator
 
 
+RESTART_SECONDS = 2.0  # that a server which is gone is waited for, as somebody waits for the translation
 THREADS = 40  # that translate at a time: those in which Starlette runs functions
 
 
@@ -75,7 +76,8 @@ class Model:
         with self._lock:
             if way not in self._opened:
                 where = self._settings.address
-                open_it = partial(connect, timeout=self._seconds, callers=THREADS) if "://" in where else load
+                to_server = partial(connect, timeout=self._seconds, restart_seconds=RESTART_SECONDS, callers=THREADS)
+                open_it = to_server if "://" in where else load
                 self._opened[way] = open_it(where, n_best=n_best, alignments=alignments)
             return self._opened[way]
 

@@ -168,3 +168,11 @@ def test_a_restart_of_the_server_loses_nothing(directory, scheme):
         with Server(configs, port=server.port, rest_api_port=server.rest_api_port):
             asking.join()
     assert found == [expected]
+
+
+def test_a_server_that_stays_away_is_given_up_before_the_time_limit():
+    with scripted((200, {"Connection": "close"})) as (_, url):
+        client = connect(url, timeout=3600, restart_seconds=0.3)
+        client.translate(["one"])
+    with client, pytest.raises(Unavailable, match="nmt serve"):
+        client.translate(["one"])
