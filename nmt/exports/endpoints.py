@@ -20,6 +20,7 @@ from nmt.search.search import Hypotheses
 from nmt.search.translate_ids import translate_ids
 from nmt.text.capitals import Capitals
 from nmt.text.glossary import RequestGlossaries
+from nmt.text.invisible import BLANK
 from nmt.text.protection import Protection
 from nmt.text.ragged import rows_of
 from nmt.text.sentences import SentenceSplitter
@@ -244,10 +245,9 @@ class TextEndpoint:
             texts = tf.where(lines.in_capitals, self.capitals.to_capitals_in_graph(texts), texts)
         texts = self.protection.reveal_in_graph(texts, lines.spans, lines.hidden)
         texts = tf.where(lines.copied, lines.copies, texts) + lines.spaces.values
-        line, batch = rows_of(lines.sentences), lines.sentences.nrows()
-        copied = tf.math.unsorted_segment_sum(tf.cast(lines.copied, tf.int32), line, batch) > 0
-        exist &= (lines.by_line.row_lengths() > 0) | copied
-        return tf.where(exist, tf.strings.unsorted_segment_join(texts, line, batch), "")
+        joined = tf.strings.unsorted_segment_join(texts, rows_of(lines.sentences), lines.sentences.nrows())  # [batch]
+        exist &= (lines.by_line.row_lengths() > 0) | ~tf.strings.regex_full_match(joined, BLANK)
+        return tf.where(exist, joined, "")
 
     def _pieces(self, lines: _Lines, pieces, side):
         """Each line's pieces [batch, (pieces)] of those of its sentences, spans for symbols, terms as on that side."""

@@ -22,6 +22,8 @@ EMOJI_PARTS = "\u200d\ufe0e\ufe0f\U000e0020-\U000e007f"
 KEYCAP = "[0-9#*]\ufe0f?\u20e3"
 
 SPACE = "[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]"  # white space within a line
+LINE_END = "[\n\r\x0b\x0c\u2028\u2029]"
+BLANK = f"(?:{SPACE}|{LINE_END})*"  # all of a text in which nothing is visible
 WHITE_CONTROLS = r"[\t-\r]"
 CONTROLS = r"\x00-\x08\x0e-\x1f\x7f-\x9f"
 DEFAULT_IGNORABLE = (

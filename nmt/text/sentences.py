@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sacremoses.corpus import NonbreakingPrefixes
 
-from nmt.text.invisible import SPACE
+from nmt.text.invisible import LINE_END, SPACE
 from nmt.text.letters import LOWER, UPPER
 from nmt.text.protection import KINDS, Protection
 from nmt.text.ragged import rows_of
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 # Noncharacters, apart from those of protection.py: a possible end of a sentence, the start behind it, a cut, and a
 # protected span, before it what it is: a term that begins in lower case, or emoji.
 _LOWER_TERM, _END, _START, _CUT, _SPAN, _EMOJI = map(chr, range(0xFDD9, 0xFDDF))
-_LINE_END = "[\n\r\x0b\x0c\u2028\u2029]"
 _CLOSING = "(?:['\"‘“’”»›)\\]}」』）】〉》]|[ \u00a0\u202f][»›])"
 _OPENING = "['\"‘“„«‹(\\[{¿¡「『（【〈《–—-]"
 _TERMINATOR = "[.!?…‽؟۔।॥።෴]"
@@ -90,7 +89,7 @@ class SentenceSplitter:
         prefixes = _prefixes(self._language)
         return (
             # Line ends, with the space about them, and space at either end of the text always separate.
-            (f"({SPACE}*{_LINE_END}(?:{SPACE}|{_LINE_END})*)", rf"{_END}\1{_START}"),
+            (f"({SPACE}*{LINE_END}(?:{SPACE}|{LINE_END})*)", rf"{_END}\1{_START}"),
             (f"^({SPACE}+)", rf"{_END}\1{_START}"),
             (f"({SPACE}+)$", rf"{_END}\1{_START}"),
             # Candidates.
@@ -109,7 +108,7 @@ class SentenceSplitter:
             (f"((?:{SPACE}*{_EMOJI_SPAN})+){_END}", rf"{_END}\1"),
             (f"((?:{SPACE}*{_EMOJI_SPAN})+)$", rf"{_END}\1{_START}"),
             # What is left.
-            (f"{_END}((?:{SPACE}|{_LINE_END}|{_EMOJI_SPAN})*){_START}", rf"{_CUT}\1{_CUT}"),
+            (f"{_END}((?:{SPACE}|{LINE_END}|{_EMOJI_SPAN})*){_START}", rf"{_CUT}\1{_CUT}"),
             (f"[{_END}{_START}{_EMOJI}{_LOWER_TERM}]", ""),
             (f"{_CUT}{_CUT}({_CUT}|$)", r"\1"),  # nothing stands between
         )

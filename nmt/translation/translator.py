@@ -8,6 +8,7 @@ Imports no TensorFlow.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from nmt.data.batches import make_batch, token_batches
 from nmt.search.confidence import Calibration
 from nmt.search.faults import FAULTS
 from nmt.text.capitals import Capitals
+from nmt.text.invisible import BLANK
 from nmt.text.protection import Protection
 from nmt.text.sentences import SentenceSplitter, joined
 from nmt.text.splitter import Splitter
@@ -231,7 +233,9 @@ class Translator:
             alignment = None
             if self.alignments:
                 alignment = _block_diagonal([part.weights[k] for part in parts if part.weights])
-            text = self._text(line, ids) if parts or any(sentence.copied for sentence in line.sentences) else ""
+            text = self._text(line, ids)
+            if not parts and re.fullmatch(BLANK, text):
+                text = ""
             pieces = self._pieces(self.tokenizers.target, line, ids, term_target)
             hypotheses.append(Hypothesis(text, sum(part.scores[k] for part in parts), pieces, alignment))
         faults = [part.faults for part in parts if part.faults is not None]

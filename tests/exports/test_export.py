@@ -48,6 +48,7 @@ LINES = [
     b" Red cat.  Big dog! \r\n\nSmall house? Old tree \t",
     b"BIG DOG RUNS. Red cat sees. OLD TREE RUNS https://x.org/a",
     "\N{GRINNING FACE} <b>\t5".encode(),
+    " \N{GRINNING FACE}\n".encode(),
     "Red cat. \N{GRINNING FACE}\n\nbig {a}  <b>dog".encode(),
     b"cat " * 5000,
 ]
