@@ -160,8 +160,11 @@ async def grpc_client(port: int, until: Callable[[], bool], latencies: list[floa
 
 def run_clients(
     client: Callable[..., Any], port: int, *, seconds: float, meanwhile: Callable[[], None] | None = None
-) -> tuple[list[float], list[Any]]:
-    """Latencies in seconds, and what failed, of CLIENTS clients; `meanwhile` runs beside them, in a thread."""
+) -> tuple[list[float], list[Any], float]:
+    """Latencies in seconds, what failed, and the seconds that it took, of CLIENTS clients.
+
+    `meanwhile` runs beside them, in a thread, and may take longer than `seconds`.
+    """
     latencies: list[float] = []
     failures: list[Any] = []
     done = threading.Event()
@@ -177,13 +180,14 @@ def run_clients(
         done.set()
 
     timer = threading.Thread(target=time_it)
+    begun = time.monotonic()
     timer.start()
     asyncio.run(together())
     timer.join()
-    return latencies, failures
+    return latencies, failures, time.monotonic() - begun
 
 
-def outcome(name: str, latencies: list[float], failures: list[Any], *, seconds: float, remark: str = "") -> Outcome:
+def outcome(name: str, latencies: list[float], failures: list[Any], seconds: float, *, remark: str = "") -> Outcome:
     if failures:
         remark = f"{remark} failed: {dict(Counter(map(str, failures)))}".strip()
     median, p99 = 1e3 * np.percentile(latencies, [50, 99]) if latencies else (np.nan, np.nan)
@@ -197,7 +201,7 @@ def many_clients(directory: Path, *, seconds: float) -> Iterator[Outcome]:
     with serving(directory) as served:
         for kind, client, port in (("REST", rest_client, served.rest_port), ("gRPC", grpc_client, served.grpc_port)):
             found = run_clients(client, port, seconds=seconds)
-            yield outcome(f"{CLIENTS} clients over {kind}", *found, seconds=seconds, remark=f"{served.rss:.0f} MB")
+            yield outcome(f"{CLIENTS} clients over {kind}", *found, remark=f"{served.rss:.0f} MB")
 
 
 def many_connections(directory: Path, *, idle: int, seconds: float) -> Outcome:
@@ -206,7 +210,7 @@ def many_connections(directory: Path, *, idle: int, seconds: float) -> Outcome:
         for _ in range(idle):
             stack.enter_context(socket.create_connection(("127.0.0.1", served.rest_port)))
         found = run_clients(rest_client, served.rest_port, seconds=seconds)
-        return outcome(f"beside {idle:,} idle connections", *found, seconds=seconds, remark=f"{served.rss:.0f} MB")
+        return outcome(f"beside {idle:,} idle connections", *found, remark=f"{served.rss:.0f} MB")
 
 
 def version_swap(directory: Path, *, seconds: float) -> Outcome:
@@ -223,9 +227,9 @@ def version_swap(directory: Path, *, seconds: float) -> Outcome:
         )
 
     with serving(directory) as served:
-        latencies, failures = run_clients(rest_client, served.rest_port, seconds=seconds, meanwhile=swap)
+        found = run_clients(rest_client, served.rest_port, seconds=seconds, meanwhile=swap)
     shutil.rmtree(added)
-    return outcome("a version swap", latencies, failures, seconds=seconds)
+    return outcome("a version swap", *found)
 
 
 def reload(directory: Path, *, seconds: float) -> Outcome:
@@ -254,7 +258,7 @@ def reload(directory: Path, *, seconds: float) -> Outcome:
         path.write_text(config("translator"))
         with serving(directory, options=(f"--model-config-file={path}",)) as served:
             found = run_clients(rest_client, served.rest_port, seconds=seconds, meanwhile=replace)
-    return outcome("three reloads of the models", *found, seconds=seconds)
+    return outcome("three reloads of the models", *found)
 
 
 def terminate(directory: Path, *, seconds: float) -> Outcome:
@@ -280,7 +284,7 @@ def terminate(directory: Path, *, seconds: float) -> Outcome:
     failures = [failure for failure in failures if "ConnectionRefusedError" not in str(failure)]
     if stopped[0] > GRACE_SECONDS:
         failures.append(f"took {stopped[0]:.1f} s to stop")
-    return outcome("SIGTERM", latencies, failures, seconds=seconds, remark=f"stopped in {stopped[0]:.1f} s")
+    return outcome("SIGTERM", latencies, failures, seconds, remark=f"stopped in {stopped[0]:.1f} s")
 
 
 def kill(directory: Path, *, lines: int) -> Outcome:
