@@ -39,7 +39,7 @@ def test_a_reload_under_load_fails_no_request(directory):
     check(load.reload(directory, seconds=2))
 
 
-def test_sigterm_fails_no_request_and_the_server_stops_in_time(directory):
+def test_sigterm_fails_no_request(directory):
     check(load.terminate(directory, seconds=1))
 
 
