@@ -1,7 +1,7 @@
 """Translating through a server.
 
-`connect` opens `http://host:8501` or `grpc://host:8500` as an `Endpoint`; `nmt.load` does so, too. Over REST it needs
-no TensorFlow.
+`connect` opens `http://host:8501` or `grpc://host:8500` as an `Endpoint`, as `nmt.load` does; `connect_async` is
+for asyncio. Over REST neither needs TensorFlow.
 """
 
 import lazy_loader

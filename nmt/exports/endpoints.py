@@ -263,7 +263,7 @@ class _Lines(NamedTuple):
     chunks: tf.RaggedTensor  # int32 [sentences, (chunks), (pieces)]
     by_line: tf.RaggedTensor  # the same chunks: [batch, (chunks), (pieces)]
     sentences: tf.RaggedTensor  # string [batch, (sentences)]
-    spaces: tf.RaggedTensor  # string [batch, (sentences)]: the white space behind each
+    spaces: tf.RaggedTensor  # string [batch, (sentences)]: white space and emoji behind each
     hidden: tf.Tensor  # string [sentences]: with symbols for their spans
     spans: tf.RaggedTensor  # string [sentences, (spans)]: what is protected
     in_capitals: tf.Tensor  # bool [sentences]

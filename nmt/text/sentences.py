@@ -56,7 +56,7 @@ class Sentences(NamedTuple):
     """A line in parts: `texts[0] + spaces[0] + texts[1] + ... + texts[-1]` is the line; first and last may be empty."""
 
     texts: list[str]
-    spaces: list[str]  # one fewer
+    spaces: list[str]  # white space, and emoji at either end of a sentence; one fewer
 
 
 def joined(texts: Sequence[str], spaces: Sequence[str]) -> str:

@@ -52,7 +52,7 @@ class _Sentence(NamedTuple):
 
 
 class _Line(NamedTuple):
-    """A line's sentences, and the white space between them: one fewer."""
+    """A line's sentences, and what separates them, white space and emoji: one fewer."""
 
     sentences: list[_Sentence]
     spaces: list[str]
@@ -93,7 +93,7 @@ class Translator:
         self._splitter = Splitter(tokenizers.source, options.max_source_length)
 
     def translate(self, lines: Sequence[str | bytes], prefixes: Sequence[str] | None = None) -> list[Translation]:
-        """Translates each line; one without pieces (empty, blank) becomes the empty translation.
+        """Translates each line; one of only protected spans is copied, a blank one becomes the empty translation.
 
         Args: prefixes: for each line, how its translation starts, character for character ("" = free).
         Raises: ValueError where there are not as many prefixes as lines.
@@ -167,7 +167,7 @@ class Translator:
         return _like(self.capitals.to_normal_case(_as_text(text)), text)
 
     def _cut(self, line: str | bytes) -> tuple[list[str | bytes], list[str]]:
-        """A line's sentences, and the white space between them."""
+        """A line's sentences, and what separates them."""
         if self.sentences is None:
             return [line], []
         texts, spaces = self.sentences.split(_as_text(line))
