@@ -6,7 +6,6 @@ import argparse
 from typing import TYPE_CHECKING
 
 from nmt.cli.arguments import natural, positive
-from nmt.startup import import_tensorflow
 
 if TYPE_CHECKING:
     from nmt.serving.batching_parameters import BatchingParameters
@@ -148,8 +147,7 @@ def _batching(options: argparse.Namespace) -> BatchingParameters | None:
 def execute(options: argparse.Namespace) -> int:
     if options.directory and options.model_base_path:
         raise ValueError("DIR and --model-base-path name the same thing: leave one of them out")
-    import_tensorflow()
-    from nmt.serving.grpc_server import GrpcLimits
+    from nmt.serving.grpc_limits import GrpcLimits
     from nmt.serving.rest_app import RestOptions
     from nmt.serving.server import serve
     from nmt.serving.text_limits import TextLimits

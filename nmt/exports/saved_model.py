@@ -9,14 +9,15 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.json_format import MessageToDict
 from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
 from tensorflow_serving.apis import prediction_log_pb2
 
-from nmt.exports.signatures import DEFAULT_SIGNATURE
+from nmt.exports.signatures import DEFAULT_SIGNATURE, Signature, TensorSpec
 
 WARMUP_FILE = Path("assets.extra/tf_serving_warmup_requests")
 _LEFT_OUT = (
@@ -24,23 +25,6 @@ _LEFT_OUT = (
     *("layout_optimizer", "loop_optimization"),
 )
 MAX_WARMUP_REQUESTS = 1000  # TensorFlow Serving's own limit
-
-
-class TensorSpec(NamedTuple):
-    """One input or output of a signature."""
-
-    tensor: str  # its name in the graph
-    dtype: str  # TensorFlow's name: "string", "float32", ...
-    shape: tuple[int | None, ...] | None  # None in it = any size; None = any rank
-
-
-class Signature(NamedTuple):
-    """A function of the model: arrays by name in, arrays by name out."""
-
-    inputs: dict[str, TensorSpec]
-    outputs: dict[str, TensorSpec]
-    defaults: dict[str, np.ndarray]  # of optional inputs
-    definition: Any  # the SignatureDef message it was read from
 
 
 class SavedModel:
@@ -78,13 +62,9 @@ class SavedModel:
         timeout: float | None = None,
         lane: int | None = None,
     ) -> dict[str, np.ndarray]:
-        """Runs one signature.
+        """As ServedModel.run; a `lane` is one of those that were asked for.
 
-        Args: signature: one of `signatures`; inputs: arrays by name; timeout: seconds, None = as long as it takes, at
-            which the model stops at its next operation; lane: the thread to run it, None = whichever are free.
-        Returns: the outputs by name.
-        Raises: KeyError for an unknown signature; ValueError for inputs that do not fit it; tf.errors.OpError as the
-            model itself fails, DeadlineExceededError after `timeout`.
+        Raises: tf.errors.OpError as the model itself fails, DeadlineExceededError after `timeout`; as ServedModel.run.
         """
         called = self.signatures[signature]
         inputs = {**called.defaults, **inputs}
@@ -157,7 +137,9 @@ def _signature(definition: Any) -> Signature:
         inputs={name: _spec(info) for name, info in definition.inputs.items()},
         outputs={name: _spec(info) for name, info in definition.outputs.items()},
         defaults={name: tf.make_ndarray(value) for name, value in definition.defaults.items()},
-        definition=definition,
+        definition=MessageToDict(
+            definition, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+        ),
     )
 
 

@@ -2,9 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
 DEFAULT_SIGNATURE = "serving_default"
 OUTPUTS = ("translation", "score", "truncated")  # of every text signature
 MISSING = -1e9  # the score of an n-best place that no hypothesis fills: JSON has no -Infinity
+
+
+class TensorSpec(NamedTuple):
+    """One input or output of a signature."""
+
+    tensor: str  # its name in the graph
+    dtype: str  # TensorFlow's name: "string", "float32", ...
+    shape: tuple[int | None, ...] | None  # None in it = any size; None = any rank
+
+
+class Signature(NamedTuple):
+    """A function of the model: arrays by name in, arrays by name out."""
+
+    inputs: dict[str, TensorSpec]
+    outputs: dict[str, TensorSpec]
+    defaults: dict[str, np.ndarray]  # of optional inputs
+    definition: Mapping[str, Any]  # as the REST API shows it: a SignatureDef message in JSON
+
+
+class ServedModel(Protocol):
+    """What a server runs, whatever is behind it. Strings are arrays of dtype object that hold bytes."""
+
+    @property
+    def signatures(self) -> Mapping[str, Signature]: ...
+
+    def run(
+        self,
+        signature: str,
+        inputs: Mapping[str, np.ndarray],
+        *,
+        timeout: float | None = None,
+        lane: int | None = None,
+    ) -> dict[str, np.ndarray]:
+        """Runs one signature; may be called from many threads at once.
+
+        Args: signature: one of `signatures`; inputs: arrays by name; timeout: seconds, None = as long as it takes, at
+            which the model stops as soon as it can; lane: the thread to run it, None = whichever are free.
+        Returns: the outputs by name.
+        Raises: KeyError for an unknown signature; ValueError for inputs that do not fit it.
+        """
+        ...
+
+    def close(self) -> None:
+        """Frees the model's memory; no `run` may be in progress."""
+        ...
 
 
 def choose_signature(n_best: int | None, alignments: bool, glossary: bool = False) -> str:

@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from grpc import StatusCode
 
-from nmt.exports.saved_model import SavedModel
+from nmt.exports.signatures import ServedModel
 from nmt.serving.batching_parameters import BatchingParameters
 from nmt.serving.error import Overloaded, ServingError, invalid_argument
 from nmt.serving.joining import Arrays, Call, count_rows, join_rows, row_sizes, take_rows
@@ -129,7 +129,7 @@ class Batcher:
     def __init__(self, parameters: BatchingParameters, observe: Callable[[Batch, float], None]) -> None:
         self._parameters = parameters
         self._observe = observe
-        self._queues: WeakKeyDictionary[SavedModel, dict[str, _Queue]] = WeakKeyDictionary()
+        self._queues: WeakKeyDictionary[ServedModel, dict[str, _Queue]] = WeakKeyDictionary()
         self._changed = threading.Condition()
         self._clock = 0  # bytes that the least served request has had
         self._arrivals = itertools.count()
@@ -163,7 +163,7 @@ class Batcher:
             raise request.error
         return request.outputs()
 
-    def waiting(self) -> dict[tuple[SavedModel, str], int]:
+    def waiting(self) -> dict[tuple[ServedModel, str], int]:
         """How many rows wait, by model and signature."""
         with self._changed:
             return {

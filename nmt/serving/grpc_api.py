@@ -9,17 +9,23 @@ import logging
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from google.protobuf import text_format
+from google.protobuf.json_format import ParseDict
 from google.protobuf.message import DecodeError, Message
 from grpc import StatusCode
-from tensorflow_serving.apis.get_model_metadata_pb2 import GetModelMetadataRequest, GetModelMetadataResponse
+from tensorflow_serving.apis.get_model_metadata_pb2 import (
+    GetModelMetadataRequest,
+    GetModelMetadataResponse,
+    SignatureDefMap,
+)
 from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest, GetModelStatusResponse
 from tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest, ReloadConfigResponse
 from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 
-from nmt.exports.saved_model import Signature
-from nmt.exports.signatures import DEFAULT_SIGNATURE
+from nmt.exports.signatures import DEFAULT_SIGNATURE, Signature
 from nmt.serving.error import ServingError, from_exception, invalid_argument
 from nmt.serving.grpc_tensors import read_tensor, write_tensor
+from nmt.serving.model_configs import parse_model_configs
 from nmt.serving.prediction_service import PredictionService, signatures_of
 
 # The methods of each service that are served; others answer UNIMPLEMENTED.
@@ -91,19 +97,19 @@ class GrpcApi:
             if field != "signature_def":
                 raise invalid_argument(f"Metadata field {field} is not supported")
         spec, signatures = self._service.signatures(*target)
-        response = GetModelMetadataResponse(model_spec=spec)
-        response.metadata["signature_def"].Pack(signatures)
+        response = ParseDict({"model_spec": spec}, GetModelMetadataResponse())
+        response.metadata["signature_def"].Pack(ParseDict(signatures, SignatureDefMap()))
         return response
 
     def _GetModelStatus(self, call: Call) -> GetModelStatusResponse:
         name, number, _ = _target(_parsed(GetModelStatusRequest(), call.body))
-        return self._service.status(name, number)
+        return ParseDict(self._service.status(name, number), GetModelStatusResponse())
 
     def _HandleReloadConfigRequest(self, call: Call) -> ReloadConfigResponse:
         config = _parsed(ReloadConfigRequest(), call.body).config
         if not config.HasField("model_config_list"):
             raise invalid_argument("ReloadConfigRequest needs a model_config_list, the one kind that is supported")
-        self._service.models.reload(list(config.model_config_list.config))
+        self._service.models.reload(parse_model_configs(text_format.MessageToString(config)))
         response = ReloadConfigResponse()
         response.status.SetInParent()
         return response

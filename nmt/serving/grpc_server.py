@@ -11,7 +11,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -20,6 +20,7 @@ from tensorflow_serving.apis import model_service_pb2, prediction_service_pb2  #
 
 from nmt.serving.error import ServingError
 from nmt.serving.grpc_api import METHODS, Call, GrpcApi
+from nmt.serving.grpc_limits import GRPC_LIMITS, GrpcLimits
 from nmt.serving.served_models import ServedModels
 
 THREADS = 64  # calls that may run at once
@@ -27,16 +28,6 @@ GRACE_SECONDS = 30.0  # for calls in progress when the server stops
 RECEIVE_SECONDS = 30.0  # for a call's message to arrive
 ONE_DAY = 86_400.0  # seconds
 _DESCRIBED = (model_service_pb2, prediction_service_pb2)
-
-
-class GrpcLimits(NamedTuple):
-    """What is refused as RESOURCE_EXHAUSTED."""
-
-    max_message_bytes: int = 4 * 2**20  # of a request; gRPC's own default
-    max_calls: int = 256  # at once, those included that wait for a thread
-
-
-GRPC_LIMITS = GrpcLimits()
 
 
 class GrpcServer:

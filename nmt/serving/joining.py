@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from grpc import StatusCode
 
-from nmt.exports.saved_model import SavedModel
+from nmt.exports.signatures import ServedModel
 from nmt.serving.error import ServingError
 
 ROW_BYTES = 16  # that a row counts beside its text: an empty line is work, too
@@ -20,11 +20,11 @@ Arrays = dict[str, np.ndarray]  # by name, with the same number of rows
 class Call(NamedTuple):
     """What requests have in common whose rows can run together."""
 
-    model: SavedModel
+    model: ServedModel
     signature: str
 
     def run(self, rows: Arrays, *, timeout: float | None, lane: int) -> Arrays:
-        """Raises: as SavedModel.run; ServingError INVALID_ARGUMENT where the outputs are not one for each row."""
+        """Raises: as ServedModel.run; ServingError INVALID_ARGUMENT where the outputs are not one for each row."""
         outputs = self.model.run(self.signature, rows, timeout=timeout, lane=lane)
         for name, value in outputs.items():
             if value.shape[:1] != (count_rows(rows),):
@@ -45,7 +45,7 @@ class Call(NamedTuple):
         return all(shape is not None and None not in shape[1:] for shape in shapes)
 
 
-def divisible(model: SavedModel, signature: str, inputs: Arrays) -> Call | None:
+def divisible(model: ServedModel, signature: str, inputs: Arrays) -> Call | None:
     """The call whose rows are those of its inputs, lines or ids; None for one that has to run as it came."""
     called = model.signatures.get(signature)
     if called is None or inputs.keys() != called.inputs.keys() or not inputs:

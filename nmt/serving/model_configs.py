@@ -1,14 +1,47 @@
-"""What to serve: TensorFlow Serving's model_config_list, and the versions on disk that it asks for."""
+"""What to serve: TensorFlow Serving's model_config_list, and the versions on disk that it asks for.
+
+Imports no TensorFlow.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from tensorflow_serving.config.file_system_storage_path_source_pb2 import FileSystemStoragePathSourceConfig
-from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
+from nmt.serving.text_protos import DOUBLE, INT64, STRING, UINT32, new_message, parse_text_proto, read_text_proto
 
-from nmt.serving.text_protos import read_text_proto
+_FIELDS = {
+    "model_config_list": {
+        "config": [
+            {
+                "name": STRING,
+                "base_path": STRING,
+                "model_platform": STRING,
+                "model_version_policy": {
+                    "latest": {"num_versions": UINT32},
+                    "all": {},
+                    "specific": {"versions": [INT64]},
+                },
+                "version_labels": [{"key": STRING, "value": INT64}],
+                "logging_config": {  # which the real server knows and this one passes over
+                    "log_collector_config": {"type": STRING, "filename_prefix": STRING},
+                    "sampling_config": {"sampling_rate": DOUBLE},
+                },
+            }
+        ]
+    }
+}
+
+
+class ModelConfig(NamedTuple):
+    """A model to serve: a folder of versions, or an export for ONNX Runtime, which is version 1."""
+
+    name: str
+    base_path: str
+    model_platform: str = "tensorflow"
+    versions: int | Sequence[int] | None = 1  # so many of the newest, or these, None = all
+    version_labels: Mapping[str, int] = {}
 
 
 def read_model_configs(path: str | Path) -> list[ModelConfig]:
@@ -16,12 +49,16 @@ def read_model_configs(path: str | Path) -> list[ModelConfig]:
 
     Raises: ValueError with the file's name, and the line where protobuf tells it.
     """
-    configs = list(read_text_proto(path, ModelServerConfig()).model_config_list.config)
+    message = read_text_proto(path, new_message("ModelServerConfig", _FIELDS))
     try:
-        check_model_configs(configs)
+        return _model_configs(message)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    return configs
+
+
+def parse_model_configs(text: str) -> list[ModelConfig]:
+    """As read_model_configs, of the text itself."""
+    return _model_configs(parse_text_proto(text, new_message("ModelServerConfig", _FIELDS)))
 
 
 def check_model_configs(configs: Sequence[ModelConfig]) -> None:
@@ -46,12 +83,10 @@ def aspired_versions(config: ModelConfig) -> dict[int, Path]:
         if each.name.isascii() and each.name.isdecimal() and int(each.name) < 2**63 and each.is_dir()
     }
     numbers = sorted(found)
-    policy: FileSystemStoragePathSourceConfig.ServableVersionPolicy = config.model_version_policy
-    kind = policy.WhichOneof("policy_choice")
-    if kind == "specific":
-        numbers = [number for number in numbers if number in policy.specific.versions]
-    elif kind != "all":
-        numbers = numbers[-(policy.latest.num_versions or 1) :]
+    if isinstance(config.versions, int):
+        numbers = numbers[-config.versions :]
+    elif config.versions is not None:
+        numbers = [number for number in numbers if number in config.versions]
     return {number: found[number] for number in numbers}
 
 
@@ -78,3 +113,28 @@ def check_aspired(config: ModelConfig) -> dict[int, Path]:
                 f"(served: {', '.join(map(str, sorted(versions)))}); mend version_labels or model_version_policy"
             )
     return versions
+
+
+def _model_configs(message: Any) -> list[ModelConfig]:
+    configs = [
+        ModelConfig(
+            each.name,
+            each.base_path,
+            each.model_platform,
+            _wanted_versions(each),
+            {label.key: label.value for label in each.version_labels},
+        )
+        for each in message.model_config_list.config
+    ]
+    check_model_configs(configs)
+    return configs
+
+
+def _wanted_versions(config: Any) -> int | Sequence[int] | None:
+    policy = config.model_version_policy
+    chosen = [field.name for field, _ in policy.ListFields()]
+    if len(chosen) > 1:
+        raise ValueError(f"model_version_policy of {config.name!r} is one of latest, all and specific, got {chosen}")
+    if chosen == ["specific"]:
+        return tuple(policy.specific.versions)
+    return None if chosen == ["all"] else policy.latest.num_versions or 1

@@ -1,6 +1,7 @@
 """The endpoint's answers, for REST and gRPC alike: predictions, the state of models, their signatures.
 
-REST and gRPC only convert requests and answers, so the same inputs give the same outputs, errors and metrics.
+REST and gRPC only convert requests and answers, so the same inputs give the same outputs, errors and metrics. What
+is no prediction is a message in JSON, as REST answers it. Imports no TensorFlow.
 """
 
 from __future__ import annotations
@@ -8,14 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from grpc import StatusCode
-from tensorflow_serving.apis.get_model_metadata_pb2 import SignatureDefMap
-from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusResponse
-from tensorflow_serving.apis.model_pb2 import ModelSpec
 
-from nmt.exports.saved_model import Signature
+from nmt.exports.signatures import Signature
 from nmt.serving.batching import Batch, Batcher
 from nmt.serving.batching_parameters import DEFAULT_BATCHING, BatchingParameters
 from nmt.serving.error import ServingError, from_exception, invalid_argument, without_directories
@@ -73,7 +72,7 @@ class PredictionService:
 
         Args: timeout: seconds, None = as long as it takes; cancelled: asked from this thread, ten times a second,
             whether the client is gone, so that no more work is done for it.
-        Raises: as SavedModel.run and Batcher.run.
+        Raises: as ServedModel.run and Batcher.run.
         """
         if cancelled is not None and cancelled():
             raise ServingError(StatusCode.CANCELLED, "The client has gone")
@@ -122,8 +121,8 @@ class PredictionService:
             raise invalid_argument(f'Serving signature "{signature}" initializes the model and has no outputs')
         self.limits.check(inputs)
 
-    def status(self, name: str, number: int | None) -> GetModelStatusResponse:
-        """The states of all versions, newest first, or of one; NOT_FOUND where there is none."""
+    def status(self, name: str, number: int | None) -> dict[str, Any]:
+        """A GetModelStatusResponse: all versions, newest first, or one; NOT_FOUND where there is none."""
         versions = self.models.versions(name)
         if not versions:
             raise ServingError(StatusCode.NOT_FOUND, f"Could not find any versions of model {name}")
@@ -131,28 +130,28 @@ class PredictionService:
             versions = [version for version in versions if version[0] == number]
         if not versions:
             raise ServingError(StatusCode.NOT_FOUND, f"Could not find version {number} of model {name}")
-        response = GetModelStatusResponse()
-        for each, state, error in versions:
-            added = response.model_version_status.add(version=each, state=int(state))
-            if error:
-                added.status.error_code = error.code.value[0]
-                added.status.error_message = without_directories(error.message)
-            else:
-                added.status.SetInParent()
-        return response
+        return {
+            "model_version_status": [
+                {"version": str(each), "state": state.name, "status": _status(error)} for each, state, error in versions
+            ]
+        }
 
-    def signatures(self, name: str, number: int | None, label: str | None) -> tuple[ModelSpec, SignatureDefMap]:
-        """The resolved version and its signatures."""
+    def signatures(self, name: str, number: int | None, label: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The resolved version, a ModelSpec, and its signatures, a SignatureDefMap."""
         with self.models.use(name, number=number, label=label) as version:
             definitions = {key: each.definition for key, each in signatures_of(version).items()}
-        spec = ModelSpec(name=name)
-        spec.version.value = version.number
-        return spec, SignatureDefMap(signature_def=definitions)
+        spec = {"name": name, "signature_name": "", "version": str(version.number)}
+        return spec, {"signature_def": definitions}
 
 
-def signatures_of(version: Version) -> dict[str, Signature]:
+def signatures_of(version: Version) -> Mapping[str, Signature]:
     assert version.model is not None
     return version.model.signatures
+
+
+def _status(error: ServingError | None) -> dict[str, str]:
+    code, message = (error.code, error.message) if error else (StatusCode.OK, "")
+    return {"error_code": code.name, "error_message": without_directories(message)}
 
 
 def _microseconds(started: float) -> int:

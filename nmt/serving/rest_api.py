@@ -9,8 +9,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from google.protobuf.json_format import MessageToDict
-from google.protobuf.message import Message
 from grpc import StatusCode
 
 from nmt.exports.signatures import DEFAULT_SIGNATURE
@@ -119,12 +117,11 @@ class RestApi:
         return _json_response({"ready": ready})._replace(status=200 if ready else 503)
 
     def _status(self, target: Target) -> Response:
-        return _json_response(_to_dict(self._service.status(target.name, target.number)))
+        return _json_response(self._service.status(target.name, target.number))
 
     def _metadata(self, target: Target) -> Response:
         spec, signatures = self._service.signatures(*target)
-        metadata = {"signature_def": _to_dict(signatures)}
-        return _json_response({"model_spec": _to_dict(spec), "metadata": metadata})
+        return _json_response({"model_spec": spec, "metadata": {"signature_def": signatures}})
 
 
 def _input_types(version: Version, signature: str) -> dict[str, str]:
@@ -137,10 +134,6 @@ def _input_types(version: Version, signature: str) -> dict[str, str]:
 
 def _unquote(name: str) -> str:
     return unquote_to_bytes(name.encode("latin-1")).decode(errors="replace")
-
-
-def _to_dict(message: Message) -> dict[str, Any]:
-    return MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
 
 
 def _json_response(value: dict[str, Any]) -> Response:

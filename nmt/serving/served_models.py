@@ -20,12 +20,12 @@ from enum import IntEnum
 from pathlib import Path
 
 from grpc import StatusCode
-from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 
-from nmt.exports.saved_model import SavedModel
+from nmt.exports.signatures import ServedModel
 from nmt.serving.error import ServingError, invalid_argument
-from nmt.serving.model_configs import aspired_versions, check_aspired, check_model_configs
+from nmt.serving.model_configs import ModelConfig, aspired_versions, check_aspired, check_model_configs
 from nmt.serving.monitoring import Metrics
+from nmt.serving.open_model import open_model
 
 POLL_SECONDS = 1.0
 LOAD_RETRIES = 5  # of a version that fails to load, which a copy still under way does
@@ -57,7 +57,7 @@ class Version:
         self.attempts = 0
         self.retry_at = 0.0
         self.requests = 0  # in progress
-        self.model: SavedModel | None = None
+        self.model: ServedModel | None = None
 
     def __str__(self) -> str:
         return f"version {self.number} of {self.name}"
@@ -67,7 +67,7 @@ class ServedModels:
     """Versions of models, ready to be used by many threads.
 
     Args: configs: what to serve, as in TensorFlow Serving's model_config_list; metrics: told of loads;
-        lanes: of each SavedModel; poll_seconds: how often the directories are read; load_threads: how many versions
+        lanes: as of open_model; poll_seconds: how often the directories are read; load_threads: how many versions
         load side by side, 0 = as many as there are cores.
     Raises: ValueError as `reload`.
     """
@@ -121,7 +121,7 @@ class ServedModels:
                 for name, versions in self._versions.items()
             }
 
-    def name_of(self, model: SavedModel) -> str:
+    def name_of(self, model: ServedModel) -> str:
         """The name under which a loaded version is or was served."""
         with self._lock:
             versions = [version for versions in self._versions.values() for version in versions.values()]
@@ -260,7 +260,7 @@ class ServedModels:
         version.attempts += 1
         started = time.perf_counter()
         try:
-            version.model = SavedModel(version.directory, lanes=self._lanes)
+            version.model = open_model(version.directory, lanes=self._lanes)
         except Exception as error:
             # Whatever a broken export raises, the versions that work go on serving.
             logger.error("%s does not load: %s", version, error)

@@ -6,25 +6,23 @@ metadata. Requests that come together run together (batching.py).
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import logging
 import shlex
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-
-from tensorflow_serving.config.model_server_config_pb2 import ModelConfig
 
 from nmt.exports.signatures import DEFAULT_SIGNATURE
 from nmt.serving.access_log import write_access_log
 from nmt.serving.batching_parameters import DEFAULT_BATCHING, BatchingParameters
 from nmt.serving.config_polling import polled_config_file
-from nmt.serving.grpc_api import GrpcApi
-from nmt.serving.grpc_server import GRPC_LIMITS, GrpcLimits, GrpcServer
+from nmt.serving.grpc_limits import GRPC_LIMITS, GrpcLimits
 from nmt.serving.http_server import HttpServer, allow_open_files, reachable
-from nmt.serving.model_configs import read_model_configs
+from nmt.serving.model_configs import ModelConfig, read_model_configs
 from nmt.serving.monitoring import Metrics
 from nmt.serving.monitoring_config import METRICS_PATH, read_metrics_path
 from nmt.serving.prediction_service import PredictionService, signatures_of
@@ -34,8 +32,13 @@ from nmt.serving.served_models import POLL_SECONDS, ServedModels
 from nmt.serving.stop_signal import stop_signal
 from nmt.serving.text_limits import TEXT_LIMITS, TextLimits
 from nmt.serving.tls import Tls, read_tls
+from nmt.startup import import_tensorflow
+
+if TYPE_CHECKING:
+    from nmt.serving.grpc_server import GrpcServer
 
 DEFAULT_MODEL_NAME = "translator"
+NO_GRPC = "it takes the packages tensorflow and tensorflow-serving-api"
 DEFAULT_REST_OPTIONS = RestOptions()
 
 
@@ -91,37 +94,43 @@ class Server:
             self.models.close()
             raise _port_error(host, rest_api_port, error) from None
         try:
-            self._grpc = GrpcServer(
-                GrpcApi(service),
-                self.models,
-                host=host,
-                port=port,
-                limits=grpc,
-                credentials=tls.of_grpc() if tls else None,
-            )
+            self._grpc = self._grpc_server(port, grpc) if _has_grpc() else None
         except OSError as error:
             self._rest.close()
             service.close()
             self.models.close()
             raise _port_error(host, port, error) from None
-        self.port, self.rest_api_port = self._grpc.port, self._rest.port
+        self.port = self._grpc.port if self._grpc else None
+        self.rest_api_port = self._rest.port
 
     @property
     def rest_url(self) -> str:
         return f"{'https' if self._tls else 'http'}://{reachable(self._host)}:{self.rest_api_port}"
 
     @property
-    def grpc_url(self) -> str:
-        return f"grpc://{reachable(self._host)}:{self.port}"
+    def grpc_url(self) -> str | None:
+        """None where the packages that gRPC takes are not installed."""
+        return f"grpc://{reachable(self._host)}:{self.port}" if self._grpc else None
 
     def close(self) -> None:
         """Stops accepting requests, finishes those in progress and unloads the models."""
-        stopped = self._grpc.stop()
+        stopped = self._grpc.stop() if self._grpc else None
         self._rest.close()
         self._app.close()
-        stopped.result()
+        if stopped:
+            stopped.result()
         self._service.close()
         self.models.close()
+
+    def _grpc_server(self, port: int, limits: GrpcLimits) -> GrpcServer:
+        import_tensorflow()
+        from nmt.serving.grpc_api import GrpcApi
+        from nmt.serving.grpc_server import GrpcServer
+
+        credentials = self._tls.of_grpc() if self._tls else None
+        return GrpcServer(
+            GrpcApi(self._service), self.models, host=self._host, port=port, limits=limits, credentials=credentials
+        )
 
     def __enter__(self) -> Server:
         return self
@@ -134,7 +143,7 @@ class Server:
 
 def model_config(directory: str | Path, *, name: str) -> ModelConfig:
     """The config of one model whose versions are in `directory`."""
-    return ModelConfig(name=name, base_path=str(Path(directory).absolute()), model_platform="tensorflow")
+    return ModelConfig(name, str(Path(directory).absolute()))
 
 
 def serve(
@@ -186,6 +195,10 @@ def serve(
         print("stopping: waiting for the requests under way", flush=True)
 
 
+def _has_grpc() -> bool:
+    return all(map(importlib.util.find_spec, ("tensorflow", "tensorflow_serving", "grpc_health", "grpc_reflection")))
+
+
 def _log_models() -> None:
     """Says on standard error which versions are loaded and unloaded, and how long it takes."""
     handler = logging.StreamHandler()
@@ -208,7 +221,7 @@ def _greeting(server: Server) -> str:
             lines.append(f"serving {name}, version {version.number}, from {version.directory}")
             url = f"{server.rest_url}/v1/models/{quote(name, safe='')}"
             lines.append(f"  REST  {url}")
-            lines.append(f"  gRPC  {server.grpc_url}/{name}")
+            lines.append(f"  gRPC  {server.grpc_url}/{name}" if server.grpc_url else f"  gRPC  none: {NO_GRPC}")
             inputs = (
                 signatures_of(version)[DEFAULT_SIGNATURE].inputs if DEFAULT_SIGNATURE in signatures_of(version) else {}
             )

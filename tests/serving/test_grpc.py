@@ -230,7 +230,12 @@ def health(channel, service=""):
 
 def reload_models(channel, configs):
     request = model_management_pb2.ReloadConfigRequest()
-    request.config.model_config_list.config.extend(configs)
+    for name, base_path, platform, versions, labels in configs:
+        added = request.config.model_config_list.config.add(
+            name=name, base_path=base_path, model_platform=platform, version_labels=labels
+        )
+        if versions is None:
+            added.model_version_policy.all.SetInParent()
     return model_service_pb2_grpc.ModelServiceStub(channel).HandleReloadConfigRequest(request, timeout=60)
 
 
@@ -238,9 +243,7 @@ def test_reloading_changes_models_and_labels_and_a_mistake_changes_nothing(chang
     folder, server = changing
     with grpc.insecure_channel(f"localhost:{server.port}") as channel:
         assert (health(channel), health(channel, "half"), health(channel, "slow")) == (STATUS.SERVING,) * 3
-        labelled = model_config(folder / "half", name="half")
-        labelled.model_version_policy.all.SetInParent()
-        labelled.version_labels["old"] = 1
+        labelled = model_config(folder / "half", name="half")._replace(versions=None, version_labels={"old": 1})
         slow = model_config(folder / "slow", name="slow")
         reload_models(channel, [labelled, slow])
         assert (half(channel), half(channel, label="old")) == (2.0, 1.0)

@@ -475,8 +475,7 @@ def test_two_versions_with_different_vocabularies_do_not_mix(tmp_path):
     tokenizers = [train_tokenizer(ENGLISH, vocabulary_size=size) for size in (35, 90)]
     for version, tokenizer in enumerate(tokenizers, start=1):
         export_text_model(tokenizer, tmp_path, version=version)
-    config = model_config(tmp_path, name="m")
-    config.model_version_policy.all.SetInParent()
+    config = model_config(tmp_path, name="m")._replace(versions=None)
     text = "the quick brown fox jumps over the lazy dog"
     with Server([config], port=0, rest_api_port=0) as server:
         for version, tokenizer in enumerate(tokenizers, start=1):
@@ -513,6 +512,10 @@ def test_a_version_policy_chooses_what_is_served(tmp_path, policy, served):
         ("# für", "models.config: a text file in UTF-8 was expected"),
         ('model_config_list { config { name: "m" base_path: "/x" } }', "model_platform"),
         ('model_config_list { config { name: "m" base_path: "x" model_platform: "tensorflow" } }', "absolute"),
+        (
+            "model_config_list { config { model_version_policy { all {} latest {} } } }",
+            "one of latest, all",
+        ),
         ('model_config_list { config { name: "m" base_path: "/nosuch" model_platform: "tensorflow" } }', "no such dir"),
     ],
 )
@@ -529,8 +532,7 @@ def test_a_directory_without_a_version_is_refused(tmp_path):
 
 
 def test_a_label_on_a_version_that_is_not_served_is_refused(models):
-    config = model_config(models / "half_plus_two", name="m")
-    config.version_labels["old"] = 7
+    config = model_config(models / "half_plus_two", name="m")._replace(version_labels={"old": 7})
     with pytest.raises(ValueError, match="label 'old' of model 'm' is on version 7"):
         Server([config], port=0, rest_api_port=0)
 
