@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import resource
+import os
 import socket
 import ssl
 import threading
@@ -83,6 +83,10 @@ class _DrainingServer(uvicorn.Server):
 
 def allow_open_files(connections: int) -> None:
     """Raises this process's limit of open files, where it may, so that so many connections fit beside all else."""
+    if os.name != "posix":  # without such a limit
+        return
+    import resource
+
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 2 * connections + OTHER_FILES  # those that are refused are open for a moment, too
     if hard != resource.RLIM_INFINITY:

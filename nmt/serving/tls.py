@@ -30,11 +30,11 @@ class Tls(NamedTuple):
         """Raises ValueError where the key or a certificate is none."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # which only its owner can read
-            file.write(f"{self.server_key}\n{self.server_cert}\n")
-            file.flush()
+        with tempfile.TemporaryDirectory() as folder:  # which only its owner can read
+            file = Path(folder) / "server.pem"
+            file.write_text(f"{self.server_key}\n{self.server_cert}\n", encoding="utf-8")
             try:
-                context.load_cert_chain(file.name)
+                context.load_cert_chain(file)
                 if self.custom_ca:
                     context.load_verify_locations(cadata=self.custom_ca)
             except ssl.SSLError as error:
