@@ -27,7 +27,7 @@ def save_arrays(path: Path, arrays: Arrays, metadata: Mapping[str, Any]) -> None
     """Writes one .npz file atomically: under another name, synced, then renamed."""
     content = json.dumps({"names": list(arrays), "metadata": metadata})
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _whole(path) as file:
+    with whole_file(path) as file:
         members: dict[str, Any] = {**arrays, _METADATA: np.frombuffer(content.encode(), np.uint8)}
         np.savez(file, allow_pickle=False, **members)
 
@@ -55,12 +55,12 @@ def load_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 def write_text(path: Path, text: str) -> None:
     """Writes a text file atomically, in UTF-8."""
-    with _whole(path) as file:
+    with whole_file(path) as file:
         file.write(text.encode("utf-8"))
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[BinaryIO]:
+def whole_file(path: Path) -> Iterator[BinaryIO]:
     """A file that takes its name when all is written; a failure leaves the one before it, and nothing else."""
     unfinished = path.with_name(path.name + ".unfinished")
     try:

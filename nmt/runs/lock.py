@@ -1,4 +1,4 @@
-"""Keeps two trainings from one run directory."""
+"""Keeps two processes from writing into one directory."""
 
 from __future__ import annotations
 
@@ -18,6 +18,18 @@ def trained_alone(path: str | os.PathLike[str]) -> Iterator[None]:
         ValueError: if another training holds the lock, or as `check_place`.
     """
     check_place(path)
+    busy = f"{path}: another process trains this run: let it end, stop it, or choose another directory with run:"
+    with locked(path, busy):
+        yield
+
+
+@contextmanager
+def locked(path: str | os.PathLike[str], refusal: str) -> Iterator[None]:
+    """Locks a directory, which may be new, against other processes that lock it; the lock ends with the process.
+
+    Raises:
+        ValueError: with `refusal`, if another process holds the lock.
+    """
     if os.name != "posix":  # without such locks
         yield
         return
@@ -29,9 +41,7 @@ def trained_alone(path: str | os.PathLike[str]) -> Iterator[None]:
         fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(directory)
-        raise ValueError(
-            f"{path}: another process trains this run: let it end, stop it, or choose another directory with run:"
-        ) from None
+        raise ValueError(refusal) from None
     try:
         yield
     finally:
