@@ -110,7 +110,26 @@ def override_config(config: Config, overrides: Sequence[str]) -> Config:
 
 def dump_config(config: Config) -> str:
     """Every setting as YAML, defaults and preset filled in; `parse_config` of it gives an equal Config."""
-    return yaml.dump(config.model_dump(), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    return _as_yaml(config.model_dump())
+
+
+def dump_changes(config: Config) -> str:
+    """What differs from the defaults as YAML; `parse_config` of it gives an equal Config, but for model.preset.
+
+    A preset's values are written one by one, as leaving one out would mean the preset's and not the default.
+    """
+    values = _without_empty_sections(config.model_dump(exclude_defaults=True, exclude={"model": {"preset"}}))
+    values.setdefault("training", {})["max_epochs"] = config.training.max_epochs  # its default depends on other keys
+    return _as_yaml(values)
+
+
+def _without_empty_sections(values: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: _without_empty_sections(value) if isinstance(value, dict) else value for key, value in values.items()}
+    return {key: value for key, value in kept.items() if value != {}}
+
+
+def _as_yaml(values: dict[str, Any]) -> str:
+    return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 # ---- YAML -----------------------------------------------------------------------------------------------------------
