@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from nmt.cli import (
+    augment,
     calibrate,
     check,
     config,
@@ -53,6 +54,7 @@ COMMANDS: Mapping[str, Command] = {
     "score": score,
     "evaluate": evaluate,
     "calibrate": calibrate,
+    "augment": augment,
     "info": info,
     "report": report,
     "export": export,
