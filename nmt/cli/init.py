@@ -1,4 +1,4 @@
-"""`nmt init`: a corpus -> a config that suits it."""
+"""`nmt init`: a corpus -> a config that suits it, or that fine-tunes a run with it."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--{side}-language", metavar="CODE", help=f"such as en (default: --{side}'s name tells it)"
         )
+    parser.add_argument(
+        "--from",
+        dest="from_run",
+        metavar="RUN",
+        help="fine-tune RUN: the config trains it on with the new pairs and as many of its own",
+    )
     for part in ("validation", "test"):
         for side in ("source", "target"):
             parser.add_argument(f"--{part}-{side}", metavar="FILE", help=f"a {part} set of your own")

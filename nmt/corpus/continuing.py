@@ -1,6 +1,7 @@
 """The config that trains a run on, with its own corpora and further ones.
 
-Its settings follow what docs/results.md measured ("Continued on the models' own translations"). Imports no TensorFlow.
+Its settings follow what docs/results.md measured ("Continued on the models' own translations"). Fine-tuning is mixed
+(Chu et al. 2017): the run's own text keeps it from forgetting. Imports no TensorFlow.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ from nmt.config.data import Corpus
 from nmt.config.file import dump_changes
 from nmt.config.settings import Config
 from nmt.config.training import ScheduleConfig
+from nmt.corpus.plan import Plan
+from nmt.text.files import count_pairs
 
 _EPOCHS = 4
+_FINE_TUNING_EPOCHS = 10  # of the new text, which is less; the best are kept
 _MOST_DROPOUT = {"embedding": 0.1, "layers": 0.1, "output": 0.2}
 
 
@@ -38,6 +42,29 @@ def mixed(own: Sequence[Sized], *further: Sequence[Sized]) -> list[Corpus]:
         *(corpus.model_copy(update={"weight": float(f"{corpus.weight * factor:.4g}")}) for corpus, _ in own),
         *(corpus for group in further for corpus, _ in group),
     ]
+
+
+def fine_tuned(run: Config, start_from: str, plan: Plan) -> Config:
+    """The settings that train a run on with a plan's corpus and as many pairs of its own, others in each epoch.
+
+    What decides is the new validation set. The run's own sets become test sets, which show what was forgotten.
+
+    Raises:
+        ValueError: where a file of the run's own corpora is not there any more.
+    """
+    own = sum(corpus.weight * count_pairs(corpus) for corpus in run.data.train)
+    share = min(1.0, plan.counts["train"] / own)
+    train = [
+        Corpus(source=plan.train.source, target=plan.train.target),
+        *(corpus.model_copy(update={"weight": float(f"{corpus.weight * share:.4g}")}) for corpus in run.data.train),
+    ]
+    earlier = {"validation": run.data.validation, **run.data.test}
+    test = {"test": plan.test} if plan.test else {}
+    test |= {f"earlier_{name}": pair for name, pair in earlier.items()}
+    data = run.data.model_copy(update={"train": train, "validation": plan.validation, "test": test})
+    config = continued(run, start_from)
+    training = config.training.model_copy(update={"max_epochs": _FINE_TUNING_EPOCHS, "validate_every": None})
+    return config.model_copy(update={"run": plan.run, "data": data, "training": training})
 
 
 def continued(run: Config, start_from: str) -> Config:

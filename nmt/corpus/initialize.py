@@ -9,9 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nmt.config.file import load_config
-from nmt.config.resuming import is_begun
+from nmt.config.resuming import config_path, is_begun
 from nmt.config.settings import Config
+from nmt.config.training import TrainingConfig
 from nmt.corpus.choices import choose_settings, job_text
+from nmt.corpus.continuing import continuing_text, fine_tuned
 from nmt.corpus.held_out import hold_out, write_parts
 from nmt.corpus.plan import Plan, Request, plan_files
 from nmt.corpus.profile import CorpusProfile, SideProfile, profile_corpus, script_name
@@ -33,6 +35,8 @@ def initialize(request: Request, *, steps_per_minute: Callable[[Config], float] 
     """
     if request.minutes is not None and not 0 < request.minutes < math.inf:
         raise ValueError(f"--minutes {request.minutes}: a number > 0 was expected")
+    if request.minutes is not None and request.from_run:
+        raise ValueError("--minutes measures a new model; how long a run is trained on is max_epochs in the config")
     plan = plan_files(request)
     files = [path for pair in plan.cut.values() for path in (pair.source, pair.target)]
     if taken := [path for path in (*files, str(plan.config_path)) if os.path.lexists(path)]:
@@ -48,7 +52,10 @@ def initialize(request: Request, *, steps_per_minute: Callable[[Config], float] 
             write_parts(request.corpus, held_out, plan.cut)
             made += files
         profile = profile_corpus(plan.train)
-        text = job_text(plan, choose_settings(plan, profile, request.minutes, steps_per_minute))
+        if request.from_run:
+            text = _fine_tuning_text(plan, request.from_run)
+        else:
+            text = job_text(plan, choose_settings(plan, profile, request.minutes, steps_per_minute))
         with naming(plan.config_path), open(plan.config_path, "x", encoding="utf-8", newline="\n") as file:
             made.append(str(plan.config_path))
             file.write(text)
@@ -60,6 +67,15 @@ def initialize(request: Request, *, steps_per_minute: Callable[[Config], float] 
         raise
     warnings = [str(report)] if report.errors or report.warnings else []
     return "\n\n".join([_found(profile, plan), *warnings, _written(plan), _next_commands(plan, config)])
+
+
+def _fine_tuning_text(plan: Plan, run: str) -> str:
+    config = fine_tuned(load_config(config_path(run)), run, plan)
+    heading = (
+        f"Trains {run} on, with new pairs and as many of its own, others in each epoch: written by `nmt init --from`.\n"
+        "Dropout is lower than there, learning rate and weight decay are half of what they were."
+    )
+    return continuing_text(config, heading)
 
 
 def _found(profile: CorpusProfile, plan: Plan) -> str:
@@ -92,13 +108,19 @@ def _written(plan: Plan) -> str:
         for name, pair in (("train", plan.train), ("validation", plan.validation), ("test", plan.test))
         if pair and name in plan.cut
     ]
-    return "\n".join(["Wrote", *lines, f"  {plan.config_path}: the settings, each with its reason"])
+    return "\n".join(["Wrote", *lines, f"  {plan.config_path}: the settings"])
 
 
 def _next_commands(plan: Plan, config: Config) -> str:
     path = shlex.quote(str(plan.config_path))
-    lines = [f"Next ({config.training.max_steps:,} steps; with --minutes as many as there is time for)"]
+    lines = [f"Next ({_budget(config.training)})"]
     lines += [f"  nmt check {path}", f"  nmt train {path}"]
     if plan.test:
         lines.append(f"  nmt evaluate {shlex.quote(config.run)}")
     return "\n".join(lines)
+
+
+def _budget(training: TrainingConfig) -> str:
+    if training.max_steps is None:
+        return f"{training.max_epochs} epochs"
+    return f"{training.max_steps:,} steps; with --minutes as many as there is time for"

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nmt.config.data import TextPair
+from nmt.config.file import load_config
+from nmt.config.resuming import config_path as run_config_path
+from nmt.config.resuming import is_run
 from nmt.text.files import count_pairs
 
 # With fewer pairs nothing is learned, and none can be held out.
@@ -38,6 +41,7 @@ class Request(NamedTuple):
     test_target: str | None = None
     minutes: float | None = None
     output: str | None = None
+    from_run: str | None = None  # a run that is to be trained on
 
     @property
     def corpus(self) -> TextPair:
@@ -81,9 +85,8 @@ def _both(what: str, source: str | None, target: str | None) -> TextPair | None:
 def plan_files(request: Request) -> Plan:
     corpus = request.corpus
     pairs = _usable(request)
-    source = _language(request.source_language, corpus.source, "source")
-    target = _language(request.target_language, corpus.target, "target")
-    config_path, stem, name = _place(request.output or f"{source}-{target}")
+    source, target = _languages(request)
+    config_path, stem, name = _place(request.output or _name(request, source, target))
     endings = (source, target) if source != target else (f"source.{source}", f"target.{target}")
 
     def part(set_name: str) -> TextPair:
@@ -129,6 +132,26 @@ def _usable(request: Request) -> int:
             f"train on, tens of thousands to learn a narrow domain"
         )
     return counts["corpus"]
+
+
+def _languages(request: Request) -> tuple[str, str]:
+    """Those of the run that is to be trained on, or of the corpus."""
+    corpus = request.corpus
+    if request.from_run is None:
+        source = _language(request.source_language, corpus.source, "source")
+        return source, _language(request.target_language, corpus.target, "target")
+    if not is_run(request.from_run):
+        raise ValueError(f"--from {request.from_run}: the directory of a run was expected")
+    run = load_config(run_config_path(request.from_run))
+    languages = (run.source_language, run.target_language)
+    for said, language in zip((request.source_language, request.target_language), languages, strict=True):
+        if said not in (None, language):
+            raise ValueError(f"{request.from_run} translates from {' to '.join(languages)}, and {said} was given")
+    return languages
+
+
+def _name(request: Request, source: str, target: str) -> str:
+    return f"{Path(request.from_run).resolve().name}-fine-tuned" if request.from_run else f"{source}-{target}"
 
 
 def _language(said: str | None, path: str, side: str) -> str:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from parallel_corpus import sentences, write
+from tiny_job import tiny_job, write_corpus
 
 from nmt.config.data import Corpus, TextPair
-from nmt.config.file import load_config
+from nmt.config.file import dump_config, load_config
 from nmt.corpus.check import check
 from nmt.corpus.initialize import initialize
 from nmt.corpus.plan import Request
@@ -54,6 +55,53 @@ def test_the_check_of_a_written_job_has_no_errors_and_no_warnings():
     initialize(REQUEST)
     report = check(load_config("en-de/config.yaml"))
     assert report.errors == report.warnings == []
+
+
+@pytest.fixture
+def run(folder):
+    """What `nmt init --from` reads of a trained run."""
+    write_corpus(folder)
+    config = tiny_job(folder, "training.max_steps=7", "target_language=de")
+    (folder / "run" / "tokenizer").mkdir(parents=True)
+    train_tokenizers(config).save(folder / "run" / "tokenizer")
+    (folder / "run" / "config.yaml").write_text(dump_config(config))
+    (folder / "run" / "best.npz").touch()
+    return config
+
+
+def test_a_run_is_trained_on_with_the_corpus_and_as_many_pairs_of_its_own(run):
+    page = initialize(Request("text.en", "text.de", from_run="run"))
+    config = load_config("run-fine-tuned/config.yaml")
+    new, own = config.data.train
+    assert (count_pairs(new), own.source, own.weight) == (1_350, run.data.train[0].source, 1.0)
+    assert config.training.start_from == "run"
+    assert (config.model.units, config.tokenizer) == (run.model.units, run.tokenizer)
+    assert pairs_of(config.data.test["earlier_validation"]) == pairs_of(run.data.validation)
+    assert "nmt train run-fine-tuned/config.yaml" in page
+    assert not check(config).errors
+
+
+def test_of_a_large_corpus_a_run_has_only_as_many_pairs_an_epoch_as_there_are_new_ones(run):
+    large = run.model_copy(
+        update={"data": run.data.model_copy(update={"train": [run.data.train[0].model_copy(update={"weight": 90.0})]})}
+    )
+    Path("run/config.yaml").write_text(dump_config(large))
+    initialize(Request("text.en", "text.de", from_run="run"))
+    new, own = load_config("run-fine-tuned/config.yaml").data.train
+    assert own.weight * count_pairs(own) == pytest.approx(count_pairs(new), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"from_run": "nowhere"}, "directory of a run"),
+        ({"from_run": "run", "source_language": "fr"}, "en to de, and fr"),
+        ({"from_run": "run", "minutes": 3.0}, "max_epochs"),
+    ],
+)
+def test_a_run_that_cannot_be_trained_on_so_is_refused(run, options, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        initialize(REQUEST._replace(**options))
 
 
 def test_the_same_corpus_gives_the_same_bytes(folder):
