@@ -15,8 +15,8 @@ from nmt.exports.signatures import MISSING
 from nmt.model.precomputed import Precomputed
 from nmt.model.seq2seq import Seq2Seq
 from nmt.search.confidence import Calibration
+from nmt.search.definitions import Hypotheses
 from nmt.search.features import quality_features
-from nmt.search.search import Hypotheses
 from nmt.search.translate_ids import translate_ids
 from nmt.text.capitals import Capitals
 from nmt.text.glossary import RequestGlossaries

@@ -8,12 +8,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from nmt.search.search import Hypotheses
+from nmt.search.definitions import HARDLY_READ, MANY, STRETCH, UNREAD, Hypotheses
 from nmt.text.tokenizer import EOS, PAD
-
-STRETCH = 4  # pieces: some two words
-UNREAD, HARDLY_READ = 0.1, 0.3
-MANY = 12.0  # pieces: a clause
 
 
 def quality_features(source: tf.Tensor, found: Hypotheses) -> tf.Tensor:

@@ -16,14 +16,9 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from nmt.config.search import SearchConfig
+from nmt.search.definitions import MANY_IDS, NGRAM, READ, Hypotheses, stricter
 from nmt.search.rules import length_limits
-from nmt.search.search import Hypotheses
 from nmt.text.tokenizer import EOS, PAD
-
-READ = 0.1  # of a step's attention: a source piece that never got as much was not read
-_NGRAM = 3
-_MANY_IDS = 1 << 21  # more than a vocabulary has; its cube fits into int64
-_SHORTER = 0.75
 
 # Source int32 [rows, source_time], options, prefix int32 [rows, prefix_time] or None -> what is found;
 # where options.guard is on, weights and faults too.
@@ -54,17 +49,6 @@ def guarded_search(search: Search, source: tf.Tensor, options: SearchConfig, *, 
     return tf.cond(tf.size(rows) > 0, again, lambda: found)
 
 
-def stricter(options: SearchConfig) -> SearchConfig:
-    """The rules of the second search: no triple twice, and neither as short nor as long. What scores mean stays."""
-    return options.model_copy(
-        update={
-            "no_repeat_ngram": min(options.no_repeat_ngram or _NGRAM, _NGRAM),
-            "min_length_ratio": max(options.min_length_ratio, options.guard_min_length_ratio),
-            "max_length_ratio": max(options.min_length_ratio, _SHORTER * options.max_length_ratio),
-        }
-    )
-
-
 def find_faults(
     source: tf.Tensor, found: Hypotheses, options: SearchConfig, *, prefix: tf.Tensor | None = None
 ) -> tf.Tensor:
@@ -86,9 +70,9 @@ def find_faults(
 
 def num_repeats(tokens: tf.Tensor) -> tf.Tensor:
     """How many triples of pieces were there before in the same row: int32 [batch], of tokens int32 [batch, time]."""
-    count = tf.maximum(tf.shape(tokens)[1] - _NGRAM + 1, 0)
-    first, second, third = (tf.cast(tokens[:, place : place + count], tf.int64) for place in range(_NGRAM))
-    triples = (first * _MANY_IDS + second) * _MANY_IDS + third  # [batch, count]
+    count = tf.maximum(tf.shape(tokens)[1] - NGRAM + 1, 0)
+    first, second, third = (tf.cast(tokens[:, place : place + count], tf.int64) for place in range(NGRAM))
+    triples = (first * MANY_IDS + second) * MANY_IDS + third  # [batch, count]
     unique = -1 - tf.range(tf.cast(count, tf.int64))
     in_order = tf.sort(tf.where(third == PAD, unique, triples), axis=1)
     return tf.math.count_nonzero(in_order[:, 1:] == in_order[:, :-1], axis=1, dtype=tf.int32)

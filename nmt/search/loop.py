@@ -11,11 +11,9 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from nmt.layers.shapes import reshape, sizes
-from nmt.search.rules import IMPOSSIBLE, Rules, rules_of_rows
+from nmt.search.definitions import CROWDED, IMPOSSIBLE
+from nmt.search.rules import Rules, rules_of_rows
 from nmt.text.tokenizer import BOS, PAD
-
-# Finished rows leave once at most this share is unfinished: leaving copies the others, which costs part of a step.
-_CROWDED = 0.75
 
 
 class Beam(NamedTuple):
@@ -137,7 +135,7 @@ def _goes_on(progress: Progress) -> tf.Tensor:
 def _is_crowded(progress: Progress) -> tf.Tensor:
     """Whether too many rows are unfinished for any to leave."""
     going, rows = tf.math.count_nonzero(_goes_on(progress), dtype=tf.float32), tf.size(progress.source_rows)
-    return going > _CROWDED * tf.cast(rows, tf.float32)
+    return going > CROWDED * tf.cast(rows, tf.float32)
 
 
 def _drop_done(progress: Progress, size: int) -> Progress:

@@ -12,10 +12,8 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from nmt.config.search import SearchConfig
+from nmt.search.definitions import IMPOSSIBLE, LEAST_COVERAGE, length_penalty
 from nmt.text.tokenizer import EOS, FIRST_SYMBOL, PAD
-
-IMPOSSIBLE = float("-inf")
-LEAST_COVERAGE = 1e-9  # keeps the logarithm of a source position that was never read finite
 
 
 class Rules(NamedTuple):
@@ -81,7 +79,7 @@ def make_rules(
         prefix = prefix[:, :max_time]
         prefix = tf.pad(prefix, [[0, 0], [0, max_time - tf.shape(prefix)[1]]], constant_values=PAD)  # [batch, max_time]
     source_mask = tf.sequence_mask(source_lengths, source_time)[:, tf.newaxis]  # [batch, 1, source_time]
-    largest_penalty = length_penalty(maximum, options)
+    largest_penalty = length_penalty(tf.cast(maximum, tf.float32), options)
     return Rules(options, minimum, maximum, largest_penalty, max_time, prefix, required, source_mask)
 
 
@@ -210,18 +208,13 @@ def _elements(tokens: tf.Tensor) -> tf.Tensor:
     return tf.stack([rows, tokens], axis=-1)
 
 
-def length_penalty(lengths: tf.Tensor, options: SearchConfig) -> tf.Tensor:
-    """((5 + |Y|) / 6) ^ alpha of Wu et al. 2016, eq. 14."""
-    return ((5.0 + tf.cast(lengths, tf.float32)) / 6.0) ** options.length_penalty
-
-
 def score(log_probability: tf.Tensor, *, lengths: tf.Tensor, coverage: Any, rules: Rules) -> tf.Tensor:
     """Wu et al. 2016, eq. 14: log P / length penalty + beta x sum_i log(min(sum_j p_ij, 1)), i over the real source.
 
     Args: log_probability float32 [batch, size]; lengths int32 [] or [batch, size]; coverage float32 [batch, size,
         source_time], the attention weights summed over target positions j, read only with a coverage penalty.
     """
-    scores = log_probability / length_penalty(lengths, rules.options)  # [batch, size]
+    scores = log_probability / length_penalty(tf.cast(lengths, tf.float32), rules.options)  # [batch, size]
     if rules.options.coverage_penalty:
         read = tf.math.log(tf.clip_by_value(coverage, LEAST_COVERAGE, 1.0))  # [batch, size, source_time]
         scores += rules.options.coverage_penalty * tf.reduce_sum(tf.where(rules.source_mask, read, 0.0), axis=-1)

@@ -20,21 +20,17 @@ import tensorflow as tf
 from nmt.config.search import SearchConfig
 from nmt.layers.shapes import sizes
 from nmt.model.maxima import block_maxima, in_blocks
+from nmt.search.definitions import IMPOSSIBLE, Hypotheses
 from nmt.search.loop import Beam, Progress, run_loop, start_search, take_rows
 from nmt.search.rules import (
-    IMPOSSIBLE,
     Continuations,
     Rules,
-    count_symbols,
-    length_limits,
     make_rules,
     rank_continuations,
     score,
     write_off,
 )
 from nmt.text.tokenizer import EOS, PAD
-
-__all__ = ["Hypotheses", "TokenScores", "beam_search", "count_symbols", "length_limits", "sample"]
 
 
 class TokenScores(NamedTuple):
@@ -45,25 +41,6 @@ class TokenScores(NamedTuple):
 
 
 Step = Callable[[tf.Tensor, Any, Any], tuple[TokenScores, Any, tf.Tensor]]
-
-
-class Hypotheses(NamedTuple):
-    """What a search found, best first. A row with fewer than n possible hypotheses fills up with length 0, score -inf.
-
-    tokens: int32 [batch, n, time], ending in EOS, PAD after it; time = the longest length.
-    scores: float32 [batch, n], Wu et al. 2016, eq. 14, of the model's own log-probabilities; higher is better.
-    log_probabilities: float32 [batch, n], the model's own, of all tokens, EOS and a forced prefix included.
-    lengths: int32 [batch, n], EOS included.
-    weights: float32 [batch, n, time, source_time], what each token read, 0 on padding; None where not asked for.
-    faults: bool [batch, faults], what is wrong with the best one (faults.FAULTS); None until guard.py has judged it.
-    """
-
-    tokens: tf.Tensor
-    scores: tf.Tensor
-    log_probabilities: tf.Tensor
-    lengths: tf.Tensor
-    weights: tf.Tensor | None
-    faults: tf.Tensor | None = None
 
 
 def beam_search(

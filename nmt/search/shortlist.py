@@ -11,7 +11,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from nmt.model.maxima import BLOCK
-from nmt.search.rules import IMPOSSIBLE
+from nmt.search.definitions import IMPOSSIBLE
 from nmt.text.tokenizer import BOS, FIRST_SYMBOL
 
 

@@ -11,8 +11,10 @@ import tensorflow as tf
 from nmt.config.search import SearchConfig
 from nmt.model.losses import log_normalizers
 from nmt.model.seq2seq import Seq2Seq
+from nmt.search.definitions import Hypotheses
 from nmt.search.guard import find_faults, guarded_search
-from nmt.search.search import Hypotheses, TokenScores, beam_search, count_symbols, sample
+from nmt.search.rules import count_symbols
+from nmt.search.search import TokenScores, beam_search, sample
 from nmt.search.shortlist import make_shortlist
 from nmt.text.tokenizer import PAD
 

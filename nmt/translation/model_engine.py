@@ -12,6 +12,7 @@ from nmt.config.search import SearchConfig
 from nmt.data.batches import Batch
 from nmt.model.losses import token_log_probabilities
 from nmt.model.seq2seq import Seq2Seq
+from nmt.search.definitions import draw_noise
 from nmt.search.features import quality_features
 from nmt.search.guard import guarded_search
 from nmt.search.rules import count_symbols, length_limits
@@ -88,12 +89,10 @@ class ModelEngine:
 
 
 def _noise(source: np.ndarray, options: SearchConfig, *, prefix: np.ndarray, num_symbols: int) -> np.ndarray:
-    """A draw in [0, 1) for each token to be sampled, of (options.seed, the row's pieces) alone."""
+    """A draw for each token to be sampled; none where nothing is."""
     if not options.sampling:
         return np.zeros([len(source), options.n_best, 0], np.float32)
     lengths = np.count_nonzero(source != PAD, axis=1).astype(np.int32)
     required = count_symbols(source, num_symbols)
-    time = int(tf.reduce_max(length_limits(lengths, options, prefix=prefix, required=required)[1]))
-    rows = [row[: length - 1].tolist() for row, length in zip(source, lengths, strict=True)]  # without EOS
-    draws = [np.random.default_rng([options.seed, *ids]).random((time, options.n_best)) for ids in rows]
-    return np.stack(draws).transpose(0, 2, 1).astype(np.float32).clip(max=np.nextafter(np.float32(1), 0))
+    _, most = length_limits(lengths, options, prefix=prefix, required=required)
+    return draw_noise(source, options, time=int(tf.reduce_max(most)))

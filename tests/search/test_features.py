@@ -4,8 +4,8 @@ import numpy as np
 import tensorflow as tf
 
 from nmt.search.confidence import FEATURES
-from nmt.search.features import HARDLY_READ, MANY, STRETCH, UNREAD, quality_features
-from nmt.search.search import Hypotheses
+from nmt.search.definitions import HARDLY_READ, MANY, STRETCH, UNREAD, Hypotheses
+from nmt.search.features import quality_features
 from nmt.text.tokenizer import EOS, PAD
 
 LENGTHS = np.array([[3, 2], [1, 2], [5, 5], [4, 1]], np.int32)

@@ -7,9 +7,9 @@ from tiny_model import VOCABULARY, tiny_model
 
 from nmt.config.search import SearchConfig
 from nmt.model.losses import token_log_probabilities
+from nmt.search.definitions import READ, Hypotheses
 from nmt.search.faults import FAULTS
-from nmt.search.guard import READ, find_faults, guarded_search, num_repeats, share_read
-from nmt.search.search import Hypotheses
+from nmt.search.guard import find_faults, guarded_search, num_repeats, share_read
 from nmt.search.translate_ids import translate_ids
 from nmt.text.tokenizer import BOS, EOS, PAD
 

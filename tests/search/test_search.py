@@ -9,8 +9,9 @@ import tensorflow as tf
 
 from nmt.config.search import SearchConfig
 from nmt.exports.saved_model import SavedModel
-from nmt.search.rules import IMPOSSIBLE, Continuations
-from nmt.search.search import TokenScores, beam_search, best_continuations, length_limits, sample
+from nmt.search.definitions import IMPOSSIBLE
+from nmt.search.rules import Continuations, length_limits
+from nmt.search.search import TokenScores, beam_search, best_continuations, sample
 from nmt.text.tokenizer import BOS, EOS, FIRST_SYMBOL, PAD, UNK
 
 VOCAB, SOURCE_TIME, HASHES = 8, 4, 997

@@ -7,8 +7,8 @@ from tiny_model import SOURCE, VOCABULARY, tiny_model
 
 from nmt.config.search import SearchConfig
 from nmt.model.maxima import BLOCK
+from nmt.search.definitions import IMPOSSIBLE
 from nmt.search.lexicon import LISTED
-from nmt.search.rules import IMPOSSIBLE
 from nmt.search.shortlist import make_shortlist
 from nmt.search.translate_ids import translate_ids
 from nmt.text.tokenizer import BOS, EOS, FIRST_SYMBOL, PAD

@@ -1,0 +1,2 @@
+from .step import Step as Step
+from .step import StepScores as StepScores
