@@ -11,7 +11,7 @@ from nmt.config.export import ExportConfig
 from nmt.config.search import SearchConfig
 from nmt.exports.blocks import in_blocks
 from nmt.exports.byte_limit import cut_in_graph
-from nmt.exports.signatures import MISSING
+from nmt.exports.signatures import MAX_ALIGNED_PIECES, MISSING, best_search, n_best_search
 from nmt.model.precomputed import Precomputed
 from nmt.model.seq2seq import Seq2Seq
 from nmt.search.confidence import Calibration
@@ -29,7 +29,6 @@ from nmt.text.target_text import shown_in_graph
 from nmt.text.terms import term_source_in_graph, term_target_in_graph
 from nmt.text.tokenizer import EOS, PAD, Tokenizers
 
-MAX_ALIGNED_PIECES = 1000  # of a line in `align`, whose answer grows with the square of it
 WARMUP_LINES = (["."], [". " * 10] * 8)
 
 
@@ -83,7 +82,7 @@ class IdsEndpoint:
         @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name="source")], autograph=False)
         def translate(source):
             """source: each row pieces + EOS, padded with PAD = 0."""
-            options = without_n_best(search)
+            options = best_search(search)
             found = in_blocks(
                 lambda block: find(block, options, with_weights=False), source, budget=search.batch_tokens
             )
@@ -112,7 +111,7 @@ class TextEndpoint:
         import tensorflow_text  # where it is missing only this endpoint is
 
         self.find = find
-        self.options = without_n_best(search)
+        self.options = best_search(search)
         self.settings = settings
         self.protection = protection
         self.calibration = calibration
@@ -161,7 +160,7 @@ class TextEndpoint:
     def _nbest(self, text):
         """As `translate`, but translation and score [batch, n], best first."""
         count = self.settings.n_best
-        options = self.options.model_copy(update={"n_best": count, "beam_size": max(count, self.options.beam_size)})
+        options = n_best_search(self.options, count)
         lines, found, judgement = self._search(text, options, limit=self.settings.max_line_pieces)
         ids, scores, exist = zip(*(_rejoin(lines, found, place) for place in range(count)), strict=True)
         translations = [self._text(lines, *each) for each in zip(ids, exist, strict=True)]
@@ -269,11 +268,6 @@ class _Lines(NamedTuple):
     in_capitals: tf.Tensor  # bool [sentences]
     copied: tf.Tensor  # bool [sentences]: nothing but spans
     copies: tf.Tensor  # string [sentences]: the translations of those
-
-
-def without_n_best(search: SearchConfig) -> SearchConfig:
-    """The search of a server: deterministic, one translation a line."""
-    return search.model_copy(update={"n_best": 1, "sampling": False})
 
 
 def _rejoin(lines: _Lines, found: Hypotheses, place: int):

@@ -7,9 +7,12 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from nmt.config.search import SearchConfig
+
 DEFAULT_SIGNATURE = "serving_default"
 OUTPUTS = ("translation", "score", "truncated")  # of every text signature
 MISSING = -1e9  # the score of an n-best place that no hypothesis fills: JSON has no -Infinity
+MAX_ALIGNED_PIECES = 1000  # of a line in `align`, whose answer grows with the square of it
 
 
 class TensorSpec(NamedTuple):
@@ -55,6 +58,16 @@ class ServedModel(Protocol):
     def close(self) -> None:
         """Frees the model's memory; no `run` may be in progress."""
         ...
+
+
+def best_search(search: SearchConfig) -> SearchConfig:
+    """The search of a server: deterministic, one translation a line."""
+    return search.model_copy(update={"n_best": 1, "sampling": False})
+
+
+def n_best_search(search: SearchConfig, count: int) -> SearchConfig:
+    """The search of the signature `nbest`."""
+    return best_search(search).model_copy(update={"n_best": count, "beam_size": max(count, search.beam_size)})
 
 
 def choose_signature(n_best: int | None, alignments: bool, glossary: bool = False) -> str:

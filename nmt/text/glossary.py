@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING
 
@@ -143,6 +144,24 @@ class Glossary:
         order = np.argsort(fingerprints)
         most = max(max(widths) for widths in self._widths.values())
         return TermTable(keys[order], fingerprints[order], targets[order], most, self.ignore_case)
+
+
+class RequestGlossary(Glossary):
+    """A glossary that comes with a line, and is as little trusted as `RequestGlossaries`.
+
+    Args: text: as in a file; "" = no terms.
+    """
+
+    def __init__(self, text: str, *, ignore_case: bool) -> None:
+        super().__init__({}, ignore_case=ignore_case)
+        for line in _NONCHARACTER.sub("\ufffd", text).split("\n"):
+            if re.fullmatch(_ENTRY, line, re.ASCII):
+                with suppress(ValueError):
+                    self._add(*line.split("\t"))
+
+    def __iter__(self) -> Iterator[str]:
+        """As of RequestGlossaries."""
+        return iter(())
 
 
 class RequestGlossaries:

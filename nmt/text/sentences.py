@@ -13,8 +13,6 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from sacremoses.corpus import NonbreakingPrefixes
-
 from nmt.text.invisible import LINE_END, SPACE
 from nmt.text.letters import LOWER, UPPER
 from nmt.text.protection import KINDS, Protection
@@ -170,6 +168,8 @@ def primary_language(code: str) -> str:
 
 def _prefixes(language: str) -> str:
     """The words a full stop may follow within a sentence, as alternatives of a pattern."""
+    from sacremoses.corpus import NonbreakingPrefixes  # takes a third of a second, and few lines have sentences
+
     known = NonbreakingPrefixes()
     words = {word for word in known.words(language if language in known.available_langs else "en") if " " not in word}
     words |= set(_MORE_PREFIXES.get(language, "").split())

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +21,7 @@ from nmt.data.batches import make_batch, token_batches
 from nmt.search.confidence import Calibration
 from nmt.search.faults import FAULTS
 from nmt.text.capitals import Capitals
+from nmt.text.glossary import Glossary
 from nmt.text.invisible import BLANK
 from nmt.text.protection import Protection
 from nmt.text.sentences import SentenceSplitter, joined
@@ -27,6 +30,8 @@ from nmt.text.terms import term_source, term_target
 from nmt.text.tokenizer import EOS, FIRST_SYMBOL, PAD, Tokenizer, Tokenizers
 from nmt.translation.engine import Engine, SearchResult
 from nmt.translation.translation import Hypothesis, Translation
+
+_SMALLEST_BUDGET = 256  # tokens: smaller batches are not worth a thread
 
 
 class _Chunk(NamedTuple):
@@ -56,6 +61,7 @@ class _Line(NamedTuple):
 
     sentences: list[_Sentence]
     spaces: list[str]
+    truncated: bool = False  # its last pieces were left out
 
 
 class Translator:
@@ -68,6 +74,8 @@ class Translator:
         calibration: of the one model, to give each translation a confidence.
         sentences: cuts lines that are longer than those of the training; None = lines stay whole.
         capitals: puts sentences in capitals into normal case and their translations into capitals; None = as they are.
+        max_line_pieces: what a line has beyond so many is not translated; None = everything is.
+        threads: how many searches the engine runs side by side; more than 1 only for one that takes it.
     """
 
     def __init__(
@@ -81,6 +89,8 @@ class Translator:
         calibration: Calibration | None = None,
         sentences: SentenceSplitter | None = None,
         capitals: Capitals | None = None,
+        max_line_pieces: int | None = None,
+        threads: int = 1,
     ) -> None:
         self.engine = engine
         self.tokenizers = tokenizers
@@ -90,6 +100,8 @@ class Translator:
         self.calibration = calibration
         self.sentences = sentences
         self.capitals = capitals
+        self.max_line_pieces = max_line_pieces
+        self.threads = threads
         self._splitter = Splitter(tokenizers.source, options.max_source_length)
 
     def translate(self, lines: Sequence[str | bytes], prefixes: Sequence[str] | None = None) -> list[Translation]:
@@ -105,18 +117,14 @@ class Translator:
         analyzed = self._analyze(lines)
         if prefixes is not None:
             analyzed = list(map(_with_prefix, analyzed, prefixes))
-        sentences = [sentence for line in analyzed for sentence in line.sentences]
-        chunks, owners = self._split([sentence.ids for sentence in sentences])
-        starts = self._starts(sentences, chunks, owners)
-        results: dict[int, _Chunk] = {}
-        for group in token_batches([len(chunk) + 1 for chunk in chunks], self.options.batch_tokens):
-            found = self._translate_batch([chunks[i] for i in group], [starts[i] for i in group])
-            results.update(zip(group, found, strict=True))
-        by_sentence: list[list[_Chunk]] = [[] for _ in sentences]
-        for place, owner in enumerate(owners):
-            by_sentence[owner].append(results[place])
-        parts = iter(by_sentence)
-        return [self._join(line, [next(parts) for _ in line.sentences]) for line in analyzed]
+        return list(map(self._join, analyzed, self._search(analyzed)))
+
+    def translate_with(self, glossaries: Sequence[Glossary], lines: Sequence[str | bytes]) -> list[Translation]:
+        """Translates each line with a glossary of its own in place of the translator's."""
+        translators = list(map(self._with_glossary, glossaries))
+        analyzed = [one._analyze([line])[0] for one, line in zip(translators, lines, strict=True)]
+        found = self._search(analyzed)
+        return [one._join(line, parts) for one, line, parts in zip(translators, analyzed, found, strict=True)]
 
     def score(self, sources: Sequence[str | bytes], targets: Sequence[str | bytes]) -> list[np.ndarray]:
         """The log-probability of each piece (EOS last) of each target given its source, nothing cut.
@@ -143,6 +151,43 @@ class Translator:
     def __exit__(self, *raised: object) -> None:
         pass
 
+    def _with_glossary(self, glossary: Glossary) -> Translator:
+        translator = copy(self)
+        translator.protection = Protection(self.protection.kinds, glossary)
+        translator.sentences = self.sentences and self.sentences.protecting(translator.protection)
+        return translator
+
+    def _search(self, lines: list[_Line]) -> list[list[list[_Chunk]]]:
+        """What is found for each chunk of each sentence of each line."""
+        sentences = [sentence for line in lines for sentence in line.sentences]
+        chunks, owners = self._split([sentence.ids for sentence in sentences])
+        starts = self._starts(sentences, chunks, owners)
+        groups = self._groups([len(chunk) + 1 for chunk in chunks])
+
+        def translate(group: list[int]) -> list[_Chunk]:
+            return self._translate_batch([chunks[i] for i in group], [starts[i] for i in group])
+
+        if self.threads == 1 or len(groups) == 1:
+            found = list(map(translate, groups))
+        else:
+            with ThreadPoolExecutor(self.threads) as threads:
+                found = list(threads.map(translate, reversed(groups)))[::-1]  # the longest first
+        results: dict[int, _Chunk] = {}
+        for group, of_group in zip(groups, found, strict=True):
+            results.update(zip(group, of_group, strict=True))
+        by_sentence: list[list[_Chunk]] = [[] for _ in sentences]
+        for place, owner in enumerate(owners):
+            by_sentence[owner].append(results[place])
+        parts = iter(by_sentence)
+        return [[next(parts) for _ in line.sentences] for line in lines]
+
+    def _groups(self, lengths: list[int]) -> list[list[int]]:
+        """What is searched together; where there are few chunks, each thread has some of them."""
+        budget = self.options.batch_tokens
+        if self.threads > 1:
+            budget = min(budget, max(_SMALLEST_BUDGET, -(-sum(lengths) // self.threads)))
+        return token_batches(lengths, budget)
+
     def _hide(self, lines: Sequence[str | bytes]) -> tuple[list[str | bytes], list[list[str]]]:
         """Each line with symbols for its spans, and these."""
         hidden = [self.protection.hide(line) for line in lines]
@@ -160,7 +205,18 @@ class Translator:
         to_translate = [text if copy is None else "" for text, copy in zip(texts, copied, strict=True)]
         ids = self.tokenizers.source.encode(to_translate)
         sentences = map(_Sentence, as_text, spans, capitals, copied, ids)
-        return [_Line([next(sentences) for _ in of_line], spaces) for of_line, spaces in cut]
+        return [self._limited(_Line([next(sentences) for _ in of_line], spaces)) for of_line, spaces in cut]
+
+    def _limited(self, line: _Line) -> _Line:
+        """The line without the pieces that are too many."""
+        rest = self.max_line_pieces
+        if rest is None or sum(len(sentence.ids) for sentence in line.sentences) <= rest:
+            return line
+        sentences = []
+        for sentence in line.sentences:
+            sentences.append(sentence._replace(ids=sentence.ids[:rest]))
+            rest -= len(sentences[-1].ids)
+        return _Line(sentences, line.spaces, truncated=True)
 
     def _normal_case(self, text: str | bytes) -> str | bytes:
         assert self.capitals
@@ -247,6 +303,7 @@ class Translator:
                 self.tokenizers.source, line, [sentence.ids for sentence in line.sentences], term_source
             ),
             degenerate=bool(broken.any()),
+            truncated=line.truncated,
             faults=tuple(name for name, has in zip(FAULTS, broken, strict=True) if has),
             confidence=self._confidence(features),
             features=features,

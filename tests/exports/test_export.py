@@ -21,6 +21,8 @@ from nmt.exports.signatures import MISSING
 from nmt.exports.writer import export
 from nmt.runs.run import Run
 from nmt.search.confidence import Calibration
+from nmt.serving.error import ServingError
+from nmt.serving.translator_model import TranslatorModel
 from nmt.text.glossary import Glossary
 from nmt.text.tokenizer import EOS, FIRST_SYMBOL, PAD, SYMBOLS
 from nmt.training.train import train
@@ -370,3 +372,47 @@ def test_where_no_room_is_left_the_file_is_named_and_nothing_remains(run, tmp_pa
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert str(tmp_path / "export") in str(failure.value)
     assert not (tmp_path / "export").exists()
+
+
+@pytest.fixture(scope="module")
+def translator_model(run) -> TranslatorModel:
+    return TranslatorModel(load_translator([run]), run.config.export)
+
+
+def assert_same_answers(found: dict, expected: dict) -> None:
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        assert (found[name].dtype, found[name].shape) == (value.dtype, value.shape), name
+        if value.dtype == np.float32:
+            np.testing.assert_allclose(found[name], value, rtol=1e-5, atol=1e-4, err_msg=name)
+        else:
+            assert found[name].tolist() == value.tolist(), name
+
+
+@pytest.mark.parametrize("signature", ["serving_default", "nbest", "align", "glossary"])
+def test_a_translator_that_is_served_answers_as_the_export(model, translator_model, signature):
+    inputs = texts(LINES)
+    if signature == "glossary":
+        own = [b"", b"red\tROT\nno entry\nred\tother", b"cat\tKatze\n# cat\tx"]
+        inputs["glossary"] = np.array([own[place % 3] for place in range(len(LINES))], object)
+    assert translator_model.signatures.keys() == model.signatures.keys() - {"__saved_model_init_op"}
+    told, expected = translator_model.signatures[signature], model.signatures[signature]
+    assert {name: spec[1:] for name, spec in told.inputs.items()} == {k: s[1:] for k, s in expected.inputs.items()}
+    assert {name: spec[1:] for name, spec in told.outputs.items()} == {k: s[1:] for k, s in expected.outputs.items()}
+    assert_same_answers(translator_model.run(signature, inputs), model.run(signature, inputs))
+
+
+def test_a_translator_that_is_served_cuts_lines_where_the_export_does(run, next_model):
+    strict = override_config(run.config, [*LIMITS, "export.n_best=3", "search.guard=false"])
+    translator = load_translator([run], search=strict.search)
+    translator.calibration = None
+    served = TranslatorModel(translator, strict.export)
+    lines = [*LINES, "猫".encode() * 34, "猫".encode() * 33 + b"x", b"a" * 97 + "猫".encode(), b"\x80" * 200]
+    expected = next_model.run("serving_default", texts(lines))
+    assert expected["truncated"].any()
+    assert_same_answers(served.run("serving_default", texts(lines)), expected)
+
+
+def test_a_translator_that_is_served_begins_no_search_after_its_deadline(translator_model):
+    with pytest.raises(ServingError, match="deadline"):
+        translator_model.run("serving_default", texts([b"red cat"]), timeout=0.0)

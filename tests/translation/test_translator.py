@@ -5,6 +5,7 @@ import sys
 
 PROGRAM = """
 import sys
+import threading
 import numpy as np
 from nmt.config.search import SearchConfig
 from nmt.text.protection import Protection
@@ -13,10 +14,14 @@ from nmt.translation.engine import SearchResult
 from nmt.translation.translator import Translator
 
 
+threads = set()
+
+
 class Echo:
     '''Translates each row into itself, reads each piece at its own place, and finds every row faulty.'''
 
     def search(self, source, options, *, prefix, num_symbols, with_weights):
+        threads.add(threading.current_thread().name)
         assert source.shape[1] <= options.max_source_length + 1, 'chunks'
         lengths = (source != 0).sum(axis=1)
         weights = np.broadcast_to(np.eye(source.shape[1], dtype=np.float32), (len(source), 1, *[source.shape[1]] * 2))
@@ -43,6 +48,14 @@ for line, translation in zip(lines, found):
     assert translation.faults == (('repetition',) if pieces else ())
     assert translation.degenerate == bool(pieces)
 assert found[0].text == 'seven'
+many = [' '.join(['seven'] * (1 + place % 9)) for place in range(300)]
+translator.threads = 3
+assert [one.text for one in translator.translate(many)] == many
+assert threads > {threading.main_thread().name}, threads
+translator.max_line_pieces = 4
+whole, cut = translator.translate([lines[0], lines[2]])
+assert len(cut.source_pieces) == 4
+assert (whole.truncated, cut.truncated) == (False, True)
 (ids,) = tokenizers.target.encode(['sieben'])
 (scores,) = translator.score(['seven'], ['sieben'])
 assert scores.tolist() == [-1.0] * (len(ids) + 1)
