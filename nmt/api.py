@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nmt.config.file import load_config, override_config
 from nmt.config.resuming import override_run
@@ -147,26 +147,42 @@ def export(
     weights: str | int = "best",
     overrides: Sequence[str] = (),
     glossary: AnyGlossary | None = None,
+    format: str = "savedmodel",
 ) -> Path:
-    """Makes SavedModels of a run, which TensorFlow Serving, `nmt serve` and `load` open.
+    """Makes of a run what translates without it.
 
     Args:
         run: a run or its directory.
-        directory: of the export; a later export there becomes its next version.
+        directory: of the export; a later SavedModel there becomes its next version, a later ONNX export replaces it.
         weights: as of `load`.
         overrides: settings of search or export as `--set` takes them, such as ["search.precision=bfloat16"].
         glossary: as of `load`.
+        format: "savedmodel", which TensorFlow Serving, `nmt serve` and `load` open, or "onnx", for ONNX Runtime.
 
-    Returns: the new version's directory.
+    Returns: the new version's directory, or that of the ONNX export.
     Raises: ValueError for settings that an export cannot have.
     """
+    if format not in ("savedmodel", "onnx"):
+        raise ValueError(f'unknown export format {format!r}; expected "savedmodel" or "onnx"')
     run = _open_run(run)
     config = override_run(run.config, overrides, sections=("search", "export"))
     terms = _read_glossary(glossary, run)
+    if format == "onnx":
+        return _export_onnx(run, directory, weights=weights, config=config, glossary=terms)
     import_tensorflow()
     from nmt.exports.writer import export as write_export
 
     return write_export(run, directory, weights=weights, config=config, glossary=terms)
+
+
+def _export_onnx(run: Run, directory: AnyPath, **options: Any) -> Path:
+    try:
+        from nmt.onnx_export.writer import export as write_export
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"an ONNX export needs {error.name}, which is not installed: pip install 'recurrent-nmt[onnx]'"
+        ) from None
+    return write_export(run, directory, **options)
 
 
 def _read_config(config: AnyPath | Config, overrides: Sequence[str]) -> Config:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from nmt.config.section import Positive, Section
@@ -20,3 +22,6 @@ class ExportConfig(Section):
         "is set: a longer line takes time and memory only for what is kept.",
     )
     max_batch: int = Field(default=64, ge=64, description="Largest batch in the batching config; `nmt` sends 64.")
+    onnx_precision: Literal["int8", "float32"] = Field(
+        default="float32", description="Of the weights and products of an ONNX export."
+    )

@@ -94,6 +94,10 @@ class Glossary:
             place += width or 1
         return [*parts, "".join(tokens[begin:])]
 
+    def as_file(self) -> str:
+        """The text of a file that `read` reads."""
+        return "".join(f"{entry}\n" for _, entry in self._entries)
+
     def as_text(self, line: bytes) -> bytes:
         """The text of a glossary file with the terms that may be in a line: all that a request for it needs."""
         text = token_key(line.decode("utf-8", "replace"), ignore_case=True)

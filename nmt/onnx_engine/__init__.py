@@ -1,0 +1,1 @@
+"""Translating with an ONNX export: NumPy and ONNX Runtime, no TensorFlow."""

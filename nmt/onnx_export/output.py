@@ -1,0 +1,91 @@
+"""The output layer: attentional vectors -> the likeliest next tokens. The order of its columns: onnx_engine/layout.py.
+
+Probabilities are those of a softmax over all columns. ONNX Runtime's log-softmax takes four times as long, and ranking
+all columns longer still: so the largest of each block of columns chooses the blocks in which the best ones are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+
+from nmt.config.model import ModelConfig
+from nmt.onnx_engine.layout import BLOCK, Layout
+from nmt.onnx_export.graph import Graph, Weights
+from nmt.onnx_export.products import Float32
+
+BELOW = 1000.0  # what a probability that is 0 in float32 says: its logit less this
+
+
+class Output:
+    """The target's embedding and the output layer, which are one matrix if they are tied."""
+
+    def __init__(self, config: ModelConfig, weights: Weights, products: Float32, layout: Layout) -> None:
+        self.products, self.layout = products, layout
+        self.tied = config.tied_embeddings != "none"
+        paths = {"all": "encoder/source_embedding", "target": "decoder/target_embedding"}
+        self.embedding = weights[f"{paths.get(config.tied_embeddings, 'decoder/target_embedding')}/embeddings"]
+        self.kernel = self.embedding if self.tied else weights["decoder/output_kernel"]  # [vocab, size]
+        self.bias = layout.lay_out(weights["decoder/output_bias"], -np.inf)
+
+    def embed(self, graph: Graph, tokens: ir.Value) -> ir.Value:
+        """The vectors of tokens int32 [...]: float32 [..., size]."""
+        if not self.tied:
+            return self.products.lookup(graph, "target_embedding", self.embedding, tokens)
+        columns = graph.op("Gather", graph.constant(self.layout.columns, np.int32), tokens)
+        return self.products.lookup(graph, "output", self.layout.lay_out(self.kernel), columns)
+
+    def write(self, graph: Graph, vectors: ir.Value) -> None:
+        """Adds what comes of the attentional vectors [rows, size], the best of all tokens."""
+        kernel = self.layout.lay_out(self.kernel)
+        logits = self.products.transposed_product(graph, "output", vectors, kernel, self.bias)
+        _write_best(graph, logits, graph.constant(self.layout.tokens, np.int32), self.layout.first_ids)
+
+    def write_of_columns(self, graph: Graph, vectors: ir.Value, by_sentence: ir.Value) -> None:
+        """Adds what comes of the attentional vectors [rows, size], the best of the tokens of some columns.
+
+        The columns' part of the layer is an input, with their tokens, and `bias` [batch, 1, columns], -inf where a
+        sentence may not choose one.
+
+        Args: by_sentence: int64 [2], sentences and hypotheses of each.
+        """
+        logits = self.products.product_of_columns(graph, vectors, self.kernel.shape[1])
+        bias = graph.input("bias", np.float32, ["batch", 1, "columns"])
+        shape = graph.op("Concat", by_sentence, graph.constant([-1]), axis=0)
+        allowed = graph.op("Add", graph.op("Reshape", logits, shape), bias)
+        columns = graph.op("Shape", bias, start=-1)
+        flat = graph.op("Reshape", allowed, graph.op("Concat", graph.constant([-1]), columns, axis=0))
+        tokens = graph.input("column_tokens", np.int32, ["columns"])
+        _write_best(graph, flat, tokens, self.layout.first_ids)
+
+    def columns_graph(self) -> Graph:
+        """What `write_of_columns` takes, of columns int32 [columns]."""
+        graph = Graph("shortlist_columns")
+        columns = graph.input("columns", np.int32, ["columns"])
+        self.products.output_columns(graph, "output", self.layout.lay_out(self.kernel), columns)
+        graph.output("column_bias", graph.op("Gather", graph.weight("output.bias", self.bias), columns))
+        return graph
+
+
+def _write_best(graph: Graph, logits: ir.Value, tokens: ir.Value, first_ids: int) -> None:
+    """Of logits [rows, columns]: `log_probabilities` of all, those of the `first` tokens, the `best` other `tokens`."""
+    graph.output("log_probabilities", graph.op("LogSoftmax", logits, axis=-1))
+    num_best = graph.input("num_best", np.int64, [1])
+    probabilities = graph.op("Softmax", logits, axis=-1)
+    ends = [graph.constant([value]) for value in (0, first_ids, 1)]
+    first, least = (graph.op("Slice", values, *ends) for values in (probabilities, logits))
+    least = graph.op("Sub", least, graph.constant(BELOW, np.float32))
+    graph.output("first", graph.op("Max", graph.op("Log", first), least))
+    blocks = graph.op("Reshape", probabilities, graph.constant([0, -1, BLOCK]))
+    maxima = graph.op("ReduceMax", blocks, graph.constant([2]), keepdims=0)
+    others = graph.op("Slice", maxima, *(graph.constant([value]) for value in (1, 2**31 - 1, 1)))
+    several = graph.op("Min", num_best, graph.op("Shape", others, start=1))
+    _, places = graph.ops("TopK", others, several, outputs=2, axis=1, sorted=0)
+    places = graph.op("Add", places, graph.constant(1))
+    chosen = graph.op("GatherND", blocks, graph.op("Unsqueeze", places, graph.constant([2])), batch_dims=1)
+    flat = graph.constant([0, -1])
+    best, ranks = graph.ops("TopK", graph.op("Reshape", chosen, flat), num_best, outputs=2, axis=1)
+    of_blocks = graph.op("Reshape", tokens, graph.constant([-1, BLOCK]))
+    of_chosen = graph.op("Reshape", graph.op("Gather", of_blocks, places), flat)
+    graph.output("best_tokens", graph.op("GatherElements", of_chosen, ranks, axis=1), np.int32)
+    graph.output("best", graph.op("Log", best))

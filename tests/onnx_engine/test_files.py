@@ -1,0 +1,78 @@
+"""An export is opened only as it was written."""
+
+import json
+import shutil
+
+import pytest
+from tiny_model import VOCABULARY, tiny_model
+from tiny_onnx import write_tiny_onnx
+
+from nmt.onnx_engine.files import GRAPHS, MANIFEST, WEIGHTS, read_manifest
+
+FILES = [*(f"{graph}.onnx" for graph in GRAPHS), WEIGHTS]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    return write_tiny_onnx(tmp_path_factory.mktemp("written"), tiny_model())
+
+
+@pytest.fixture
+def export(written, tmp_path):
+    return shutil.copytree(written, tmp_path / "export")
+
+
+def test_what_was_written_is_read(export):
+    manifest = read_manifest(export)
+    assert manifest.files.keys() == set(FILES)
+    assert (manifest.precision, manifest.vocabulary) == ("float32", VOCABULARY)
+
+
+def change_manifest(export, **changes):
+    manifest = json.loads((export / MANIFEST).read_text())
+    (export / MANIFEST).write_text(json.dumps({**manifest, **changes}))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_changed_byte_is_an_error_with_the_files_name(export, name):
+    content = bytearray((export / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (export / name).write_bytes(content)
+    with pytest.raises(ValueError, match=rf"{name} is damaged: its SHA-256"):
+        read_manifest(export)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_truncated_file_is_an_error_with_its_name(export, name):
+    (export / name).write_bytes((export / name).read_bytes()[:-1])
+    with pytest.raises(ValueError, match=rf"{name} is damaged: it has"):
+        read_manifest(export)
+
+
+@pytest.mark.parametrize("name", [*FILES, MANIFEST])
+def test_a_missing_file_is_an_error_with_its_name(export, name):
+    (export / name).unlink()
+    with pytest.raises(ValueError, match=name):
+        read_manifest(export)
+
+
+def test_another_version_of_the_format_is_an_error_that_says_which(export):
+    change_manifest(export, format_version=2)
+    with pytest.raises(ValueError, match=r"manifest.json: .*version 2.*reads version 1"):
+        read_manifest(export)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"format_version": 1}', "\udcff"])
+def test_what_is_no_manifest_is_an_error_with_its_name(export, content):
+    (export / MANIFEST).write_bytes(content.encode("utf-8", "surrogateescape"))
+    with pytest.raises(ValueError, match=r"manifest.json is damaged"):
+        read_manifest(export)
+
+
+@pytest.mark.parametrize("name", ["/etc/hostname", "../outside", "a/../../outside", "C:\\outside"])
+def test_a_manifest_cannot_name_files_outside_its_directory(export, name):
+    (export.parent / "outside").write_text("")
+    files = json.loads((export / MANIFEST).read_text())["files"]
+    change_manifest(export, files={**files, name: {"size": 0, "sha256": "0" * 64}})
+    with pytest.raises(ValueError, match=r"manifest.json is damaged: .* no file of this directory"):
+        read_manifest(export)
