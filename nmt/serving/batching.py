@@ -18,11 +18,10 @@ from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from grpc import StatusCode
 
 from nmt.exports.signatures import ServedModel
 from nmt.serving.batching_parameters import BatchingParameters
-from nmt.serving.error import Overloaded, ServingError, invalid_argument
+from nmt.serving.error import Overloaded, ServingError, StatusCode, invalid_argument
 from nmt.serving.joining import Arrays, Call, count_rows, join_rows, row_sizes, take_rows
 
 BATCH_SECONDS = 0.1  # that a batch may take where others wait: what a short request waits for

@@ -7,8 +7,30 @@ ends know how it looks on the wire.
 from __future__ import annotations
 
 import re
+from enum import IntEnum
 
-from grpc import StatusCode
+
+class StatusCode(IntEnum):
+    """gRPC's codes, by the numbers they have on the wire: REST needs no gRPC."""
+
+    OK = 0
+    CANCELLED = 1
+    UNKNOWN = 2
+    INVALID_ARGUMENT = 3
+    DEADLINE_EXCEEDED = 4
+    NOT_FOUND = 5
+    ALREADY_EXISTS = 6
+    PERMISSION_DENIED = 7
+    RESOURCE_EXHAUSTED = 8
+    FAILED_PRECONDITION = 9
+    ABORTED = 10
+    OUT_OF_RANGE = 11
+    UNIMPLEMENTED = 12
+    INTERNAL = 13
+    UNAVAILABLE = 14
+    DATA_LOSS = 15
+    UNAUTHENTICATED = 16
+
 
 HTTP_STATUS = {
     StatusCode.OK: 200,
@@ -30,7 +52,6 @@ HTTP_STATUS = {
     StatusCode.DEADLINE_EXCEEDED: 504,
 }
 _DIRECTORIES = re.compile(r"(?<![\w.:/])/(?:[^\s/'\":,]+/)+")  # of an absolute path
-_CODES = {code.value[0]: code for code in StatusCode}
 
 
 class ServingError(Exception):
@@ -64,7 +85,8 @@ def from_exception(error: Exception) -> ServingError:
         return error
     if isinstance(error, ValueError):
         return invalid_argument(without_directories(str(error)))
-    code = _CODES.get(getattr(error, "error_code", None), StatusCode.INTERNAL)
+    number = getattr(error, "error_code", None)
+    code = StatusCode(number) if number in set(StatusCode) else StatusCode.INTERNAL
     message = getattr(error, "message", None) or f"{type(error).__name__}: {error}"
     return ServingError(code, without_directories(message))
 

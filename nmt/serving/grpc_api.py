@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from google.protobuf import text_format
 from google.protobuf.json_format import ParseDict
 from google.protobuf.message import DecodeError, Message
-from grpc import StatusCode
 from tensorflow_serving.apis.get_model_metadata_pb2 import (
     GetModelMetadataRequest,
     GetModelMetadataResponse,
@@ -23,7 +22,7 @@ from tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest, Re
 from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 
 from nmt.exports.signatures import DEFAULT_SIGNATURE, Signature
-from nmt.serving.error import ServingError, from_exception, invalid_argument
+from nmt.serving.error import ServingError, StatusCode, from_exception, invalid_argument
 from nmt.serving.grpc_tensors import read_tensor, write_tensor
 from nmt.serving.model_configs import parse_model_configs
 from nmt.serving.prediction_service import PredictionService, signatures_of

@@ -100,7 +100,7 @@ class GrpcServer:
             try:
                 return await self._loop.run_in_executor(self._threads, self._api.answer, method, call)
             except ServingError as failure:
-                await context.abort(failure.code, failure.message)
+                await context.abort(grpc.StatusCode[failure.code.name], failure.message)
             finally:
                 gone.set()
                 self._in_progress -= 1

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from grpc import StatusCode
 
 from nmt.exports.signatures import ServedModel
-from nmt.serving.error import ServingError
+from nmt.serving.error import ServingError, StatusCode
 
 ROW_BYTES = 16  # that a row counts beside its text: an empty line is work, too
 ROWS = {("string", (None,)), ("int32", (None, None))}  # dtype and shape of inputs that are divided: lines, rows of ids

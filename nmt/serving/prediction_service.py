@@ -12,12 +12,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from grpc import StatusCode
 
 from nmt.exports.signatures import Signature
 from nmt.serving.batching import Batch, Batcher
 from nmt.serving.batching_parameters import DEFAULT_BATCHING, BatchingParameters
-from nmt.serving.error import ServingError, from_exception, invalid_argument, without_directories
+from nmt.serving.error import ServingError, StatusCode, from_exception, invalid_argument, without_directories
 from nmt.serving.joining import divisible
 from nmt.serving.monitoring import Metrics
 from nmt.serving.served_models import ServedModels, Version

@@ -9,10 +9,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from grpc import StatusCode
-
 from nmt.exports.signatures import DEFAULT_SIGNATURE
-from nmt.serving.error import ServingError, from_exception, invalid_argument
+from nmt.serving.error import ServingError, StatusCode, from_exception, invalid_argument
 from nmt.serving.monitoring_config import METRICS_PATH
 from nmt.serving.prediction_service import PredictionService, signatures_of
 from nmt.serving.rest_request import read_request

@@ -15,9 +15,8 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
-from grpc import StatusCode
 
-from nmt.serving.error import ServingError, invalid_argument
+from nmt.serving.error import ServingError, StatusCode, invalid_argument
 
 SHOWN = 256  # characters of a wrong value that an error message shows
 MAX_RANK = 32

@@ -19,10 +19,8 @@ from contextlib import contextmanager, suppress
 from enum import IntEnum
 from pathlib import Path
 
-from grpc import StatusCode
-
 from nmt.exports.signatures import ServedModel
-from nmt.serving.error import ServingError, invalid_argument
+from nmt.serving.error import ServingError, StatusCode, invalid_argument
 from nmt.serving.model_configs import ModelConfig, aspired_versions, check_aspired, check_model_configs
 from nmt.serving.monitoring import Metrics
 from nmt.serving.open_model import open_model

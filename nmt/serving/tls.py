@@ -9,11 +9,12 @@ from __future__ import annotations
 import ssl
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
-
-import grpc
+from typing import TYPE_CHECKING, NamedTuple
 
 from nmt.serving.text_protos import BOOL, STRING, new_message, read_text_proto
+
+if TYPE_CHECKING:
+    import grpc
 
 _FIELDS = {"server_key": STRING, "server_cert": STRING, "custom_ca": STRING, "client_verify": BOOL}
 
@@ -44,6 +45,8 @@ class Tls(NamedTuple):
         return context
 
     def of_grpc(self) -> grpc.ServerCredentials:
+        import grpc
+
         return grpc.ssl_server_credentials(
             [(self.server_key.encode(), self.server_cert.encode())],
             root_certificates=self.custom_ca.encode() or None,

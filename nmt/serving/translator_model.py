@@ -11,7 +11,6 @@ from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
-from grpc import StatusCode
 
 from nmt.config.export import ExportConfig
 from nmt.exports.signatures import (
@@ -23,7 +22,7 @@ from nmt.exports.signatures import (
     best_search,
     n_best_search,
 )
-from nmt.serving.error import ServingError
+from nmt.serving.error import ServingError, StatusCode
 from nmt.text.glossary import RequestGlossary
 from nmt.translation.engine import Engine
 from nmt.translation.translation import Translation

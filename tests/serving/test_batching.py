@@ -9,13 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import tensorflow as tf
-from grpc import StatusCode
 from serving_cases.make_fixtures import save
 
 from nmt.exports.saved_model import SavedModel
 from nmt.serving.batching import Batcher
 from nmt.serving.batching_parameters import DEFAULT_BATCHING, BatchingParameters, read_batching_parameters
-from nmt.serving.error import Overloaded, ServingError
+from nmt.serving.error import Overloaded, ServingError, StatusCode
 from nmt.serving.joining import divisible
 
 TEXT = tf.TensorSpec([None], tf.string, name="text")
