@@ -10,7 +10,8 @@ import numpy as np
 import onnx_ir as ir
 
 from nmt.config.model import ModelConfig
-from nmt.onnx_engine.layout import BLOCK, Layout
+from nmt.numpy_search.shortlist import BLOCK
+from nmt.onnx_engine.layout import Layout
 from nmt.onnx_export.graph import Graph, Weights
 from nmt.onnx_export.products import Float32
 

@@ -1,0 +1,144 @@
+"""Runs the graphs of an ONNX export, as NumPy arrays in and out."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import onnxruntime
+
+from nmt.numpy_search.shortlist import Columns
+from nmt.numpy_search.step import Arrays, StepScores
+from nmt.onnx_engine.files import read_manifest
+from nmt.onnx_engine.layout import Layout
+
+Memory: TypeAlias = Arrays  # what steps read of each sentence, [batch, ...] each
+State: TypeAlias = Arrays  # what steps hand on of each hypothesis, [batch * size, ...] each
+
+_MEMORY = ("values", "keys", "masking")
+
+
+class GatheredColumns(NamedTuple):
+    """The part of the output layer that a batch's shortlist chose."""
+
+    ids: np.ndarray  # int32 [columns], the token of each: see numpy_search/shortlist.py
+    inputs: dict[str, np.ndarray]  # what the graph reads of them
+
+
+class OnnxModel:
+    """The graphs of an export, each on one thread; several threads may run them at once.
+
+    Args: directory: what `nmt export --format onnx` wrote.
+
+    Raises:
+        ValueError: for a directory that is none, or a damaged file, with its name.
+
+    Attributes:
+        vocabulary: number of target tokens.
+        first_ids: so many tokens, from 0 on (the special ones and the symbols), stand apart: see StepScores.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str]) -> None:
+        self.directory = Path(directory)
+        manifest = read_manifest(directory)
+        self.vocabulary, self.first_ids = manifest.vocabulary, manifest.first_ids
+        self._layout = Layout(self.vocabulary, self.first_ids)
+        self._encoder = self._open("encoder")
+        self._state_names = [output.name for output in self._encoder.get_outputs() if output.name not in _MEMORY]
+        self._options = onnxruntime.RunOptions()
+        self._options.only_execute_path_to_fetches = True
+
+    def encode(self, source: np.ndarray) -> tuple[Memory, State]:
+        """Reads a batch.
+
+        Args: source: int32 [batch, source_time], padded with PAD.
+        Returns: its memory, and the state of one hypothesis for each sentence before the first token.
+        """
+        outputs = self._encoder.run([*_MEMORY, *self._state_names], {"source": source})
+        return tuple(outputs[: len(_MEMORY)]), tuple(outputs[len(_MEMORY) :])
+
+    def gather(self, memory: Memory, columns: Columns) -> tuple[Memory, GatheredColumns]:
+        """Takes the columns of a batch's shortlist out of the output layer, for all of its steps.
+
+        Returns: the memory with what each sentence may use beside it, and what the columns hold.
+        """
+        names = [output.name for output in self._columns_session.get_outputs()]
+        arrays = self._columns_session.run(names, {"columns": self._layout.columns[columns.ids]})
+        inputs = dict(zip(names, arrays, strict=True))
+        bias = (inputs.pop("column_bias") + columns.choices)[:, np.newaxis]
+        return (*memory, bias), GatheredColumns(columns.ids, {"column_tokens": columns.ids, **inputs})
+
+    def step(
+        self,
+        tokens: np.ndarray,
+        state: State,
+        memory: Memory,
+        *,
+        num_best: int | None,
+        columns: GatheredColumns | None = None,
+        with_weights: bool = False,
+    ) -> tuple[StepScores, State, np.ndarray | None]:
+        """Reads the last token of each hypothesis and says what may come next.
+
+        Args:
+            tokens: int32 [batch, size].
+            state: of each hypothesis, a sentence's side by side.
+            memory: of each sentence, as `encode` returns it; with columns, as `gather` does.
+            num_best: how many tokens beside the first ones are wanted; None = all.
+            columns: what `gather` returned; None = all of the vocabulary.
+            with_weights: whether attention is wanted.
+
+        Returns: the scores, the next state, and attention weights float32 [batch * size, source_time] if wanted.
+        """
+        session = self._step if columns is None else self._shortlist_step
+        listed = self.vocabulary if columns is None else len(columns.ids)
+        every = num_best is None or num_best >= listed - self.first_ids
+        feed = {"tokens": tokens, "num_best": np.array([1 if every else num_best])}
+        feed.update(zip(self._state_names, state, strict=True))
+        feed.update(zip((*_MEMORY, "bias"), memory, strict=False))
+        if columns is not None:
+            feed.update(columns.inputs)
+        wanted = [f"next_{name}" for name in self._state_names]
+        wanted += ["log_probabilities"] if every else ["first", "best_tokens", "best"]
+        wanted += ["weights"] if with_weights else []
+        outputs = session.run(wanted, feed, self._options)
+        weights = outputs.pop() if with_weights else None
+        next_state = tuple(outputs[: len(state)])
+        scores = outputs[len(state) :]
+        return self._of_all(scores[0], columns) if every else StepScores(*scores), next_state, weights
+
+    def _of_all(self, log_probabilities: np.ndarray, columns: GatheredColumns | None) -> StepScores:
+        """The scores of all tokens, from those of the columns."""
+        rows = len(log_probabilities)
+        if columns is None:
+            of_tokens = log_probabilities[:, self._layout.columns]
+        else:
+            of_tokens = np.full((rows, self.vocabulary), -np.inf, np.float32)
+            # Backwards: where PAD fills up, the first of its columns is the one that counts.
+            of_tokens[:, columns.ids[::-1]] = log_probabilities[:, ::-1]
+        return StepScores(of_tokens, np.empty((rows, 0), np.int32), np.empty((rows, 0), np.float32))
+
+    @cached_property
+    def _step(self) -> onnxruntime.InferenceSession:
+        return self._open("step")
+
+    @cached_property
+    def _shortlist_step(self) -> onnxruntime.InferenceSession:
+        return self._open("shortlist_step")
+
+    @cached_property
+    def _columns_session(self) -> onnxruntime.InferenceSession:
+        return self._open("shortlist_columns")
+
+    def _open(self, graph: str) -> onnxruntime.InferenceSession:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1  # operations are too small to be divided
+        options.log_severity_level = 3  # errors only
+        path = self.directory / f"{graph}.onnx"
+        try:
+            return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's have no other base
+            raise ValueError(f"{path}: ONNX Runtime cannot open it: {error}") from None
