@@ -16,6 +16,7 @@ from nmt.config.settings import Config
 # May change when a run is resumed, because nothing trained before depends on it.
 CHANGEABLE = (
     "run",
+    "cleaning",
     "data.test",
     "data.prefetch",
     "training.max_steps",

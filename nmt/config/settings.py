@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from nmt.config.cleaning import CleaningConfig
 from nmt.config.data import DataConfig
 from nmt.config.export import ExportConfig
 from nmt.config.model import ModelConfig
@@ -28,6 +29,9 @@ class Config(Section):
     target_language: Text = Field(description='Code of the target language, quoted: "de".')
     seed: int = Field(default=1, ge=0, lt=2**32, description="Of everything random: the same seed gives the same run.")
     data: DataConfig = Field(description="The corpora.")
+    cleaning: CleaningConfig = Field(
+        default_factory=CleaningConfig, description="What `nmt clean` removes from data.train; training reads all."
+    )
     tokenizer: TokenizerConfig = Field(default_factory=TokenizerConfig, description="SentencePiece.")
     protect: list[Literal["urls", "emails", "tags", "placeholders", "emoji", "numbers"]] = Field(
         default=["urls", "emails", "tags", "placeholders", "emoji", "numbers"],

@@ -78,14 +78,14 @@ def write_parts(pair: TextPair, held_out: Mapping[int, str], paths: Mapping[str,
         raise
 
 
-def _key(line: str) -> str:
+def comparable(line: str) -> str:
     """A line without case, punctuation and spaces, to compare lines by."""
     return _NO_LETTERS.sub("", line.casefold())
 
 
 def _keys(pair: TextPair) -> Iterator[tuple[str, str]]:
     for source, target in read_pairs(pair):
-        yield _key(source), _key(target)
+        yield comparable(source), comparable(target)
 
 
 def _candidates(pair: TextPair, count: int) -> list[tuple[str, str]]:

@@ -17,7 +17,8 @@ _LARGEST_SHIFT = 5
 # One Japanese text mixes kana and Chinese characters.
 _ONE_SCRIPT = dict.fromkeys(("HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "IDEOGRAPHIC"), "CJK")
 
-_MOJIBAKE = re.compile("[\u00c2\u00c3][\u0080-\u00bf]|\u00e2\u20ac")
+# Characters of UTF-8 that were read as Latin-1.
+MOJIBAKE = re.compile("[\u00c2\u00c3][\u0080-\u00bf]|\u00e2\u20ac")
 _MARKUP = re.compile(r"&(?:\w{2,8}|#\d{1,6});|</?[a-zA-Z][^<>]*>")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -39,7 +40,7 @@ PAIR_CHECKS: tuple[tuple[str, str, Callable[[str, str], bool]], ...] = (
         lambda source, target: source == target != "",
     ),
     ("warnings", "pairs with U+FFFD (an earlier conversion lost characters)", _either(lambda line: "\ufffd" in line)),
-    ("warnings", "pairs that look like UTF-8 read as Latin-1 (\u00c3\u00a4 for \u00e4)", _either(_MOJIBAKE.search)),
+    ("warnings", "pairs that look like UTF-8 read as Latin-1 (\u00c3\u00a4 for \u00e4)", _either(MOJIBAKE.search)),
     ("notes", "pairs with HTML entities or tags", _either(_MARKUP.search)),
     ("notes", "pairs with control characters", _either(_CONTROL.search)),
     ("notes", "pairs with different numbers", _numbers_differ),
@@ -54,14 +55,22 @@ class Block(NamedTuple):
     shift: int
 
 
+def log_ratio(source_lengths: ArrayLike, target_lengths: ArrayLike) -> np.ndarray:
+    """How much longer sources are than targets; short lines, whose ratios scatter, are taken as more alike.
+
+    Args:
+        source_lengths, target_lengths: of any one shape, in characters.
+    """
+    return np.log((np.asarray(source_lengths) + 5.0) / (np.asarray(target_lengths) + 5.0))
+
+
 def length_outliers(source_lengths: ArrayLike, target_lengths: ArrayLike) -> np.ndarray:
     """Indices of the pairs whose length ratio is far from the corpus's usual one: 3 times it, and 6 deviations.
 
     Args:
         source_lengths, target_lengths: [pairs], in characters.
     """
-    # Ratios of short lines scatter: a few characters are added to both sides.
-    ratios = np.log((np.asarray(source_lengths) + 5.0) / (np.asarray(target_lengths) + 5.0))  # [pairs]
+    ratios = log_ratio(source_lengths, target_lengths)  # [pairs]
     distances = np.abs(ratios - np.median(ratios))
     deviation = 1.4826 * np.median(distances)  # a robust standard deviation
     return np.flatnonzero(distances > max(np.log(3.0), 6.0 * deviation))

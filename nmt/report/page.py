@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from nmt.evaluation.evaluate import VALIDATION
@@ -15,21 +14,13 @@ from nmt.full_disk import naming
 from nmt.report.choice import differences, extremes, spread
 from nmt.report.gather import Output, Report, System, TestSet
 from nmt.report.plots import Line, bars, curves, reliability_diagram
+from nmt.report.template import Plot, fill
 from nmt.report.words import Segment, compare
 from nmt.runs.log import Event
 from nmt.search.confidence import Bin
-from nmt.translation.heat_map import FORBIDDEN, STYLE, heat_map
-from nmt.version import version
+from nmt.translation.heat_map import STYLE, heat_map
 
 Outputs = Sequence[tuple[int, Output]]  # with the place of its system, which gives the colour
-
-
-class Plot(NamedTuple):
-    """A picture, what it shows, and its numbers: rows with a row of headings first, () where they are too many."""
-
-    svg: Markup
-    caption: str
-    numbers: Sequence[Sequence[str]] = ()
 
 
 class Row(NamedTuple):
@@ -67,14 +58,8 @@ class SetPage(NamedTuple):
 
 def as_page(report: Report) -> str:
     """A report as one HTML file's text, to be written in UTF-8."""
-    environment = Environment(
-        loader=PackageLoader("nmt", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    content = environment.get_template("page.html").render(
+    return fill(
+        "page.html",
         report=report,
         tiles=_tiles(report),
         training=_training_plots(report.systems),
@@ -82,9 +67,7 @@ def as_page(report: Report) -> str:
         confidence=_confidence_plots(report),
         facts=list(dict.fromkeys(fact for system in report.systems for fact in system.facts)),
         heat_map_style=Markup(STYLE),
-        version=version(),
     )
-    return FORBIDDEN.sub("\ufffd", content)
 
 
 def write_page(report: Report, path: Path) -> None:

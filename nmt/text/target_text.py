@@ -35,15 +35,18 @@ _CONTROL, _WHITE_CONTROL = re.compile(f"[{CONTROLS}]"), re.compile(WHITE_CONTROL
 _EXTRA_SPACES = re.compile(" (?= )")
 
 
+def normalized(line: str) -> str:
+    """A line composed (NFC), without control characters and without spaces at its ends."""
+    return unicodedata.normalize("NFC", _CONTROL.sub("", _WHITE_CONTROL.sub(" ", line)).strip(" "))
+
+
 def prepare(line: str, *, extra_spaces: bool = True) -> str:
     """A target line as it is handed to SentencePiece.
 
     Args:
         extra_spaces: False for a vocabulary without EXTRA_SPACE: spaces are collapsed.
     """
-    line = _CONTROL.sub("", _WHITE_CONTROL.sub(" ", line)).strip(" ")
-    line = _EXTRA_SPACES.sub(EXTRA_SPACE if extra_spaces else "", line)
-    return unicodedata.normalize("NFC", line)
+    return _EXTRA_SPACES.sub(EXTRA_SPACE if extra_spaces else "", normalized(line))
 
 
 def normalizer() -> sentencepiece.SentencePieceNormalizer:

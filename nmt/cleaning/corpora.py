@@ -1,0 +1,130 @@
+"""`nmt clean`: reads the training corpora twice, in chunks. Imports no TensorFlow.
+
+The first reading judges each pair by itself and notes its keys on disk; sorted, they tell what occurred before. The
+second counts, and writes. Memory: 2 bytes a pair, and 250 MB at most whatever the number of pairs; on disk, for the
+time of cleaning, 32 bytes a pair.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from array import array
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import nullcontext
+from functools import partial
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import numpy as np
+
+from nmt.cleaning.context import Context, context_of, edited
+from nmt.cleaning.judgement import CORPUS_RULES, MEANINGS, Judged, judge
+from nmt.cleaning.keys import DTYPE
+from nmt.cleaning.output import open_output
+from nmt.cleaning.repeats import repeated
+from nmt.cleaning.tally import Place, Tally, Verdict, tally
+from nmt.config.settings import Config
+from nmt.text.files import count_pairs, evenly, read_pairs
+
+_CHUNK_PAIRS = 5_000
+_SAMPLE_PAIRS = 50_000
+_NAMES = ("", *MEANINGS)
+Chunk = list[tuple[Place, tuple[str, str]]]
+
+
+class Cleaned(NamedTuple):
+    """What cleaning found, and by which context."""
+
+    tally: Tally
+    context: Context
+
+
+def clean(config: Config, output: Path | None = None, *, first: int | None = None, processes: int = 1) -> Cleaned:
+    """Cleans the training corpora of a job.
+
+    Args:
+        output: the directory to write cleaned files to, and what was removed; None writes nothing.
+        first: reads so many pairs of each corpus only.
+        processes: judge at a time; the result is the same.
+
+    Raises:
+        ValueError: for corpora that cannot be read, and files that exist.
+    """
+    context = context_of(config, list(_sample(config, first)))
+    with open_output(config, output) if output else nullcontext() as files:
+        rules = _rules(config, context, first, processes)
+        counts, done = Tally(), 0
+        for chunk in _chunks(config, first):
+            verdicts = _verdicts(chunk, [_NAMES[number] for number in rules[done : done + len(chunk)]], context)
+            done += len(chunk)
+            counts += tally(verdicts)
+            if files:
+                files.write(verdicts)
+    return Cleaned(counts, context)
+
+
+def _sample(config: Config, first: int | None) -> Iterator[tuple[str, str]]:
+    """Pairs spread evenly over the corpora."""
+    sizes = [count_pairs(corpus) for corpus in config.data.train]
+    total = sum(size if first is None else min(size, first) for size in sizes)
+    return evenly((pair for _, pair in _pairs(config, first)), total=total, keep=_SAMPLE_PAIRS)
+
+
+def _pairs(config: Config, first: int | None) -> Iterator[tuple[Place, tuple[str, str]]]:
+    for number, corpus in enumerate(config.data.train):
+        for line, pair in enumerate(islice(read_pairs(corpus), first), start=1):
+            yield Place(number, line), pair
+
+
+def _chunks(config: Config, first: int | None) -> Iterator[Chunk]:
+    pairs = _pairs(config, first)
+    while chunk := list(islice(pairs, _CHUNK_PAIRS)):
+        yield chunk
+
+
+def _rules(config: Config, context: Context, first: int | None, processes: int) -> np.ndarray:
+    """The number in _NAMES of the rule that removes each pair, 0 for none: uint8 [pairs]."""
+    rules = array("B")
+    with tempfile.TemporaryFile() as file:
+        texts = ([pair for _, pair in chunk] for chunk in _chunks(config, first))
+        for judged in _judge_all(texts, context, processes):
+            rules.extend(_NAMES.index(each.rule) for each in judged)
+            np.array([each.keys for each in judged], DTYPE).tofile(file)
+        found = np.frombuffer(rules, np.uint8)
+        keys = _mapped(file, len(found))
+        for rule in CORPUS_RULES:
+            if (limit := rule.limit(context.settings)) is not None:
+                found[repeated(keys[rule.field], found == 0, limit=limit)] = _NAMES.index(rule.name)
+    return found
+
+
+def _mapped(file: IO[bytes], pairs: int) -> np.ndarray:
+    file.flush()
+    return np.memmap(file, DTYPE, "r", shape=pairs) if pairs else np.empty(0, DTYPE)
+
+
+def _judge_all(chunks: Iterable[list[tuple[str, str]]], context: Context, processes: int) -> Iterator[list[Judged]]:
+    """The verdicts of each chunk, in order, with a few chunks read ahead."""
+    work = partial(judge, context=context)
+    if processes == 1:
+        yield from map(work, chunks)
+        return
+    waiting: deque[Future[list[Judged]]] = deque()
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        for chunk in chunks:
+            waiting.append(pool.submit(work, chunk))
+            if len(waiting) > 2 * processes:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _verdicts(chunk: Chunk, rules: Sequence[str], context: Context) -> list[Verdict]:
+    return [
+        Verdict(place, came, edited(*came, context.settings), rule)
+        for (place, came), rule in zip(chunk, rules, strict=True)
+    ]

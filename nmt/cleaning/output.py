@@ -1,0 +1,77 @@
+"""The files of a cleaned corpus: complete or not there at all. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from nmt.cleaning.tally import Verdict
+from nmt.config.data import TextPair
+from nmt.config.settings import Config
+from nmt.full_disk import naming
+
+_REMOVED = "removed.jsonl"
+_LINE_ENDS = str.maketrans("\n\r", "  ")
+
+
+class Output:
+    """Open files of a cleaned corpus."""
+
+    def __init__(self, sides: Sequence[tuple[TextIO, TextIO]], removed: TextIO) -> None:
+        self._sides, self._removed = sides, removed
+
+    def write(self, verdicts: Sequence[Verdict]) -> None:
+        for place, _, (source, target), rule in verdicts:
+            if not rule:
+                for file, line in zip(self._sides[place.corpus], (source, target), strict=True):
+                    with naming(file.name):
+                        file.write(line.translate(_LINE_ENDS) + "\n")
+            else:
+                fields = {"corpus": place.corpus, "line": place.line, "rule": rule, "source": source, "target": target}
+                with naming(self._removed.name):
+                    self._removed.write(json.dumps(fields, ensure_ascii=False) + "\n")
+
+
+def cleaned_pairs(config: Config, directory: Path) -> list[TextPair]:
+    """The files of each training corpus, by the languages: train.en; train.1.en where there are several."""
+    endings = (config.source_language, config.target_language)
+    if endings[0] == endings[1]:
+        endings = (f"source.{endings[0]}", f"target.{endings[1]}")
+    numbers = [f".{number}" for number in range(len(config.data.train))] if len(config.data.train) > 1 else [""]
+    names = [[str(directory / f"train{number}.{ending}") for ending in endings] for number in numbers]
+    return [TextPair(source=source, target=target) for source, target in names]
+
+
+@contextmanager
+def open_output(config: Config, directory: Path) -> Iterator[Output]:
+    """The files to write, under other names until all is written; after a failure none is left.
+
+    Raises:
+        ValueError: if one of the files exists.
+    """
+    paths = [path for pair in cleaned_pairs(config, directory) for path in (pair.source, pair.target)]
+    paths.append(str(directory / _REMOVED))
+    for path in paths:
+        if os.path.lexists(path):
+            raise ValueError(f"{path} is there already, and nothing is overwritten: choose another place with --output")
+    directory.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        files = []
+        for path in paths:
+            stack.callback(Path(f"{path}.unfinished").unlink, missing_ok=True)
+            files.append(stack.enter_context(_open(f"{path}.unfinished")))
+        *sides, removed = files
+        yield Output(list(zip(sides[::2], sides[1::2], strict=True)), removed)
+        for file, path in zip(files, paths, strict=True):
+            with naming(path):
+                file.close()
+                os.replace(file.name, path)
+
+
+def _open(path: str) -> TextIO:
+    with naming(path):
+        return open(path, "w", encoding="utf-8", newline="\n")

@@ -1,0 +1,67 @@
+"""`nmt clean`: the training corpora of a job without what is not worth training on."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+from pathlib import Path
+
+from nmt.cli.arguments import add_config, positive
+from nmt.cli.output_file import output_file
+
+HELP = "remove what is not worth training on from a job's corpora"
+
+_PREVIEW_PAIRS = 10_000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Writes the corpora of data.train without pairs that break a rule of section cleaning, what was removed with "
+        "the rule and the line, and a report as HTML and JSON. The corpora themselves stay as they are."
+    )
+    add_config(parser)
+    parser.add_argument("--output", metavar="DIR", help="where to (default: a directory beside CONFIG)")
+    parser.add_argument(
+        "--preview",
+        nargs="?",
+        type=positive,
+        const=_PREVIEW_PAIRS,
+        metavar="PAIRS",
+        help=f"only tell what would be removed of the first pairs of each corpus ({_PREVIEW_PAIRS:,} by default)",
+    )
+    parser.add_argument(
+        "--processes", type=positive, default=os.cpu_count() or 1, help="judge at a time (default: one a core)"
+    )
+
+
+def execute(options: argparse.Namespace) -> int:
+    try:
+        from nmt.cleaning.corpora import clean
+        from nmt.cleaning.output import cleaned_pairs
+        from nmt.cleaning.page import as_page
+        from nmt.cleaning.summary import as_json, as_text
+        from nmt.config.file import load_config
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"nmt clean needs {error.name}, which is not installed: pip install 'recurrent-nmt[clean]'"
+        ) from None
+    config = load_config(options.config, options.overrides)
+    if options.preview:
+        print(as_text(clean(config, first=options.preview), examples=True))
+        return 0
+    path = Path(options.config)
+    output = Path(options.output) if options.output else path.with_name(f"{path.stem}.cleaned")
+    cleaned = clean(config, output, processes=options.processes)
+    for name, text in (("report.html", as_page(path.stem, cleaned)), ("report.json", as_json(config, cleaned))):
+        with output_file(output / name) as file:
+            file.write(text.encode())
+    print(as_text(cleaned))
+    corpora = [
+        {"source": pair.source, "target": pair.target, "weight": corpus.weight}
+        for pair, corpus in zip(cleaned_pairs(config, output), config.data.train, strict=True)
+    ]
+    setting = shlex.quote(f"data.train={json.dumps(corpora, ensure_ascii=False)}")
+    print(f"\nWrote {output}. See {output / 'report.html'}, then\n  nmt train {shlex.quote(str(path))} --set {setting}")
+    return 0
