@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from nmt.cleaning.corpora import clean
 from nmt.cleaning.context import context_of
+from nmt.cleaning.corpora import clean
 from nmt.cleaning.judgement import CORPUS_RULES, MEANINGS, RULES, judge
 from nmt.cleaning.page import as_page
 from nmt.cleaning.summary import as_json, as_text

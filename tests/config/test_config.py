@@ -248,7 +248,7 @@ def test_a_conflict_between_settings_points_at_the_override_that_made_it():
     [
         ("sead: 3", "sead: unknown key; did you mean seed?"),
         ("units: 3", "units: unknown key; did you mean model.units?"),
-        ("zzz: 3", "zzz: unknown key; known here: run, source_language, target_language, seed, data, tokenizer,"),
+        ("zzz: 3", "zzz: unknown key; known here: run, source_language, target_language, seed, data, cleaning,"),
         ("search: {beam_siez: 3}", "search.beam_siez: unknown key; did you mean beam_size?"),
         ("seed: x", 'seed: "x" came, a whole number >= 0 and < 4,294,967,296 was expected'),
         ("seed: '7'", 'seed: "7" came, a whole number >= 0 and < 4,294,967,296 was expected; remove the quotes'),
