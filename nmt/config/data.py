@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from nmt.config.section import FilePath, Positive, Probability, Section
+from nmt.config.section import FilePath, Positive, Probability, Section, Text
 
 
 class TextPair(Section):
@@ -21,6 +21,11 @@ class Corpus(TextPair):
         default=1.0,
         gt=0.0,
         description="How often each pair is seen per epoch: 2 twice, 0.5 a random half anew each epoch.",
+    )
+    tag: Text | None = Field(
+        default=None,
+        description="A piece put before each source line, such as <2fr> for the language of the target or <back> for "
+        "text that was translated back; search.tag asks for it.",
     )
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from nmt.config.section import Positive, Probability, Section
+from nmt.config.section import Positive, Probability, Section, Text
 
 
 class SearchConfig(Section):
@@ -67,6 +67,9 @@ class SearchConfig(Section):
     split_sentences: Literal["auto", "always", "never"] = Field(
         default="auto",
         description="Translate each sentence of a line alone; auto = where lines were single sentences in training.",
+    )
+    tag: Text | None = Field(
+        default=None, description="The tag of training corpora to translate like, such as <2fr>; null = none."
     )
     max_source_length: Positive = Field(
         default=100,

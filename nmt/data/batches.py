@@ -220,22 +220,24 @@ def _tokenized(
     lines = [(pair.source, pair.target) for pair in chunk]
     encoded = encode(lines)
     longest = config.data.max_length
-    concatenated = _concatenated(lines, encoded, config, random) if config.data.concatenation else {}
+    tags = [tokenizers.source.tag_ids(corpus.tag) for corpus in config.data.train]
+    of_pairs = [tags[pair.corpus] for pair in chunk]
+    concatenated = _concatenated(lines, encoded, of_pairs, config, random) if config.data.concatenation else {}
     for place, ids in zip(concatenated, encode(list(concatenated.values())), strict=True):
         if max(map(len, ids)) <= longest:
             encoded[place] = ids
     sources: list[list[int]] = []
     targets: list[list[int]] = []
-    for pair, (source, target) in zip(chunk, encoded, strict=True):
+    for pair, tag, (source, target) in zip(chunk, of_pairs, encoded, strict=True):
         counts = report.corpora[pair.corpus]
         if not source or not target:
             counts.empty += 1
-        elif max(len(source), len(target)) > longest:
+        elif max(len(tag) + len(source), len(target)) > longest:
             counts.too_long += 1
         else:
             counts.pairs += 1
             counts.identical += pair.source == pair.target
-            sources.append(source)
+            sources.append([*tag, *source])
             targets.append(target)
     return sources, targets
 
@@ -259,6 +261,7 @@ def _encoded(
 def _concatenated(
     lines: Sequence[tuple[str, str]],
     encoded: Sequence[tuple[list[int], list[int]]],
+    tags: Sequence[list[int]],
     config: Config,
     random: np.random.Generator,
 ) -> dict[int, tuple[str, str]]:
@@ -270,9 +273,10 @@ def _concatenated(
     others = random.integers(len(lines), size=len(drawn)).tolist()
 
     def fit(place: int, other: int) -> bool:
-        """Neither pair has an empty side, and both sides of the two together are within data.max_length."""
+        """Both pairs have one tag and no empty side, and both sides of the two are within data.max_length together."""
         lengths = [(len(first), len(second)) for first, second in zip(encoded[place], encoded[other], strict=True)]
-        return all(first and second and first + second <= config.data.max_length for first, second in lengths)
+        short = all(first and second and first + second <= config.data.max_length for first, second in lengths)
+        return short and tags[place] == tags[other]
 
     chosen = zip(drawn, others, strict=True)
     return {place: concatenate(lines[place], lines[other]) for place, other in chosen if fit(place, other)}

@@ -118,6 +118,7 @@ class TextEndpoint:
         self.sentences = sentences
         self.capitals = capitals
         self.glossary_ignore_case = glossary_ignore_case
+        self.tag = tokenizers.source.tag_ids(search.tag)
         self.splitter = Splitter(tokenizers.source, search.max_source_length)
         # A name each: TensorFlow Text would call both resources the same, and one would serve for the other.
         self.source, self.target = (
@@ -189,8 +190,10 @@ class TextEndpoint:
         outputs truncated, degenerate and confidence."""
         lines, truncated = self._read(text, limit)
         chunks = lines.chunks.values
-        ends = tf.fill([chunks.nrows(), 1], EOS)
-        source = tf.concat([chunks, tf.RaggedTensor.from_tensor(ends)], axis=1).to_tensor(PAD)
+        parts = [chunks, tf.RaggedTensor.from_tensor(tf.fill([chunks.nrows(), 1], EOS))]
+        if self.tag:
+            parts.insert(0, tf.RaggedTensor.from_tensor(tf.tile([self.tag], [chunks.nrows(), 1])))
+        source = tf.concat(parts, axis=1).to_tensor(PAD)
 
         def search(source):
             found = self.find(source, options, with_weights=with_weights or self.calibration is not None)
@@ -199,6 +202,8 @@ class TextEndpoint:
 
         found, features = in_blocks(search, source, budget=options.batch_tokens)
         judgement = {"truncated": truncated}
+        if found.weights is not None and self.tag:
+            found = found._replace(weights=found.weights[..., len(self.tag) :])
         if found.faults is not None:
             judgement["degenerate"] = _any_chunk(lines.by_line, tf.reduce_any(found.faults, axis=1))
         if self.calibration is not None:

@@ -107,6 +107,23 @@ class Tokenizer:
         """Ids of each line, without BOS and EOS; invalid UTF-8 counts as U+FFFD, as in TensorFlow Text."""
         return self._processor.encode(_as_bytes(list(map(self._prepared, lines))), num_threads=os.cpu_count() or 1)
 
+    def tag_ids(self, tag: str | None) -> list[int]:
+        """What a tag (data.train[].tag, search.tag) puts before a line's ids: one id where it is a piece, else several.
+
+        Raises:
+            ValueError: if no pieces spell it.
+        """
+        if tag is None:
+            return []
+        piece = self._processor.piece_to_id(tag)
+        ids = self.encode([tag])[0] if piece == UNK else [piece]
+        if not ids or UNK in ids:
+            raise ValueError(
+                f"tag {tag}: this vocabulary cannot spell it: choose one of its characters, or train a new vocabulary "
+                f"on corpora with that tag"
+            )
+        return ids
+
     def sample(self, lines: Sequence[str], *, alpha: float, seed: int) -> list[list[int]]:
         """Ids of each line in a random segmentation: subword regularization, a pure function of the arguments.
 
@@ -308,10 +325,12 @@ def _with_normalization(
 def _train(texts: Sequence[_Text], config: Config, side: str) -> bytes:
     """A SentencePiece model, without normalization rules, of normalized text."""
     settings = config.tokenizer
-    if reserved := set(settings.user_defined_symbols) & set(SPECIAL_PIECES):
+    tags = dict.fromkeys(corpus.tag for corpus in config.data.train if corpus.tag)
+    defined = [*settings.user_defined_symbols, *(tag for tag in tags if tag not in settings.user_defined_symbols)]
+    if reserved := set(defined) & set(SPECIAL_PIECES):
         raise ValueError(
-            f"tokenizer.user_defined_symbols: {', '.join(sorted(reserved))} is the name of a special token: a line "
-            f"that contains it would end or begin a sentence; use another spelling"
+            f"tokenizer.user_defined_symbols, data.train.tag: {', '.join(sorted(reserved))} is the name of a special "
+            f"token: a line that contains it would end or begin a sentence; use another spelling"
         )
     model = io.BytesIO()
     sentences = _sentences(texts, config)
@@ -328,7 +347,7 @@ def _train(texts: Sequence[_Text], config: Config, side: str) -> bytes:
             required_chars=string.ascii_letters + string.digits if settings.character_coverage < 1 else "",
             byte_fallback=settings.byte_fallback,
             normalization_rule_name="identity",
-            user_defined_symbols=[*symbols, *settings.user_defined_symbols],
+            user_defined_symbols=[*symbols, *defined],
             # Where spaces are kept, this version and the one inside TensorFlow Text decode differently.
             remove_extra_whitespaces=True,
             shuffle_input_sentence=False,

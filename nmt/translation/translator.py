@@ -102,6 +102,7 @@ class Translator:
         self.capitals = capitals
         self.max_line_pieces = max_line_pieces
         self.threads = threads
+        self._tag = tokenizers.source.tag_ids(options.tag)
         self._splitter = Splitter(tokenizers.source, options.max_source_length)
 
     def translate(self, lines: Sequence[str | bytes], prefixes: Sequence[str] | None = None) -> list[Translation]:
@@ -134,7 +135,7 @@ class Translator:
         if len(sources) != len(targets):
             raise ValueError(f"{len(sources)} sources, but {len(targets)} targets: give one for each source")
         texts, spans = self._hide(sources)
-        source_ids = self.tokenizers.source.encode(texts)
+        source_ids = [[*self._tag, *ids] for ids in self.tokenizers.source.encode(texts)]
         target_ids = self.tokenizers.target.encode(list(map(self.protection.hide_known, targets, spans)))
         lengths = [(len(a) + 1, len(b) + 1) for a, b in zip(source_ids, target_ids, strict=True)]
         scores: list[np.ndarray] = [np.empty(0)] * len(lengths)
@@ -258,7 +259,7 @@ class Translator:
 
     def _translate_batch(self, chunks: list[list[int]], starts: list[list[int]]) -> list[_Chunk]:
         found = self.engine.search(
-            _padded([[*chunk, EOS] for chunk in chunks]),
+            _padded([[*self._tag, *chunk, EOS] for chunk in chunks]),
             self.options,
             prefix=_padded(starts),
             num_symbols=self.protection.num_symbols,
@@ -272,7 +273,8 @@ class Translator:
         weights = None
         if self.alignments:
             assert found.weights is not None
-            weights = [found.weights[row, k, : ends[k], :source_length] for k in exist]
+            pieces = slice(len(self._tag), len(self._tag) + source_length)
+            weights = [found.weights[row, k, : ends[k], pieces] for k in exist]
         ids = [found.tokens[row, k, : ends[k]].tolist() for k in exist]
         scores = [float(found.scores[row, k]) for k in exist]
         faults = None if found.faults is None else found.faults[row]

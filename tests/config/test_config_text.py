@@ -23,7 +23,7 @@ CHOICES = [
 
 def test_a_written_config_says_what_was_chosen():
     config = parse_config(config_text([*CHOICES, *NEEDED], "two\nlines"))
-    assert [corpus.model_dump(exclude={"weight"}) for corpus in config.data.train] == [PAIR.model_dump()] * 2
+    assert [corpus.model_dump(include={"source", "target"}) for corpus in config.data.train] == [PAIR.model_dump()] * 2
     assert (config.run, config.source_language, config.data.validation) == ("runs/1e3", "no", PAIR)
     assert config.data.test == {"held out": PAIR}
     assert config.tokenizer.user_defined_symbols == ["\\n", "%s", "é", "{0}", "#"]

@@ -292,6 +292,23 @@ def test_a_concatenation_that_is_too_long_is_left_single(job, tokenizers):
     assert max(batch.source.shape[1] for batch in batches(config, tokenizers, epoch=0)) <= longest + 1
 
 
+def test_a_tag_stands_once_before_each_source_line_of_its_corpus_and_joins_no_lines_of_others(job):
+    config = job(concatenation=0.5, max_length=40)
+    a, b = config.data.train
+    train = [a, b.model_copy(update={"tag": "<2xx>"})]
+    config = config.model_copy(update={"data": config.data.model_copy(update={"train": train})})
+    tokenizers = train_tokenizers(config)
+    (tag,) = tokenizers.source.tag_ids("<2xx>")
+    seen = Counter()
+    for batch in batches(config, tokenizers, epoch=0):
+        assert batch.source.shape[1] <= 40 + 1
+        for row, (source, _) in zip(batch.source.tolist(), text(batch, tokenizers), strict=True):
+            assert row.count(tag) == (row[0] == tag)
+            assert set(re.findall(r"\b([ab]) \d", source)) == ({"b"} if row[0] == tag else {"a"})
+            seen[row[0] == tag] += 1
+    assert seen == {False: 300, True: 90}
+
+
 def test_concatenated_lines_have_a_space_between_them_only_where_their_script_has():
     assert concatenate(("A b.", "甲乙。"), ("C d.", "丙。")) == ("A b. C d.", "甲乙。丙。")
 

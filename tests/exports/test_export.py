@@ -270,8 +270,8 @@ def test_weights_are_stored_once(run, exported):
 
 @pytest.fixture(scope="module")
 def next_version(run, exported) -> Path:
-    """A second export beside a copy of the first: other settings of the export, not guarded and not calibrated."""
-    config = override_config(run.config, [*LIMITS, "export.n_best=3", "search.guard=false"])
+    """A second export beside a copy of the first: other settings of the export, a tag, not guarded, not calibrated."""
+    config = override_config(run.config, [*LIMITS, "export.n_best=3", "search.guard=false", "search.tag=old"])
     path = shutil.copytree(run.path, run.path.with_name("uncalibrated"))
     (path / "confidence.json").unlink()
     strict = Run(path, config, run.tokenizers)
@@ -287,6 +287,16 @@ def next_model(next_version) -> Iterator[SavedModel]:
 def test_settings_of_the_export_can_be_changed(run, next_model):
     assert run.config.export.n_best == 4
     assert next_model.run("nbest", texts(LINES[:1]))["score"].shape == (1, 3)
+
+
+def test_a_tag_is_before_every_chunk_as_on_the_command_line(run, next_model):
+    search = run.config.search.model_copy(update={"guard": False, "tag": "old"})
+    lines = [line for line in LINES if len(line) < 100]
+    found = next_model.run("align", texts(lines))
+    for row, expected in enumerate(load_translator([run], search=search, alignments=True).translate(lines)):
+        assert found["translation"][row].decode() == expected.text
+        shape = expected.alignment.shape
+        np.testing.assert_allclose(found["alignment"][row][: shape[0], : shape[1]], expected.alignment, atol=1e-5)
 
 
 def test_the_next_export_is_the_next_version_and_nothing_half_written_is_left(next_version):

@@ -313,6 +313,14 @@ def test_a_vocabulary_the_text_does_not_allow_says_what_it_allows(job, settings,
         train_tokenizers(job(**settings))
 
 
+def test_a_tag_that_is_no_piece_is_spelled_and_refused_where_that_cannot_be(joint):
+    spelled = joint.tag_ids("the")
+    assert spelled == joint.encode(["the"])[0]
+    assert joint.tag_ids(None) == []
+    with pytest.raises(ValueError, match="cannot spell it"):
+        joint.tag_ids("<\N{CAT}>")
+
+
 def test_what_is_no_tokenizer_is_refused_by_name(tmp_path):
     with pytest.raises(ValueError, match=r"none\.model: cannot read"):
         Tokenizer.load(tmp_path / "none.model")

@@ -22,7 +22,7 @@ class Echo:
 
     def search(self, source, options, *, prefix, num_symbols, with_weights):
         threads.add(threading.current_thread().name)
-        assert source.shape[1] <= options.max_source_length + 1, 'chunks'
+        assert source.shape[1] <= options.max_source_length + 1 + len(tag), 'chunks'
         lengths = (source != 0).sum(axis=1)
         weights = np.broadcast_to(np.eye(source.shape[1], dtype=np.float32), (len(source), 1, *[source.shape[1]] * 2))
         faults = np.tile([True, False, False], (len(source), 1))
@@ -34,6 +34,7 @@ class Echo:
 
 
 tokenizers = Tokenizers.load(sys.argv[1])
+tag = []
 protection = Protection(['urls', 'numbers'])
 options = SearchConfig(max_source_length=7)
 translator = Translator(Echo(), tokenizers, options, protection=protection, alignments=True)
@@ -56,6 +57,20 @@ translator.max_line_pieces = 4
 whole, cut = translator.translate([lines[0], lines[2]])
 assert len(cut.source_pieces) == 4
 assert (whole.truncated, cut.truncated) == (False, True)
+
+
+class Tagged(Echo):
+    def search(self, source, options, **settings):
+        assert (source[:, : len(tag)] == tag).all(), 'the tag is before each chunk'
+        return super().search(source, options, **settings)
+
+
+tag = tokenizers.source.tag_ids('on')
+options = SearchConfig(max_source_length=7, tag='on')
+tagged = Translator(Tagged(), tokenizers, options, protection=protection, alignments=True)
+for plain, translation in zip(found, tagged.translate(lines)):
+    assert translation.source_pieces == plain.source_pieces
+    assert translation.alignment.shape == (len(translation.n_best[0].pieces), len(plain.source_pieces))
 (ids,) = tokenizers.target.encode(['sieben'])
 (scores,) = translator.score(['seven'], ['sieben'])
 assert scores.tolist() == [-1.0] * (len(ids) + 1)
