@@ -38,6 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help=f"what --{option} translates (plain or compressed); default: that side of the job's corpora",
         )
     parser.add_argument(
+        "--tag",
+        metavar="TAG",
+        help="a tag before the sources that --back makes, such as <back>",
+    )
+    parser.add_argument(
         "--min-confidence", type=float, metavar="C", help="leave out translations of a lower confidence, 0 to 1"
     )
     add_set(parser, "a setting of search, such as search.beam_size=1")

@@ -95,7 +95,8 @@ def _write_pairs(task: Pass, shards: Shards, request: Request, config: Config, h
             if made.confidence is not None:
                 confidences.append(made.confidence)
     if report.pairs:
-        report.corpus = Corpus(source=paths[0], target=paths[1])
+        tag = request.tag if task.direction == "back" else None
+        report.corpus = Corpus(source=paths[0], target=paths[1], tag=tag)
     if report.pairs and len(confidences) == report.pairs:
         report.mean_confidence = sum(confidences) / len(confidences)
     return report

@@ -12,6 +12,7 @@ from nmt.config.file import load_config
 from nmt.config.resuming import config_path, is_run
 from nmt.config.settings import Config
 from nmt.text.files import read_lines, read_pairs
+from nmt.text.tokenizer import Tokenizers
 
 Direction = Literal["back", "forward"]
 
@@ -28,6 +29,7 @@ class Request:
         forward: likewise from the source into the target language.
         target_text, source_text: files to translate back and forward, plain or compressed, one text; none = that side
             of the job's own corpora.
+        tag: of the pairs that were translated back, which tells them from those of people (Caswell et al. 2019).
         min_confidence: least confidence of a translation, 0..1; None = all are taken.
         overrides: settings of search, SECTION.KEY=VALUE, for all who translate.
     """
@@ -38,6 +40,7 @@ class Request:
     forward: Sequence[Sequence[str]] = ()
     target_text: Sequence[str] = ()
     source_text: Sequence[str] = ()
+    tag: str | None = None
     min_confidence: float | None = None
     overrides: Sequence[str] = ()
 
@@ -65,6 +68,10 @@ def passes(request: Request, config: Config) -> list[Pass]:
     """
     if not request.back and not request.forward:
         raise ValueError("nothing to make: name who translates with --back RUN, --forward RUN or both")
+    if request.tag and not request.back:
+        raise ValueError("--tag marks what --back RUN makes, and no such run is given")
+    if request.tag and is_run(request.job):
+        Tokenizers.load(Path(request.job) / "tokenizer").source.tag_ids(request.tag)  # the vocabulary stays
     for files, models, option in (
         (request.target_text, request.back, "--target-text is translated by --back RUN"),
         (request.source_text, request.forward, "--source-text is translated by --forward RUN"),

@@ -119,7 +119,7 @@ def test_the_command_writes_a_config_that_trains_the_run_on_and_changes_none_tha
     run, reverse = str(number_run.path), str(folder / "run")
     command = ["augment", run, "--output", str(output), "--forward", run, "--forward", run, run, "--back", reverse]
     command += ["--source-text", str(folder / "text.en"), "--target-text", str(folder / "text.xx")]
-    command += ["--set", "search.guard=false", "--set", "search.beam_size=1"]
+    command += ["--tag", "six", "--set", "search.guard=false", "--set", "search.beam_size=1"]
     assert main(command) == 0
     assert "nmt train" in capsys.readouterr().out
     config = load_config(output / "config.yaml")
@@ -127,8 +127,8 @@ def test_the_command_writes_a_config_that_trains_the_run_on_and_changes_none_tha
     assert (config.training.start_from, config.model.units) == (run, number_run.config.model.units)
     own, back, *forward = config.data.train
     assert own == number_run.config.data.train[0]
-    assert back.weight == 1.0
-    assert [each.weight for each in forward] == [0.5, 0.5]
+    assert (back.weight, back.tag) == (1.0, "six")
+    assert [(each.weight, each.tag) for each in forward] == [(0.5, None)] * 2
     assert set(read_lines(back.target)) <= set(read_lines(folder / "text.xx"))
     assert count_lines(back.target) == count_lines(back.source) > 0
     (output / "config.yaml").write_text("changed by hand")
@@ -142,15 +142,17 @@ def test_the_command_writes_a_config_that_trains_the_run_on_and_changes_none_tha
         ({"forward": [], "source_text": []}, "nothing to make"),
         ({"target_text": ["x"]}, "--back RUN"),
         ({"back": [["{run}"]]}, "from xx to en is needed"),
+        ({"tag": "<back>"}, "--tag marks"),
+        ({"tag": "<\N{CAT}>", "back": [["{folder}/run"]]}, "cannot spell it"),
         ({"min_confidence": 2.0}, "from 0 to 1"),
         ({"min_confidence": 0.5}, "no confidence"),
         ({"job": "{run}/none"}, "no such"),
     ],
 )
 def test_a_request_that_cannot_be_followed_is_refused_before_anything_is_translated(
-    request_of, number_run, change, message
+    request_of, number_run, folder, change, message
 ):
     run = str(number_run.path)
-    text = json.dumps(change).replace("{run}", run)
+    text = json.dumps(change).replace("{run}", run).replace("{folder}", str(folder))
     with pytest.raises(ValueError, match=message):
         augment(dataclasses.replace(request_of, **json.loads(text)))
