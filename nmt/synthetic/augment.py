@@ -69,8 +69,7 @@ def _model_identity(place: str) -> dict[str, Any]:
     if is_run(place):
         files = [best_path(place), config_path(place), *sorted(Path(place, "tokenizer").iterdir())]
     else:
-        version = newest_version(place)
-        files = sorted(file for file in version.rglob("*") if file.is_file()) if version else []
+        files = sorted(file for file in (newest_version(place) or Path(place)).rglob("*") if file.is_file())
     digest = hashlib.sha256()
     for path in files:
         with open(path, "rb") as file:
