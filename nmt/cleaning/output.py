@@ -53,7 +53,7 @@ def open_output(config: Config, directory: Path) -> Iterator[Output]:
     Raises:
         ValueError: if one of the files exists.
     """
-    paths = [path for pair in cleaned_pairs(config, directory) for path in (pair.source, pair.target)]
+    paths = [path for pair in cleaned_pairs(config, directory) for path in pair.files.values()]
     paths.append(str(directory / _REMOVED))
     for path in paths:
         if os.path.lexists(path):

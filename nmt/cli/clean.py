@@ -59,7 +59,7 @@ def execute(options: argparse.Namespace) -> int:
             file.write(text.encode())
     print(as_text(cleaned))
     corpora = [
-        {"source": pair.source, "target": pair.target, "weight": corpus.weight}
+        {**pair.files, "weight": corpus.weight}
         for pair, corpus in zip(cleaned_pairs(config, output), config.data.train, strict=True)
     ]
     setting = shlex.quote(f"data.train={json.dumps(corpora, ensure_ascii=False)}")

@@ -15,8 +15,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Looks at a corpus and writes a config that suits it, each setting with its reason. Where no validation set is "
         "given, pairs are held out for one and for a test set, into files beside the config; yours stay as they are."
     )
-    parser.add_argument("--source", required=True, metavar="FILE", help="source lines (plain or compressed)")
-    parser.add_argument("--target", required=True, metavar="FILE", help="their translations, line by line")
+    parser.add_argument("--source", metavar="FILE", help="source lines (plain or compressed)")
+    parser.add_argument("--target", metavar="FILE", help="their translations, line by line")
+    parser.add_argument(
+        "--file",
+        metavar="FILE",
+        help="instead of both, one file with both sides: TMX, XLIFF, PO, TSV, CSV, JSONL, Parquet",
+    )
     for side in ("source", "target"):
         parser.add_argument(
             f"--{side}-language", metavar="CODE", help=f"such as en (default: --{side}'s name tells it)"

@@ -160,7 +160,7 @@ def _windows(inputs: list[BinaryIO], paths: list[str], stack: ExitStack) -> Iter
 def _prefixes(stack: ExitStack, path: str | None) -> Iterator[str] | None:
     if path is None:
         return None
-    from nmt.text.files import read_lines
+    from nmt.text.lines import read_lines
 
     return read_lines(path)
 

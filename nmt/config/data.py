@@ -2,18 +2,72 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from nmt.config.section import FilePath, Positive, Probability, Section, Text
 
+# How one file of both sides is read.
+OF_A_FILE = ("source_language", "target_language", "source_column", "target_column")
+
 
 class TextPair(Section):
-    """Two aligned text files, plain or compressed: line n of one is the translation of line n of the other."""
+    """Pairs of lines: two aligned text files, or one file that holds both sides."""
 
-    source: FilePath = Field(description="File with one source sentence a line (plain text or compressed, UTF-8).")
-    target: FilePath = Field(description="File with the translations, line by line.")
+    source: FilePath | None = Field(
+        default=None, description="File with one source sentence a line (plain text or compressed, UTF-8)."
+    )
+    target: FilePath | None = Field(default=None, description="File with the translations, line by line.")
+    file: FilePath | None = Field(
+        default=None,
+        description="Instead of both: one file with both sides, .tmx, .xlf, .xliff, .po, .tsv, .csv, .jsonl, .parquet.",
+    )
+    source_language: Text | None = Field(
+        default=None, description="file: the language that is read from it as source; null = the job's."
+    )
+    target_language: Text | None = Field(default=None, description="file: that of the translations; null = the job's.")
+    source_column: Text | None = Field(
+        default=None,
+        description='file: the column of the source, by name or, in .tsv and .csv, number ("1" first); null = the one '
+        "called like the language, or source, or the first.",
+    )
+    target_column: Text | None = Field(
+        default=None, description="file: that of the translations; null = by language, or target, or the second."
+    )
+
+    @model_validator(mode="after")
+    def _one_way_of_two(self) -> TextPair:
+        if self.file is None:
+            for side in ("source", "target"):
+                if getattr(self, side) is None:
+                    raise ValueError(
+                        f"{side} is missing: source and target name two aligned text files, file names one"
+                    )
+            if extra := [name for name in OF_A_FILE if getattr(self, name) is not None]:
+                raise ValueError(f"{extra[0]} belongs to file, and source and target are text files: leave it out")
+        elif self.source or self.target:
+            raise ValueError("file holds both sides: leave source and target out, or file")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _what_is_given(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in serialize(self).items() if value is not None}
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The settings that name a file, with the files."""
+        named = {name: getattr(self, name) for name in ("source", "target", "file")}
+        return {name: path for name, path in named.items() if path is not None}
+
+    @property
+    def name(self) -> str:
+        """What to call the pairs in messages."""
+        return " and ".join(self.files.values())
+
+    def places(self, side: str) -> str:
+        """What the number of a pair stands behind, to find its "source" or "target": the file, and what is counted."""
+        return self.files.get(side) or f"{self.file}, pair"
 
 
 class Corpus(TextPair):

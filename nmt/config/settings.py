@@ -7,7 +7,7 @@ Imports no TensorFlow, so that the command line can check a config at once.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -46,6 +46,25 @@ class Config(Section):
     training: TrainingConfig = Field(default_factory=TrainingConfig, description="How it learns.")
     search: SearchConfig = Field(default_factory=SearchConfig, description="How it translates.")
     export: ExportConfig = Field(default_factory=ExportConfig, description="How it is served.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _files_are_in_the_languages_of_the_job(cls, settings: Any) -> Any:
+        """A file with both sides is in the job's languages unless it says otherwise."""
+        data = settings.get("data") if isinstance(settings, dict) else None
+        if not isinstance(data, dict):
+            return settings
+        languages = {key: settings[key] for key in ("source_language", "target_language") if key in settings}
+
+        def filled(pairs: Any) -> Any:
+            if isinstance(pairs, list):
+                return list(map(filled, pairs))
+            return {**languages, **pairs} if isinstance(pairs, dict) and "file" in pairs else pairs
+
+        sets = {name: filled(data[name]) for name in ("train", "validation") if name in data}
+        if isinstance(data.get("test"), dict):
+            sets["test"] = {name: filled(pair) for name, pair in data["test"].items()}
+        return {**settings, "data": {**data, **sets}}
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Config:

@@ -17,7 +17,7 @@ class Choice(NamedTuple):
     """A setting that is written down, with its reason."""
 
     setting: str  # such as "model.units"
-    value: Any  # as YAML has it; a TextPair for two files
+    value: Any  # as YAML has it; a TextPair for a corpus
     reason: str
 
 
@@ -55,13 +55,19 @@ def _add(lines: list[str], indent: str, key: str, node: Any) -> None:
     value = node.value
     if isinstance(value, TextPair):
         lines += _commented(f"{indent}{key}:", node.reason)
-        lines += [f"{indent}  {side}: {_scalar(getattr(value, side))}" for side in ("source", "target")]
+        lines += [f"{indent}  {setting}" for setting in _pair(value)]
     elif isinstance(value, list) and all(isinstance(item, TextPair) for item in value):
         lines += _commented(f"{indent}{key}:", node.reason)
         for pair in value:
-            lines += [f"{indent}  - source: {_scalar(pair.source)}", f"{indent}    target: {_scalar(pair.target)}"]
+            first, *rest = _pair(pair)
+            lines += [f"{indent}  - {first}", *(f"{indent}    {setting}" for setting in rest)]
     else:
         lines += _commented(f"{indent}{key}: {_scalar(value)}", node.reason)
+
+
+def _pair(pair: TextPair) -> list[str]:
+    """The settings of a corpus without its weight; a file's languages are the job's."""
+    return [f"{setting}: {_scalar(path)}" for setting, path in pair.files.items()]
 
 
 def _commented(text: str, reason: str) -> list[str]:

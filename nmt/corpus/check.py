@@ -112,7 +112,7 @@ def _check_alignment(scan: Scan, report: Report) -> None:
     if len(outliers):
         report.warnings.append(scan.finding("pairs of extreme length ratio (are they translations?)", outliers))
     for start, stop, shift in suspicious_blocks(scan.source_lengths, scan.target_lengths):
-        lines = f"{scan.name}: lines {start + 1:,} to {stop:,} of {scan.pair.source} and {scan.pair.target}"
+        lines = f"{scan.name}: lines {start + 1:,} to {stop:,} of {scan.pair.name}"
         if shift:
             text = f"{lines} look shifted: source line n fits target line n{shift:+d}"
         else:
@@ -169,7 +169,7 @@ def _check_languages(scan: Scan, validation: Scan, report: Report) -> None:
     crossed = similarity(source, expected_target) + similarity(target, expected_source)
     if crossed > straight + 0.1:
         text = f"{scan.name}: source and target look exchanged, compared with data.validation"
-        report.warnings.append(Finding(f"{text} ({scan.pair.source}, {scan.pair.target})"))
+        report.warnings.append(Finding(f"{text} ({scan.pair.name})"))
 
 
 def _check_overlap(scan: Scan, others: Sequence[Scan], where: str, report: Report) -> None:

@@ -36,7 +36,7 @@ def mixed(own: Sequence[Sized], *further: Sequence[Sized]) -> list[Corpus]:
     """
     size, *sizes = (sum(corpus.weight * pairs for corpus, pairs in group) for group in (own, *further))
     if not size:
-        raise ValueError(f"{' and '.join(corpus.source for corpus, _ in own)}: no pair to train on")
+        raise ValueError(f"{' and '.join(corpus.name for corpus, _ in own)}: no pair to train on")
     factor = max([size, *sizes]) / size
     return [
         *(corpus.model_copy(update={"weight": float(f"{corpus.weight * factor:.4g}")}) for corpus, _ in own),
@@ -55,7 +55,7 @@ def fine_tuned(run: Config, start_from: str, plan: Plan) -> Config:
     own = sum(corpus.weight * count_pairs(corpus) for corpus in run.data.train)
     share = min(1.0, plan.counts["train"] / own)
     train = [
-        Corpus(source=plan.train.source, target=plan.train.target),
+        Corpus(**plan.train.model_dump()),
         *(corpus.model_copy(update={"weight": float(f"{corpus.weight * share:.4g}")}) for corpus in run.data.train),
     ]
     earlier = {"validation": run.data.validation, **run.data.test}

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from nmt.config.settings import Config
 from nmt.text.capitals import Capitals
-from nmt.text.files import count_lines, evenly, read_lines
+from nmt.text.files import count_pairs, evenly, read_side
 from nmt.text.protection import Protection
 from nmt.text.sentences import SentenceSplitter
 
@@ -60,8 +60,8 @@ def measure_habits(config: Config) -> Habits:
     capitals = Capitals(config.source_language, config.target_language)
     weight = several = in_capitals = 0.0
     for corpus in config.data.train:
-        total = count_lines(corpus.source)
-        lines = [line for line in evenly(read_lines(corpus.source), total=total, keep=_LINES) if line.strip()]
+        total = count_pairs(corpus)
+        lines = [line for line in evenly(read_side(corpus, "source"), total=total, keep=_LINES) if line.strip()]
         if lines:
             share = total * corpus.weight / len(lines)
             weight += total * corpus.weight

@@ -45,7 +45,7 @@ def hold_out(pair: TextPair, sizes: Mapping[str, int]) -> dict[int, str]:
         count *= _CANDIDATES
     if len(found) < wanted:
         raise ValueError(
-            f"{pair.source} and {pair.target}: {wanted:,} pairs are to be held out, and only {len(found):,} of "
+            f"{pair.name}: {wanted:,} pairs are to be held out, and only {len(found):,} of "
             f"{pairs:,} have sides of at most {_LONGEST:,} letters that come once in the corpus: give sets of your own "
             f"(--validation-source and --validation-target), or remove the repetitions"
         )
@@ -64,7 +64,7 @@ def write_parts(pair: TextPair, held_out: Mapping[int, str], paths: Mapping[str,
         with ExitStack() as stack:
             files: dict[str, list[TextIO]] = {name: [] for name in paths}
             for name, part in paths.items():
-                for path in (part.source, part.target):
+                for path in part.files.values():
                     stack.enter_context(naming(path))
                     files[name].append(stack.enter_context(open(path, "x", encoding="utf-8", newline="\n")))
                     made.append(path)

@@ -38,7 +38,7 @@ def initialize(request: Request, *, steps_per_minute: Callable[[Config], float] 
     if request.minutes is not None and request.from_run:
         raise ValueError("--minutes measures a new model; how long a run is trained on is max_epochs in the config")
     plan = plan_files(request)
-    files = [path for pair in plan.cut.values() for path in (pair.source, pair.target)]
+    files = [path for pair in plan.cut.values() for path in pair.files.values()]
     if taken := [path for path in (*files, str(plan.config_path)) if os.path.lexists(path)]:
         raise ValueError(f"{taken[0]} is there already, and nothing is overwritten: choose another place with --output")
     if is_begun(plan.run):
@@ -104,7 +104,7 @@ def _found_side(language: str, side: SideProfile) -> str:
 
 def _written(plan: Plan) -> str:
     lines = [
-        f"  {pair.source}, {pair.target}: {plan.counts[name]:,} pairs"
+        f"  {', '.join(pair.files.values())}: {plan.counts[name]:,} pairs"
         for name, pair in (("train", plan.train), ("validation", plan.validation), ("test", plan.test))
         if pair and name in plan.cut
     ]

@@ -11,7 +11,7 @@ from nmt.config.data import TextPair
 from nmt.config.file import load_config
 from nmt.config.resuming import config_path as run_config_path
 from nmt.config.resuming import is_run
-from nmt.text.files import count_pairs
+from nmt.text.files import count_pairs, no_pairs
 
 # With fewer pairs nothing is learned, and none can be held out.
 _LEAST_PAIRS = 1_000
@@ -31,8 +31,9 @@ sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi
 class Request(NamedTuple):
     """The user's request, as options of `nmt init`; None for options not given."""
 
-    source: str
-    target: str
+    source: str | None = None
+    target: str | None = None
+    file: str | None = None  # instead of source and target
     source_language: str | None = None
     target_language: str | None = None
     validation_source: str | None = None
@@ -45,7 +46,14 @@ class Request(NamedTuple):
 
     @property
     def corpus(self) -> TextPair:
-        return TextPair(source=self.source, target=self.target)
+        if self.file is None:
+            if self.source is None or self.target is None:
+                raise ValueError("--source and --target are needed, or --file with both sides")
+            return TextPair(source=self.source, target=self.target)
+        if self.source_language is None or self.target_language is None:
+            raise ValueError(f"--file {self.file}: say --source-language and --target-language, too")
+        languages = {"source_language": self.source_language, "target_language": self.target_language}
+        return TextPair(source=self.source, target=self.target, file=self.file, **languages)
 
     @property
     def validation(self) -> TextPair | None:
@@ -116,7 +124,7 @@ def _usable(request: Request) -> int:
     named = {"corpus": request.corpus, "validation": request.validation, "test": request.test}
     used: dict[str, str] = {}
     for what, pair in named.items():
-        for path in (pair.source, pair.target) if pair else ():
+        for path in pair.files.values() if pair else ():
             if earlier := used.get(os.path.realpath(path)):
                 raise ValueError(f"{path} is given twice, in {earlier} and {what}: each side of each set is a file")
             used[os.path.realpath(path)] = what
@@ -125,10 +133,10 @@ def _usable(request: Request) -> int:
         pair = named[what]
         assert pair is not None
         if not pairs:
-            raise ValueError(f"{pair.source} and {pair.target} are empty")
+            raise ValueError(no_pairs(pair))
     if counts["corpus"] < _LEAST_PAIRS:
         raise ValueError(
-            f"{request.corpus.source} has {counts['corpus']:,} lines: at least {_LEAST_PAIRS:,} pairs are needed to "
+            f"{request.corpus.name}: {counts['corpus']:,} pairs, but at least {_LEAST_PAIRS:,} pairs are needed to "
             f"train on, tens of thousands to learn a narrow domain"
         )
     return counts["corpus"]
@@ -138,8 +146,8 @@ def _languages(request: Request) -> tuple[str, str]:
     """Those of the run that is to be trained on, or of the corpus."""
     corpus = request.corpus
     if request.from_run is None:
-        source = _language(request.source_language, corpus.source, "source")
-        return source, _language(request.target_language, corpus.target, "target")
+        source = _language(request.source_language, corpus.places("source"), "source")
+        return source, _language(request.target_language, corpus.places("target"), "target")
     if not is_run(request.from_run):
         raise ValueError(f"--from {request.from_run}: the directory of a run was expected")
     run = load_config(run_config_path(request.from_run))

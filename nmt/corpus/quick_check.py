@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from nmt.config.data import TextPair
+from nmt.config.data import OF_A_FILE, TextPair
 from nmt.config.file import load_config
 from nmt.config.resuming import best_path, check_place, config_path, is_begun
 from nmt.config.section import Section
 from nmt.config.settings import Config
 from nmt.corpus.findings import Finding, Report
-from nmt.text.files import count_pairs
+from nmt.text.files import count_pairs, no_pairs
 from nmt.text.glossary import Glossary
 from nmt.text.metrics import language_code
+from nmt.text.pair_files import summarize
 from nmt.text.protection import Protection
 
 # What may differ from a run whose weights or tokenizer are taken.
@@ -39,7 +40,9 @@ def quick_check(config: Config) -> Report:
     for name, pair in corpora(config):
         try:
             if count_pairs(pair) == 0:
-                report.errors.append(Finding(f"{name}: {pair.source} and {pair.target} are empty"))
+                report.errors.append(Finding(f"{name}: {no_pairs(pair)}"))
+            elif pair.file and (summary := summarize(pair)).left_out:
+                report.notes.append(Finding(f"{name}: {pair.file}: {summary}"))
         except ValueError as error:
             report.errors.append(Finding(f"{name}: {error}"))
     _check_files(config, report)
@@ -58,15 +61,16 @@ def corpora(config: Config) -> Iterator[tuple[str, TextPair]]:
 
 def _check_files(config: Config, report: Report) -> None:
     """Files that are named twice, unless training text comes with several translations."""
-    pairs: dict[tuple[str, str], str] = {}
+    pairs: dict[tuple[str | None, ...], str] = {}
     used: dict[str, tuple[str, str]] = {}
     for name, pair in corpora(config):
-        files = (os.path.realpath(pair.source), os.path.realpath(pair.target))
-        if earlier := pairs.get(files):
-            report.warnings.append(Finding(f"{name} is the same as {earlier}: {pair.source}, {pair.target}"))
+        files = {setting: os.path.realpath(path) for setting, path in pair.files.items()}
+        identity = (*files.values(), *(getattr(pair, setting) for setting in OF_A_FILE))
+        if earlier := pairs.get(identity):
+            report.warnings.append(Finding(f"{name} is the same as {earlier}: {', '.join(pair.files.values())}"))
             continue
-        pairs[files] = name
-        for side, file in zip(("source", "target"), files, strict=True):
+        pairs[identity] = name
+        for side, file in files.items():
             other, other_side = used.get(file, ("", ""))
             both_train = name.startswith("data.train[") and other.startswith("data.train[") and name != other
             if other and not (both_train and side == other_side):

@@ -30,6 +30,7 @@ class Scan:
 
     def __init__(self, name: str, pair: TextPair) -> None:
         self.name, self.pair = name, pair
+        self.places = pair.places("source"), pair.places("target")
         self.source_hashes, self.pair_hashes = array("q"), array("q")
         self.source_lengths, self.target_lengths = array("f"), array("f")
         self.profiles: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
@@ -38,7 +39,7 @@ class Scan:
         self.empty = self.finding("pairs with an empty side (training leaves them out)")
         self.too_long = self.finding("pairs longer than data.max_length pieces")
         self.unknown = self.finding("pairs with characters that the tokenizer does not know")
-        self.invisible = (Finding("", pair.source), Finding("", pair.target))
+        self.invisible = (Finding("", self.places[0]), Finding("", self.places[1]))
         self.invisible_characters: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
         self.pieces = [0, 0]
         self.usable = 0  # pairs that can be trained on
@@ -48,7 +49,7 @@ class Scan:
 
     def finding(self, text: str, indices: np.ndarray | None = None) -> Finding:
         """A finding about the pairs of this corpus with these indices."""
-        found = Finding(f"{text} in {self.name}", self.pair.source)
+        found = Finding(f"{text} in {self.name}", self.places[0])
         for index in indices if indices is not None else ():
             found.add(int(index) + 1)
         return found
@@ -69,9 +70,7 @@ class Scan:
         for finding, (_, _, holds) in zip(self.of_pairs, PAIR_CHECKS, strict=True):
             if holds(source, target):
                 finding.add(line_number)
-        for scripts, line, path in zip(
-            self.scripts, (source, target), (self.pair.source, self.pair.target), strict=True
-        ):
+        for scripts, line, path in zip(self.scripts, (source, target), self.places, strict=True):
             if letters := script(line):
                 scripts.setdefault(letters, Finding(letters, path)).add(line_number)
         for finding, characters, line in zip(self.invisible, self.invisible_characters, (source, target), strict=True):

@@ -130,7 +130,7 @@ def batches(
     """
     data = config.data
     report = report if report is not None else DataReport()
-    report.corpora = [CorpusReport(corpus.source) for corpus in data.train]
+    report.corpora = [CorpusReport(corpus.file or corpus.files["source"]) for corpus in data.train]
     low, high = _CHUNK_PAIRS
     chunk_pairs = min(max(low, data.batch_tokens // _PIECES_A_ROW * _CHUNK_BATCHES), high)
     stream = _mixed(config, epoch)

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from nmt.config.data import TextPair
 from nmt.config.search import SearchConfig
 from nmt.runs.run import Run
-from nmt.text.files import count_pairs, read_lines, read_pairs
+from nmt.text.files import count_pairs, no_pairs, read_pairs, read_side
+from nmt.text.lines import read_lines
 from nmt.text.metrics import Scores, SystemScore, bleu_tokenize, check_line_counts, paired_bootstrap, score
 from nmt.translation.ensemble import load_translator
 
@@ -89,7 +90,7 @@ def evaluate(
     pairs = _test_sets(run, test_sets)
     for name, pair in pairs.items():
         if not count_pairs(pair):
-            raise ValueError(f"test set {name}: {pair.source} and {pair.target} are empty")
+            raise ValueError(f"test set {name}: {no_pairs(pair)}")
     options = options or run.config.search
     other, translated = None, []
     if against and Path(against).is_dir():
@@ -135,7 +136,7 @@ def _read_translations(path: str, pairs: dict[str, TextPair]) -> list[str]:
     if len(pairs) > 1:
         raise ValueError(f"{path} is one system output, for one test set: choose it with --test {'|'.join(pairs)}")
     lines, (pair,) = list(read_lines(path)), pairs.values()
-    check_line_counts({path: lines}, list(read_lines(pair.target)))
+    check_line_counts({path: lines}, list(read_side(pair, "target")))
     return lines
 
 

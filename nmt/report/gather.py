@@ -22,7 +22,7 @@ from nmt.runs.info import run_facts
 from nmt.runs.log import Log, read_log
 from nmt.runs.run import Run
 from nmt.search.confidence import Bin, Calibration, reliability
-from nmt.text.files import read_lines, read_pairs
+from nmt.text.files import no_pairs, read_pairs, read_side
 from nmt.text.metrics import SystemScore, bleu_tokenize, bootstrap, paired_bootstrap, sentence_chrf
 from nmt.translation.ensemble import load_translator
 from nmt.translation.translation import Translation
@@ -101,7 +101,7 @@ def _system(run: Run) -> System:
     try:
         counts = Counter[str]()
         for corpus in run.config.data.train:
-            counts += count_words(read_lines(corpus.target), run.config.target_language)
+            counts += count_words(read_side(corpus, "target"), run.config.target_language)
     except ValueError as error:
         counts = None
         notes.append(f"no scores by frequency of words, as training data cannot be read: {error}")
@@ -133,7 +133,7 @@ def _test_set(name: str, pair: TextPair, systems: Sequence[System]) -> TestSet:
     except ValueError as error:
         return TestSet(name, [], [], outputs, str(error))
     if not pairs:
-        return TestSet(name, [], [], outputs, f"{pair.source} and {pair.target} are empty")
+        return TestSet(name, [], [], outputs, no_pairs(pair))
     sources, references = (list(side) for side in zip(*pairs, strict=True))
     translations = {}
     for system in systems:

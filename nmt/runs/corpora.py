@@ -43,8 +43,8 @@ def _files(config: Config) -> Iterator[tuple[str, str]]:
     """Files by the settings that name them, so that they may be moved."""
     pairs: dict[str, TextPair] = {f"data.train[{number}]": corpus for number, corpus in enumerate(config.data.train)}
     for name, pair in {**pairs, "data.validation": config.data.validation}.items():
-        yield f"{name}.source", pair.source
-        yield f"{name}.target", pair.target
+        for setting, path in pair.files.items():
+            yield f"{name}.{setting}", path
 
 
 def _identity(path: str) -> dict[str, Any]:

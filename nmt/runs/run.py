@@ -39,8 +39,8 @@ from nmt.runs.files import Arrays, DamagedFileError, load_arrays, save_arrays, w
 from nmt.search.confidence import Calibration
 from nmt.search.lexicon import learn_lexicon
 from nmt.text.capitals import Capitals
-from nmt.text.files import read_lines
 from nmt.text.glossary import Glossary
+from nmt.text.lines import read_lines
 from nmt.text.protection import Protection
 from nmt.text.sentences import SentenceSplitter
 from nmt.text.tokenizer import Tokenizers

@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple
 from nmt.config.file import load_config
 from nmt.config.resuming import config_path, is_run
 from nmt.config.settings import Config
-from nmt.text.files import read_lines, read_pairs
+from nmt.text.files import read_pairs
+from nmt.text.lines import read_lines
 from nmt.text.tokenizer import Tokenizers
 
 Direction = Literal["back", "forward"]

@@ -1,6 +1,6 @@
-from .files import read_lines as read_lines
 from .files import read_pairs as read_pairs
 from .glossary import Glossary as Glossary
+from .lines import read_lines as read_lines
 from .metrics import Score as Score
 from .metrics import Scores as Scores
 from .metrics import SystemScore as SystemScore

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nmt.text.files import read_lines
 from nmt.text.invisible import SPACE
+from nmt.text.lines import read_lines
 from nmt.text.ragged import rows_of
 from nmt.text.terms import (
     BEHIND,

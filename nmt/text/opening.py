@@ -55,6 +55,8 @@ _COMPRESSIONS = (
     _Compression("xz", ".xz", b"\xfd7zXZ\0", lzma.LZMADecompressor),
     _Compression("zstd", ".zst", b"\x28\xb5\x2f\xfd", _zstd),
 )
+COMPRESSED_SUFFIXES = tuple(compression.suffix for compression in _COMPRESSIONS)
+_Check = Callable[[Iterator[bytes], str], Iterator[bytes]]  # of the unpacked blocks of a file, and its name
 _ICONV = "convert it with `iconv -f {0} -t UTF-8`"
 # First bytes of what is no UTF-8 text: what it is, and what to do. UTF-32 begins as UTF-16 does, so it comes before.
 _REFUSED = (
@@ -77,11 +79,24 @@ def open_text(path: str | os.PathLike[str]) -> BinaryIO:
     Raises:
         ValueError: if it cannot be opened or is no UTF-8 text. Of a pipe, the first read tells the latter.
     """
+    return _open(path, _text_of)
+
+
+def open_bytes(path: str | os.PathLike[str]) -> BinaryIO:
+    """A file of whatever kind, unpacked: what reads it knows its encoding, as XML's readers do.
+
+    Raises:
+        ValueError: if it cannot be opened.
+    """
+    return _open(path, lambda blocks, name: blocks)
+
+
+def _open(path: str | os.PathLike[str], check: _Check) -> BinaryIO:
     path = Path(path)
     if path.is_dir():
         raise ValueError(f"{path} is a directory: a text file is needed, plain or compressed")
     try:
-        return text_of(open(path, "rb"), str(path), owned=True)
+        return _started(open(path, "rb"), str(path), check, owned=True)
     except FileNotFoundError:
         raise ValueError(f"{path}: no such file (looked from {Path.cwd()})") from None
     except OSError as error:
@@ -93,7 +108,24 @@ def text_of(file: BinaryIO, name: str, *, owned: bool = False) -> BinaryIO:
 
     Args: owned: whether `file` is closed with the text.
     """
-    text = io.BufferedReader(_Blocks(file, name, owned), _BLOCK_BYTES)
+    return _started(file, name, _text_of, owned=owned)
+
+
+def size_and_change(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Size and time of modification of a file, by which what is known of it stays known.
+
+    Raises:
+        ValueError: if it cannot be opened, or is a pipe.
+    """
+    with open_bytes(path) as file:
+        status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError(f"{path} is no regular file, and has to be read more than once: write it to a file first")
+    return status.st_size, status.st_mtime_ns
+
+
+def _started(file: BinaryIO, name: str, check: _Check, *, owned: bool) -> BinaryIO:
+    text = io.BufferedReader(_Blocks(file, name, check, owned), _BLOCK_BYTES)
     try:
         if stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # a pipe may have nothing to say yet
             text.peek(1)
@@ -108,9 +140,9 @@ def text_of(file: BinaryIO, name: str, *, owned: bool = False) -> BinaryIO:
 class _Blocks(io.RawIOBase):
     """Unpacked blocks as a file; a read gives what there is and does not wait for more."""
 
-    def __init__(self, file: BinaryIO, name: str, owned: bool) -> None:
+    def __init__(self, file: BinaryIO, name: str, check: _Check, owned: bool) -> None:
         self._file, self.name, self._owned = file, name, owned
-        self._blocks = _unpacked(file, name)
+        self._blocks = check(_unpacked(file, name), name)
         self._rest = memoryview(b"")
 
     def readable(self) -> bool:
@@ -143,11 +175,11 @@ def _unpacked(file: BinaryIO, name: str) -> Iterator[bytes]:
     blocks = chain([start], iter(read, b""))
     for compression in _COMPRESSIONS:
         if start.startswith(compression.magic):
-            yield from _checked(_decompressed(blocks, compression, name), name)
+            yield from _decompressed(blocks, compression, name)
             return
         if start and name.lower().endswith(compression.suffix):
             raise DamagedError(f"{name}: a damaged {compression.suffix}: it does not begin as {compression.name} does")
-    yield from _checked(blocks, name)
+    yield from blocks
 
 
 def _decompressed(blocks: Iterable[bytes], compression: _Compression, name: str) -> Iterator[bytes]:
@@ -172,7 +204,7 @@ def _decompressed(blocks: Iterable[bytes], compression: _Compression, name: str)
         raise DamagedError(f"{name}: a damaged {compression.suffix}: it ends too early")
 
 
-def _checked(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
+def _text_of(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
     """The blocks, if the first shows no other kind of file.
 
     Raises: ValueError.

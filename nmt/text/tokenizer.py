@@ -17,15 +17,16 @@ from functools import cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
 
+from nmt.config.data import TextPair
 from nmt.config.settings import Config
 from nmt.full_disk import naming
-from nmt.text.files import count_lines, evenly, read_lines
+from nmt.text.files import count_pairs, evenly, read_side
 from nmt.text.invisible import visible
 from nmt.text.target_text import EXTRA_SPACE, VERBATIM, denormalizer, normalizer, prepare, shown
 
@@ -54,7 +55,7 @@ _PHRASE_END = re.compile("(?<=[\u3041-\u309f])(?=[^\u3041-\u309f])|(?<=[\u3001\u
 _UNSPACED_SPAN, _SPAN = 8, 32
 
 _Normalize = Callable[[str], str]
-_Text = tuple[str, _Normalize]  # a file, and how its lines are normalized
+_Text = tuple[TextPair, Literal["source", "target"], _Normalize]  # a side of a corpus, and how it is normalized
 
 
 class Tokenizer:
@@ -288,10 +289,10 @@ def train_tokenizers(config: Config) -> Tokenizers:
     sentencepiece.set_min_log_level(2)  # else it reports every normalizer that it builds
     source_normalizer, target_normalizer = _normalizer(settings.normalization), normalizer()
     sources: list[_Text] = [
-        (corpus.source, lambda line: source_normalizer.normalize(visible(line))) for corpus in corpora
+        (corpus, "source", lambda line: source_normalizer.normalize(visible(line))) for corpus in corpora
     ]
     targets: list[_Text] = [
-        (corpus.target, lambda line: target_normalizer.normalize(prepare(line))) for corpus in corpora
+        (corpus, "target", lambda line: target_normalizer.normalize(prepare(line))) for corpus in corpora
     ]
     if settings.joint:
         models = [_train([*sources, *targets], config, "source and target")] * 2
@@ -365,8 +366,8 @@ def _train(texts: Sequence[_Text], config: Config, side: str) -> bytes:
 
 def _sentences(texts: Sequence[_Text], config: Config) -> Iterator[str]:
     # Counting reads every file to its end: an error in one is said by its own name, not from inside the trainer.
-    total = sum(count_lines(path) for path, _ in texts)
-    lines = ((line, normalize) for path, normalize in texts for line in read_lines(path))
+    total = sum(count_pairs(pair) for pair, _, _ in texts)
+    lines = ((line, normalize) for pair, side, normalize in texts for line in read_side(pair, side))
     kept = evenly(lines, total=total, keep=config.tokenizer.max_sentences)
     return _normalized(kept, in_capitals_too=config.data.case_augmentation / 2)
 

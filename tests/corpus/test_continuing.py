@@ -31,7 +31,7 @@ def test_own_pairs_are_repeated_to_be_as_many_as_the_largest_group_and_no_others
 
 
 def test_a_job_without_pairs_is_named():
-    with pytest.raises(ValueError, match=r"empty\.en: no pair"):
+    with pytest.raises(ValueError, match=r"empty\.en and empty\.de: no pair"):
         mixed([Sized(corpus("empty"), 0)], [Sized(corpus("back"), 3)])
 
 

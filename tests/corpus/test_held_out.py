@@ -6,7 +6,7 @@ from parallel_corpus import sentences, write
 
 from nmt.config.data import TextPair
 from nmt.corpus.held_out import hold_out, write_parts
-from nmt.text.files import read_lines
+from nmt.text.lines import read_lines
 
 SIZES = {"validation": 60, "test": 40}
 

@@ -191,7 +191,7 @@ def test_where_the_text_cannot_be_used_nothing_is_left(folder, words, complaint)
             "text.en is given twice, in corpus and validation",
         ),
         (Request("short.en", "text.de"), "short.en has 3 lines but text.de has 1,500"),
-        (Request("short.en", "short.de"), "short.en has 3 lines: at least 1,000 pairs"),
+        (Request("short.en", "short.de"), "short.en and short.de: 3 pairs, but at least 1,000 pairs"),
         (Request("empty.en", "empty.de"), "empty.en and empty.de are empty"),
         (Request("bad.en", "text.de"), "bad.en:1: not UTF-8"),
         (Request("text.en", "text.unknown"), "text.unknown: .*--target-language"),
@@ -292,3 +292,14 @@ def test_where_there_is_no_time_for_the_model_a_smaller_one_is_measured():
     assert limited.model.dropout.output < free.model.dropout.output
     initialize(REQUEST._replace(minutes=1e-3, output="least"), steps_per_minute=slow)
     assert load_config("least/config.yaml").model.units == 192
+
+
+def test_a_file_with_both_sides_is_a_corpus(tmp_path):
+    lines = zip(*(sentences(script, 1_200) for script in ("LATIN", "CYRILLIC")), strict=True)
+    (tmp_path / "pairs.tsv").write_text("".join(f"{source}\t{target}\n" for source, target in lines), encoding="utf-8")
+    with pytest.raises(ValueError, match="say --source-language and --target-language"):
+        initialize(Request(file=str(tmp_path / "pairs.tsv")))
+    languages = {"source_language": "en", "target_language": "ru", "output": str(tmp_path / "job")}
+    initialize(Request(file=str(tmp_path / "pairs.tsv"), **languages))
+    data = load_config(tmp_path / "job" / "config.yaml").data
+    assert sum(map(count_pairs, [*data.train, data.validation, data.test["test"]])) == 1_200

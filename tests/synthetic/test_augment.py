@@ -18,7 +18,7 @@ from nmt.runs.run import Run
 from nmt.synthetic import shards
 from nmt.synthetic.augment import augment
 from nmt.synthetic.request import Request
-from nmt.text.files import count_lines, read_lines
+from nmt.text.lines import count_lines, read_lines
 
 MODULE = sys.modules["nmt.synthetic.augment"]  # the room exports a function of this name
 TEXT = ["six. nine.", "", "ten?", "eighty-one. two.", "seven.", "forty."]

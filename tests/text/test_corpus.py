@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from nmt.config.data import TextPair
-from nmt.text.files import count_lines, count_pairs, evenly, read_lines, read_pairs
+from nmt.text.files import count_pairs, evenly, read_pairs
+from nmt.text.lines import count_lines, read_lines
 
 
 def write(path, content: bytes):

@@ -14,7 +14,7 @@ import pytest
 import zstandard
 
 from nmt.cli.input import count_lines, open_input, windows
-from nmt.text.files import read_lines
+from nmt.text.lines import read_lines
 from nmt.text.opening import open_text, text_of
 
 TEXT = "Ein Satz.\n上海是一个大城市。\n".encode() * 20_000
