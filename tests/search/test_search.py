@@ -1,7 +1,13 @@
-"""Search against brute force, on a toy model whose every probability hangs on the whole history."""
+"""Search against brute force, on a toy model whose every probability hangs on the whole history.
+
+The laws hold in TensorFlow and in NumPy.
+"""
 
 import itertools
 import math
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -9,12 +15,17 @@ import tensorflow as tf
 
 from nmt.config.search import SearchConfig
 from nmt.exports.saved_model import SavedModel
-from nmt.search.definitions import IMPOSSIBLE
+from nmt.numpy_search import rules as numpy_rules
+from nmt.numpy_search import sampling as numpy_sampling
+from nmt.numpy_search import search as numpy_search
+from nmt.numpy_search.step import StepScores
+from nmt.search.definitions import IMPOSSIBLE, Hypotheses
 from nmt.search.rules import Continuations, length_limits
 from nmt.search.search import TokenScores, beam_search, best_continuations, sample
 from nmt.text.tokenizer import BOS, EOS, FIRST_SYMBOL, PAD, UNK
 
 VOCAB, SOURCE_TIME, HASHES = 8, 4, 997
+FIRST_IDS = FIRST_SYMBOL + 2  # with the symbols that some are required of
 REAL = range(EOS + 1, VOCAB)
 SOURCE_LENGTHS = np.array([1, 2, 3], np.int32)
 WIDE = 100  # more than the 1 + 4 + 16 + 64 hypotheses of at most 4 tokens
@@ -31,21 +42,6 @@ class Toy:
         weights = np.exp(2.0 * random.normal(size=(len(SOURCE_LENGTHS), HASHES, SOURCE_TIME)))
         weights *= np.arange(SOURCE_TIME) < SOURCE_LENGTHS[:, np.newaxis, np.newaxis]
         self.weights = (weights / weights.sum(-1, keepdims=True)).astype(np.float32)
-
-    def start(self, rows):
-        """State and memory."""
-        return {"hash": tf.zeros([len(rows)], tf.int32)}, {"row": tf.constant(rows, tf.int32)}
-
-    def step(self, tokens, state, memory):
-        hashes = self.next_hash(state["hash"], tf.reshape(tokens, [-1]))
-        row = tf.repeat(memory["row"], tokens.shape[1])
-        index = tf.stack([row, hashes], axis=1)
-        some = 0.01 * tf.cast(hashes, tf.float32)[:, tf.newaxis]  # a constant of each row makes no difference
-        return (
-            TokenScores(tf.gather_nd(tf.constant(self.table), index) + some, some),
-            {"hash": hashes},
-            tf.gather_nd(tf.constant(self.weights), index),
-        )
 
     @staticmethod
     def next_hash(code, token):
@@ -116,32 +112,73 @@ def all_hypotheses(row, options, prefix=(), required=()):
                 yield tokens
 
 
-def find(toy, options, rows=(0, 1, 2), prefixes=None, search=beam_search, **arguments):
+def tensorflow_step(toy, tokens, state, memory):
+    hashes = toy.next_hash(state[0], tf.reshape(tokens, [-1]))
+    index = tf.stack([tf.repeat(memory[0], tokens.shape[1]), hashes], axis=1)
+    some = 0.01 * tf.cast(hashes, tf.float32)[:, tf.newaxis]  # a constant of each row makes no difference
+    scores = TokenScores(tf.gather_nd(tf.constant(toy.table), index) + some, some)
+    return scores, (hashes,), tf.gather_nd(tf.constant(toy.weights), index)
+
+
+def numpy_step(toy, tokens, state, memory, num_best):
+    hashes = toy.next_hash(state[0], tokens.reshape(-1))
+    index = memory[0].repeat(tokens.shape[1]), hashes
+    scores, first = toy.table[index], VOCAB if num_best is None else FIRST_IDS
+    order = np.argsort(-scores[:, first:], axis=1)[:, :num_best]
+    best = np.take_along_axis(scores[:, first:], order, axis=1)
+    return StepScores(scores[:, :first], (first + order).astype(np.int32), best), (hashes,), toy.weights[index]
+
+
+class Library(NamedTuple):
+    """A search, in TensorFlow or in NumPy, and the toy model's step for it."""
+
+    beam_search: Callable
+    sample: Callable
+    step: Callable
+
+
+TENSORFLOW = Library(beam_search, sample, tensorflow_step)
+NUMPY = Library(numpy_search.beam_search, numpy_sampling.sample, numpy_step)
+
+
+def find_in(library, toy, options, rows=(0, 1, 2), prefixes=None, sampling=False, calls=None, **arguments):
+    """What a search finds, as arrays. Args: calls: where to note the rows and the number of hypotheses of each step."""
+
+    def step(tokens, state, memory, *num_best):
+        if calls is not None:
+            calls.append((np.array(memory[0]).tolist(), tokens.shape[1]))
+        return library.step(toy, tokens, state, memory, *num_best)
+
     prefix = None
     if prefixes is not None:
         # Wider than some hypotheses can be, and narrower than others.
-        prefix = tf.constant([[*tokens, *[PAD] * (9 - len(tokens))] for tokens in prefixes])
-    return search(
-        toy.step,
-        *toy.start(rows),
-        source_lengths=tf.constant(SOURCE_LENGTHS[list(rows)]),
+        prefix = np.array([[*tokens, *[PAD] * (9 - len(tokens))] for tokens in prefixes], np.int32)
+    found = (library.sample if sampling else library.beam_search)(
+        step,
+        (np.zeros(len(rows), np.int32),),
+        (np.array(rows, np.int32),),
+        source_lengths=SOURCE_LENGTHS[list(rows)],
         source_time=SOURCE_TIME,
         options=options,
         prefix=prefix,
         **arguments,
     )
+    return Hypotheses(*(None if field is None else np.asarray(field) for field in found))
+
+
+@pytest.fixture(scope="module", params=[TENSORFLOW, NUMPY], ids=["tensorflow", "numpy"])
+def find(request):
+    return partial(find_in, request.param)
 
 
 def token_lists(found):
     """[batch][n] token lists without padding, once padding is where it should be."""
-    for tokens, length in zip(
-        found.tokens.numpy().reshape(-1, found.tokens.shape[2]), np.ravel(found.lengths), strict=True
-    ):
+    for tokens, length in zip(found.tokens.reshape(-1, found.tokens.shape[2]), np.ravel(found.lengths), strict=True):
         assert not tokens[length:].any()
         assert length == 0 or tokens[length - 1] == EOS
     return [
         [tokens[:length].tolist() for tokens, length in zip(row, lengths, strict=True)]
-        for row, lengths in zip(found.tokens.numpy(), found.lengths.numpy(), strict=True)
+        for row, lengths in zip(found.tokens, found.lengths, strict=True)
     ]
 
 
@@ -153,7 +190,7 @@ def assert_worth_their_tokens(toy, found, options, rows=(0, 1, 2)):
             np.testing.assert_allclose(found.scores[slot, n], score(toy, row, tokens, options), rtol=1e-5)
             if found.weights is not None:
                 np.testing.assert_array_equal(found.weights[slot, n, : len(tokens)], toy.read(row, tokens))
-                assert not found.weights[slot, n, len(tokens) :].numpy().any()
+                assert not found.weights[slot, n, len(tokens) :].any()
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +203,9 @@ def toy():
 @pytest.mark.parametrize("ngram", [0, 1, 2])
 @pytest.mark.parametrize("least", [0.0, 1.0])
 @pytest.mark.parametrize(("alpha", "beta"), [(0.0, 0.0), (1.0, 0.0), (0.6, 0.4)])
-def test_a_beam_as_wide_as_the_space_finds_the_brute_force_best(toy, alpha, beta, least, ngram, required, prefixes):
+def test_a_beam_as_wide_as_the_space_finds_the_brute_force_best(
+    find, toy, alpha, beta, least, ngram, required, prefixes
+):
     options = SearchConfig(
         beam_size=WIDE,
         n_best=6,
@@ -176,7 +215,7 @@ def test_a_beam_as_wide_as_the_space_finds_the_brute_force_best(toy, alpha, beta
         no_repeat_ngram=ngram,
         **SMALL,
     )
-    extra = {"required": tf.constant(required)} if required else {}
+    extra = {"required": np.array(required, np.int32)} if required else {}
     found = find(toy, options, prefixes=prefixes, with_weights=True, **extra)
     for row, tokens in enumerate(token_lists(found)):
         demand = required[row] if required else ()
@@ -185,8 +224,8 @@ def test_a_beam_as_wide_as_the_space_finds_the_brute_force_best(toy, alpha, beta
         best = sorted(possible, key=lambda tokens: -score(toy, row, tokens, options))[:6]
         assert tokens == best + [[]] * (6 - len(best))
         assert np.isneginf(found.scores[row, len(best) :]).all()
-        assert not found.lengths[row, len(best) :].numpy().any()
-    if found.lengths.numpy().all():
+        assert not found.lengths[row, len(best) :].any()
+    if found.lengths.all():
         assert_worth_their_tokens(toy, found, options)
 
 
@@ -208,11 +247,11 @@ REQUIRED = np.array([[0, 2], [1, 0], [3, 1]], np.int32)
     ids=str,
 )
 @pytest.mark.parametrize("prefixes", [None, [[4], [6, 5, 6], [5, 4]]], ids=["free", "prefix"])
-def test_every_hypothesis_has_what_is_required_exactly_so_often(toy, prefixes, rules, beam_size, sampling):
+def test_every_hypothesis_has_what_is_required_exactly_so_often(find, toy, prefixes, rules, beam_size, sampling):
     options = SearchConfig(beam_size=beam_size, n_best=beam_size, sampling=sampling, **rules)
     noise = np.random.default_rng(3).random((3, beam_size, 16), np.float32)
-    extra = {"search": sample, "noise": noise} if sampling else {}
-    found = find(toy, options, prefixes=prefixes, required=tf.constant(REQUIRED), **extra)
+    extra = {"noise": noise} if sampling else {}
+    found = find(toy, options, prefixes=prefixes, required=REQUIRED, sampling=sampling, **extra)
     for row, hypotheses in enumerate(token_lists(found)):
         assert hypotheses[0]
         for tokens in filter(None, hypotheses):
@@ -220,7 +259,7 @@ def test_every_hypothesis_has_what_is_required_exactly_so_often(toy, prefixes, r
             assert len(tokens) <= limits(row, options, prefixes[row] if prefixes else [], REQUIRED[row])[1]
 
 
-def test_a_repetition_penalty_orders_hypotheses_but_leaves_their_scores_alone(toy):
+def test_a_repetition_penalty_orders_hypotheses_but_leaves_their_scores_alone(find, toy):
     options = SearchConfig(beam_size=WIDE, n_best=40, repetition_penalty=0.7, **SMALL)
     found = find(toy, options, rows=[2])
     best = sorted(all_hypotheses(2, options), key=lambda tokens: -score(toy, 2, tokens, options, penalized=True))[:40]
@@ -250,7 +289,9 @@ def plain_beam_search(toy, row, options):
 @pytest.mark.parametrize(
     ("alpha", "beta", "least"), [(0.0, 0.0, 0.0), (1.0, 0.0, 1.0), (1.0, 0.3, 0.0), (1.0, 0.0, 30.0)]
 )
-def test_a_narrow_beam_does_what_a_plain_one_does_and_stopping_early_changes_nothing(beam_size, alpha, beta, least):
+def test_a_narrow_beam_does_what_a_plain_one_does_and_stopping_early_changes_nothing(
+    find, beam_size, alpha, beta, least
+):
     options = SearchConfig(
         beam_size=beam_size,
         n_best=(beam_size + 1) // 2,
@@ -265,7 +306,7 @@ def test_a_narrow_beam_does_what_a_plain_one_does_and_stopping_early_changes_not
         assert_worth_their_tokens(toy, found, options)
 
 
-def test_a_beam_of_one_is_greedy():
+def test_a_beam_of_one_is_greedy(find):
     for seed in range(5):
         toy = Toy(seed)
         found = token_lists(find(toy, SearchConfig(beam_size=1)))
@@ -278,32 +319,32 @@ def test_a_beam_of_one_is_greedy():
             assert found[row] == [tokens[1:]]
 
 
-def test_n_best_are_distinct_and_sorted(toy):
+def test_n_best_are_distinct_and_sorted(find, toy):
     found = find(toy, SearchConfig(beam_size=6, n_best=6))
     assert (np.diff(found.scores, axis=1) <= 0).all()
     assert all(len({tuple(tokens) for tokens in row}) == 6 for row in token_lists(found))
 
 
-def test_pad_bos_and_unk_are_never_written_however_likely():
+def test_pad_bos_and_unk_are_never_written_however_likely(find):
     toy = Toy()
     toy.table[:, :, [PAD, BOS, UNK]] = -0.01
     for found in (
         find(toy, SearchConfig(n_best=5)),
-        find(toy, SearchConfig(n_best=5), search=sample, noise=np.random.default_rng(0).random((3, 5, 16), np.float32)),
+        find(toy, SearchConfig(n_best=5), sampling=True, noise=np.random.default_rng(0).random((3, 5, 16), np.float32)),
     ):
         assert not {PAD, BOS, UNK} & {token for row in token_lists(found) for tokens in row for token in tokens}
 
 
 @pytest.mark.parametrize("sampling", [False, True])
-def test_batch_mates_change_nothing(toy, sampling):
+def test_batch_mates_change_nothing(find, toy, sampling):
     options = SearchConfig(n_best=3, coverage_penalty=0.2, no_repeat_ngram=2, repetition_penalty=0.1)
     noise = np.random.default_rng(0).random((3, 3, 16), np.float32)
 
     def translate(rows):
         prefixes = [[[4, 5], [], [7]][row] for row in rows]
-        extra = {"search": sample, "noise": noise[rows]} if sampling else {}
-        extra["required"] = tf.constant(REQUIRED[rows])
-        return find(toy, options, rows=rows, prefixes=prefixes, with_weights=True, **extra)
+        extra = {"noise": noise[rows]} if sampling else {}
+        extra["required"] = REQUIRED[rows]
+        return find(toy, options, rows=rows, prefixes=prefixes, with_weights=True, sampling=sampling, **extra)
 
     together = translate([0, 1, 2])
     for row in range(3):
@@ -313,48 +354,36 @@ def test_batch_mates_change_nothing(toy, sampling):
         np.testing.assert_array_equal(alone.weights[0], together.weights[row, :, : alone.weights.shape[2]])
 
 
-def test_a_hypothesis_with_no_token_left_may_end_before_its_minimum_length(toy):
+def test_a_hypothesis_with_no_token_left_may_end_before_its_minimum_length(find, toy):
     options = SearchConfig(beam_size=30, n_best=24, no_repeat_ngram=1, min_length_ratio=2.0)  # at least 6 tokens
     found = token_lists(find(toy, options, rows=[2]))[0]
     assert sorted(found) == [[*tokens, EOS] for tokens in itertools.permutations(REAL)]
 
 
-def test_the_search_stops_as_soon_as_nothing_can_change(toy):
-    calls = []
-
-    def step(tokens, state, memory):
-        calls.append(tokens)
-        scores, state, weights = toy.step(tokens, state, memory)
-        logits = tf.math.log(tf.one_hot(EOS, VOCAB, 0.999, 0.0001) + 0 * scores.logits)
-        return TokenScores(logits, 0 * scores.normalizers), state, weights
-
-    lengths = tf.constant(SOURCE_LENGTHS)
-    arguments = {"source_lengths": lengths, "source_time": SOURCE_TIME, "options": SearchConfig(beam_size=2)}
-    beam_search(step, *toy.start([0, 1, 2]), **arguments)
+def test_the_search_stops_as_soon_as_nothing_can_change(find):
+    toy, calls = Toy(), []
+    toy.table[:] = math.log(0.0001)
+    toy.table[:, :, EOS] = math.log(0.999)
+    find(toy, SearchConfig(beam_size=2), calls=calls)
     # Going on costs log 0.0001 at least, which no length penalty up to this maximum makes up for.
     assert len(calls) == 1
 
 
-def test_no_step_works_for_rows_that_are_done_once_they_are_many_nor_the_first_for_a_beam_of_the_same(toy):
-    options = SearchConfig(beam_size=WIDE, n_best=WIDE, **SMALL)  # the rows end at 2, 3 and 4 tokens
+def test_no_step_works_for_rows_that_are_done_once_they_are_many_nor_the_first_for_a_beam_of_the_same(find, toy):
     calls = []
-
-    def step(tokens, state, memory):
-        calls.append((memory["row"].numpy().tolist(), tokens.shape[1]))
-        return toy.step(tokens, state, memory)
-
-    lengths = tf.constant(SOURCE_LENGTHS)
-    beam_search(step, *toy.start([0, 1, 2]), source_lengths=lengths, source_time=SOURCE_TIME, options=options)
-    assert calls == [([0, 1, 2], 1), ([0, 1, 2], WIDE), ([1, 2], WIDE), ([2], WIDE)]
+    options = SearchConfig(beam_size=4, n_best=4, length_penalty=0.0, **SMALL)  # the rows end at 2, 3 and 4 tokens
+    find(toy, options, calls=calls)
+    assert calls == [([0, 1, 2], 1), ([0, 1, 2], 4), ([1, 2], 4), ([2], 4)]
 
 
-def test_length_limits_follow_the_ratios_and_leave_room_for_the_prefix():
+@pytest.mark.parametrize("limits", [length_limits, numpy_rules.length_limits], ids=["tensorflow", "numpy"])
+def test_length_limits_follow_the_ratios_and_leave_room_for_the_prefix(limits):
     options = SearchConfig(min_length_ratio=0.5, max_length_ratio=1.5, max_length_extra=2)
-    prefix = tf.constant([[4, 4, 4, 4, 4], [4, 0, 0, 0, 0]])
-    minimum, maximum = length_limits(tf.constant([1, 5]), options)
+    prefix = np.array([[4, 4, 4, 4, 4], [4, 0, 0, 0, 0]])
+    minimum, maximum = limits(np.array([1, 5]), options)
     np.testing.assert_array_equal(minimum, [0, 2])
     np.testing.assert_array_equal(maximum, [2 + 2, 8 + 2])
-    np.testing.assert_array_equal(length_limits(tf.constant([1, 5]), options, prefix=prefix)[1], [6, 10])
+    np.testing.assert_array_equal(limits(np.array([1, 5]), options, prefix=prefix)[1], [6, 10])
 
 
 @pytest.mark.parametrize("special", [4, 64, 100])
@@ -379,13 +408,13 @@ def test_the_best_continuations_are_those_of_the_whole_table_ties_included(vocab
 @pytest.mark.parametrize("prefixes", [None, [[4], [], [6, 4]]], ids=["free", "prefix"])
 @pytest.mark.parametrize("required", [None, [[2, 0], [0, 0], [1, 2]]], ids=["any", "required"])
 def test_how_the_vocabulary_is_cut_into_blocks_makes_no_difference(toy, monkeypatch, required, prefixes, block):
-    extra = {"required": tf.constant(required)} if required else {}
+    extra = {"required": np.array(required, np.int32)} if required else {}
     for rules in ({}, {"no_repeat_ngram": 1, "min_length_ratio": 1.0, "repetition_penalty": 0.3}):
         options = SearchConfig(beam_size=3, n_best=3, **rules)
-        whole = find(toy, options, prefixes=prefixes, **extra)
+        whole = find_in(TENSORFLOW, toy, options, prefixes=prefixes, **extra)
         with monkeypatch.context() as patch:
             patch.setattr("nmt.model.maxima.BLOCK", block)
-            cut = find(toy, options, prefixes=prefixes, **extra)
+            cut = find_in(TENSORFLOW, toy, options, prefixes=prefixes, **extra)
         assert token_lists(cut) == token_lists(whole)
         np.testing.assert_array_equal(cut.scores, whole.scores)
 
@@ -409,9 +438,9 @@ def test_an_exported_graph_equals_python_for_every_batch_size_even_none(toy, sam
     def translate(rows, prefix, required, noise):
         search, extra = (sample, {"noise": noise}) if sampling else (beam_search, {})
         found = search(
-            toy.step,
-            {"hash": tf.zeros_like(rows)},
-            {"row": rows},
+            partial(tensorflow_step, toy),
+            (tf.zeros_like(rows),),
+            (rows,),
             source_lengths=tf.gather(SOURCE_LENGTHS, rows),
             source_time=SOURCE_TIME,
             options=options,
@@ -462,11 +491,11 @@ def filtered(probabilities, options):
     ],
     ids=str,
 )
-def test_noise_spread_evenly_draws_each_token_as_often_as_it_is_likely(toy, changes):
+def test_noise_spread_evenly_draws_each_token_as_often_as_it_is_likely(find, toy, changes):
     grid = 4000
     options = SearchConfig(sampling=True, n_best=grid, **SMALL, **changes)  # row 0: one token and EOS, or EOS
     noise = np.stack([(np.arange(grid) + 0.5) / grid, np.zeros(grid)], axis=1).astype(np.float32)[np.newaxis]
-    found = find(toy, options, rows=[0], search=sample, noise=noise)
+    found = find(toy, options, rows=[0], sampling=True, noise=noise)
     share = np.bincount(found.tokens[0, :, 0], minlength=VOCAB) / grid
     allowed = np.exp(toy.table[0, toy.next_hash(0, BOS)].astype(np.float64)) * (np.arange(VOCAB) >= EOS)
     expected = filtered(allowed / allowed.sum(), options)
@@ -474,11 +503,11 @@ def test_noise_spread_evenly_draws_each_token_as_often_as_it_is_likely(toy, chan
     np.testing.assert_array_equal(share > 0, expected > 0)
 
 
-def test_samples_come_as_often_as_their_probability(toy):
+def test_samples_come_as_often_as_their_probability(find, toy):
     count = 20_000
     options = SearchConfig(sampling=True, n_best=count, **SMALL)
     noise = np.random.default_rng(0).random((1, count, 4), np.float32)
-    found = find(toy, options, rows=[2], search=sample, noise=noise)
+    found = find(toy, options, rows=[2], sampling=True, noise=noise)
     drawn = [tuple(tokens) for tokens in token_lists(found)[0]]
 
     def probability(tokens):
@@ -497,31 +526,31 @@ def test_samples_come_as_often_as_their_probability(toy):
     assert len(frequent) > 20
 
 
-def test_samples_are_worth_their_tokens_and_come_best_first(toy):
+def test_samples_are_worth_their_tokens_and_come_best_first(find, toy):
     options = SearchConfig(
         sampling=True, n_best=50, temperature=1.7, top_p=0.95, coverage_penalty=0.2, repetition_penalty=0.3
     )
     noise = np.random.default_rng(1).random((3, 50, 16), np.float32)
-    found = find(toy, options, search=sample, noise=noise, with_weights=True)
+    found = find(toy, options, sampling=True, noise=noise, with_weights=True)
     assert_worth_their_tokens(toy, found, options)
     assert (np.diff(found.scores, axis=1) <= 0).all()
 
 
-def test_samples_keep_the_rules_of_the_search(toy):
+def test_samples_keep_the_rules_of_the_search(find, toy):
     options = SearchConfig(sampling=True, n_best=200, no_repeat_ngram=2, min_length_ratio=1.0, **SMALL)
     noise = np.random.default_rng(2).random((3, 200, 8), np.float32)
     prefixes = [[4], [], [6, 6]]
-    for row, tokens in enumerate(token_lists(find(toy, options, prefixes=prefixes, search=sample, noise=noise))):
+    for row, tokens in enumerate(token_lists(find(toy, options, prefixes=prefixes, sampling=True, noise=noise))):
         possible = list(all_hypotheses(row, options, prefixes[row]))
         assert all(hypothesis in possible for hypothesis in tokens)
 
 
 @pytest.mark.parametrize("top_k", [0, 2])
-def test_the_smallest_and_the_largest_noise_draw_what_is_possible(toy, top_k):
+def test_the_smallest_and_the_largest_noise_draw_what_is_possible(find, toy, top_k):
     options = SearchConfig(sampling=True, n_best=2, top_k=top_k, **SMALL)
     noise = np.zeros((1, 2, 2), np.float32)
     noise[0, 1] = np.nextafter(np.float32(1), np.float32(0))
-    drawn = [tokens[0] for tokens in token_lists(find(toy, options, rows=[0], search=sample, noise=noise))[0]]
+    drawn = [tokens[0] for tokens in token_lists(find(toy, options, rows=[0], sampling=True, noise=noise))[0]]
     possible = EOS + np.argsort(-toy.table[0, toy.next_hash(0, BOS), EOS:])[: top_k or None]
     assert len(set(drawn)) == 2
     assert set(drawn) <= set(possible)
