@@ -85,7 +85,7 @@ def _replace_rows(found: Hypotheses, rows: np.ndarray, others: Hypotheses) -> Hy
 
 
 def _fit(field: np.ndarray, time: int) -> np.ndarray:
-    """[batch, n, any time, ...] as a copy of [batch, n, time, ...], cut or padded: PAD is 0, and there nothing is read."""
+    """[batch, n, any time, ...] as a copy of `time`, cut or padded: PAD is 0, and there nothing is read."""
     fitted = np.zeros([*field.shape[:2], time, *field.shape[3:]], field.dtype)
     both = min(time, field.shape[2])
     fitted[:, :, :both] = field[:, :, :both]

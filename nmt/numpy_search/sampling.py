@@ -10,7 +10,7 @@ from nmt.numpy_search.loop import Beam, Progress, hypotheses, leave, start_searc
 from nmt.numpy_search.rules import Rules, make_rules, rank_continuations, score, write_off
 from nmt.numpy_search.step import Arrays, Step
 from nmt.search.definitions import IMPOSSIBLE, Hypotheses
-from nmt.text.tokenizer import EOS
+from nmt.text.tokenizer import EOS, PAD
 
 
 def sample(
@@ -56,7 +56,7 @@ def advance_samples(
     uniform = noise[progress.rows, :, time].reshape(-1)
     place = _draw(continuations.ranks, uniform, rules.options) + starts(*continuations.ranks.shape)[:, 0]
     going = alive.rank > IMPOSSIBLE
-    tokens = continuations.tokens.take(place).reshape(batch, size)
+    tokens = np.where(going, continuations.tokens.take(place).reshape(batch, size), PAD)
     own = continuations.scores.take(place).reshape(batch, size)
     log_probability = np.where(going, alive.log_probability + own, alive.log_probability)
     weights = None if weights is None else weights.reshape(batch, size, -1)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nmt.search.definitions import IMPOSSIBLE
-from nmt.text.tokenizer import BOS, PAD
+from nmt.text.tokenizer import BOS, FIRST_SYMBOL, PAD
 
 BLOCK = 64  # columns
 
@@ -25,7 +25,14 @@ class Columns(NamedTuple):
 
 
 def make_columns(
-    source: np.ndarray, lexicon: np.ndarray, *, size: int, vocabulary: int, first_ids: int, prefix: np.ndarray
+    source: np.ndarray,
+    lexicon: np.ndarray,
+    *,
+    size: int,
+    vocabulary: int,
+    first_ids: int,
+    num_symbols: int,
+    prefix: np.ndarray,
 ) -> Columns:
     """Lists the `size` likeliest translations of each source piece, the most frequent pieces, and what must be there.
 
@@ -33,14 +40,15 @@ def make_columns(
         source: int32 [batch, source_time], padded with PAD.
         lexicon: int32 [source vocabulary, lexicon.LISTED].
         vocabulary: number of target pieces.
-        first_ids: so many ids from 0 on, and the joiner after them, are always there.
+        first_ids: so many ids from 0 on stand apart.
+        num_symbols: so many ids from FIRST_SYMBOL on, and the joiner after them, are always there.
         prefix: int32 [batch, prefix_time]: pieces that will be written in any case.
     """
     listed = np.zeros([len(source), vocabulary], bool)
     rows = np.arange(len(source))[:, np.newaxis]
     listed[rows, lexicon[source, :size].reshape(len(source), -1)] = True
     listed[rows, prefix] = True
-    listed[:, : first_ids + 1] = True
+    listed[:, : FIRST_SYMBOL + num_symbols + 1] = True
     listed[:, lexicon[BOS]] = True
     others = first_ids + np.flatnonzero(listed[:, first_ids:].any(axis=0))
     ids = np.concatenate([_in_blocks(np.arange(first_ids)), _in_blocks(others)]).astype(np.int32)

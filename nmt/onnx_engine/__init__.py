@@ -1,6 +1,7 @@
 """Translating with an ONNX export: NumPy and ONNX Runtime, no TensorFlow.
 
-`OnnxModel` opens the directory that `nmt export --format onnx` wrote and runs its graphs.
+`OnnxModel` opens the directory that `nmt export --format onnx` wrote and runs its graphs, `OnnxEngine` searches
+with it.
 """
 
 import lazy_loader

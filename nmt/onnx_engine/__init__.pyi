@@ -1,1 +1,2 @@
+from .engine import OnnxEngine as OnnxEngine
 from .sessions import OnnxModel as OnnxModel

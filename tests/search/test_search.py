@@ -135,10 +135,11 @@ class Library(NamedTuple):
     beam_search: Callable
     sample: Callable
     step: Callable
+    array: Callable
 
 
-TENSORFLOW = Library(beam_search, sample, tensorflow_step)
-NUMPY = Library(numpy_search.beam_search, numpy_sampling.sample, numpy_step)
+TENSORFLOW = Library(beam_search, sample, tensorflow_step, tf.constant)
+NUMPY = Library(numpy_search.beam_search, numpy_sampling.sample, numpy_step, np.array)
 
 
 def find_in(library, toy, options, rows=(0, 1, 2), prefixes=None, sampling=False, calls=None, **arguments):
@@ -155,8 +156,8 @@ def find_in(library, toy, options, rows=(0, 1, 2), prefixes=None, sampling=False
         prefix = np.array([[*tokens, *[PAD] * (9 - len(tokens))] for tokens in prefixes], np.int32)
     found = (library.sample if sampling else library.beam_search)(
         step,
-        (np.zeros(len(rows), np.int32),),
-        (np.array(rows, np.int32),),
+        (library.array([0] * len(rows), np.int32),),
+        (library.array(rows, np.int32),),
         source_lengths=SOURCE_LENGTHS[list(rows)],
         source_time=SOURCE_TIME,
         options=options,
