@@ -1,17 +1,23 @@
-"""The features of confidence, against NumPy on random searches."""
+"""The features of confidence in TensorFlow and in NumPy, against plain formulas on random searches."""
 
 import numpy as np
-import tensorflow as tf
+import pytest
 
+from nmt.numpy_search import features as numpy_features
+from nmt.search import features
 from nmt.search.confidence import FEATURES
 from nmt.search.definitions import HARDLY_READ, MANY, STRETCH, UNREAD, Hypotheses
-from nmt.search.features import quality_features
 from nmt.text.tokenizer import EOS, PAD
 
 LENGTHS = np.array([[3, 2], [1, 2], [5, 5], [4, 1]], np.int32)
 SOURCE_LENGTHS = [4, 2, 9, 5]
 ROWS, TIME, SOURCE_TIME = len(LENGTHS), 5, max(SOURCE_LENGTHS)
 SOURCE = np.array([[7] * (length - 1) + [EOS] + [PAD] * (SOURCE_TIME - length) for length in SOURCE_LENGTHS], np.int32)
+
+
+@pytest.fixture(params=[features, numpy_features], ids=["tensorflow", "numpy"])
+def quality_features(request):
+    return lambda source, found: np.asarray(request.param.quality_features(source, found))
 
 
 def found(seed):
@@ -44,16 +50,16 @@ def expected(hypotheses, row):
     }
 
 
-def test_features_are_what_their_names_say_of_the_best_hypothesis():
+def test_features_are_what_their_names_say_of_the_best_hypothesis(quality_features):
     for seed in range(5):
         hypotheses = found(seed)
-        features = quality_features(SOURCE, hypotheses).numpy()
+        result = quality_features(SOURCE, hypotheses)
         for row in range(len(SOURCE)):
             by_name = expected(hypotheses, row)
-            np.testing.assert_allclose(features[row], [by_name[name] for name in FEATURES], rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(result[row], [by_name[name] for name in FEATURES], rtol=1e-5, atol=1e-6)
 
 
-def test_padding_changes_nothing():
+def test_padding_changes_nothing(quality_features):
     hypotheses = found(1)
     wider = hypotheses._replace(weights=np.pad(hypotheses.weights, [(0, 0), (0, 0), (0, 3), (0, 2)]))
     np.testing.assert_allclose(
@@ -61,16 +67,16 @@ def test_padding_changes_nothing():
     )
 
 
-def test_attention_on_one_piece_alone_has_no_entropy_and_no_rows_have_no_features():
+def test_attention_on_one_piece_alone_has_no_entropy_and_no_rows_have_no_features(quality_features):
     sharp = np.zeros([ROWS, 2, TIME, SOURCE_TIME], np.float32)
     sharp[:, :, :, 0] = 1.0
-    features = quality_features(SOURCE, found(0)._replace(weights=sharp))
-    np.testing.assert_array_equal(features[:, FEATURES.index("entropy")], 0.0)
-    none = tf.nest.map_structure(lambda field: field[:0], found(0)._replace(faults=np.zeros([ROWS, 3], bool)))
+    result = quality_features(SOURCE, found(0)._replace(weights=sharp))
+    np.testing.assert_array_equal(result[:, FEATURES.index("entropy")], 0.0)
+    none = Hypotheses(*(field[:0] for field in found(0)._replace(faults=np.zeros([ROWS, 3], bool))))
     assert quality_features(SOURCE[:0], none).shape == (0, len(FEATURES))
 
 
-def test_a_clause_that_nothing_reads_is_seen_however_long_the_rest_is():
+def test_a_clause_that_nothing_reads_is_seen_however_long_the_rest_is(quality_features):
     source = np.array([[7] * 40 + [EOS]], np.int32)
     weights = np.zeros([1, 1, 41, 41], np.float32)
     weights[0, 0, range(41), range(41)] = 1.0
@@ -80,7 +86,7 @@ def test_a_clause_that_nothing_reads_is_seen_however_long_the_rest_is():
     left_out[0, 0, 20:24, 20:24] = 0.0
     left_out[0, 0, 20:24, 0] = 1.0
     whole, gap = (
-        dict(zip(FEATURES, quality_features(source, read._replace(weights=each))[0].numpy(), strict=True))
+        dict(zip(FEATURES, quality_features(source, read._replace(weights=each))[0], strict=True))
         for each in (weights, left_out)
     )
     assert (whole["least_read"], whole["unread"], whole["hardly_read"]) == (1.0, 0.0, 0.0)

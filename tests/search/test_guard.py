@@ -7,9 +7,11 @@ from tiny_model import VOCABULARY, tiny_model
 
 from nmt.config.search import SearchConfig
 from nmt.model.losses import token_log_probabilities
+from nmt.numpy_search import guard as numpy_guard
+from nmt.search import guard
 from nmt.search.definitions import READ, Hypotheses
 from nmt.search.faults import FAULTS
-from nmt.search.guard import find_faults, guarded_search, num_repeats, share_read
+from nmt.search.guard import find_faults
 from nmt.search.translate_ids import translate_ids
 from nmt.text.tokenizer import BOS, EOS, PAD
 
@@ -35,12 +37,21 @@ def hypotheses(tokens, weights):
     return Hypotheses(ends[:, np.newaxis], nothing, nothing, lengths, weights[:, np.newaxis])
 
 
-def faults(source, target, options=OPTIONS, read=None, prefix=None):
-    """The names of what is wrong with `target` as a translation of `source`, both pieces without EOS."""
-    weights = np.ones([1, len(target) + 1, len(source) + 1], np.float32) if read is None else read[np.newaxis]
-    ids = padded([[*source, EOS]])
-    (found,) = find_faults(ids, hypotheses([target], weights), options, prefix=prefix)
-    return {name for name, has in zip(FAULTS, found.numpy(), strict=True) if has}
+@pytest.fixture(params=[guard, numpy_guard], ids=["tensorflow", "numpy"])
+def library(request):
+    return request.param
+
+
+@pytest.fixture
+def faults(library):
+    def of(source, target, options=OPTIONS, read=None, prefix=None):
+        """The names of what is wrong with `target` as a translation of `source`, both pieces without EOS."""
+        weights = np.ones([1, len(target) + 1, len(source) + 1], np.float32) if read is None else read[np.newaxis]
+        ids = padded([[*source, EOS]])
+        (found,) = np.asarray(library.find_faults(ids, hypotheses([target], weights), options, prefix=prefix))
+        return {name for name, has in zip(FAULTS, found, strict=True) if has}
+
+    return of
 
 
 def repeats(pieces):
@@ -72,29 +83,29 @@ def rows(found):
 
 
 @pytest.mark.parametrize("width", [0, 1, 2, 3, 40])
-def test_repeats_are_the_triples_less_the_different_ones(width):
+def test_repeats_are_the_triples_less_the_different_ones(library, width):
     random = np.random.default_rng(width)
     found = [random.integers(4, 7, size=random.integers(0, width + 1)).tolist() for _ in range(30)]
     tokens = padded([[*row, EOS] for row in found], width + 5)
-    np.testing.assert_array_equal(num_repeats(tokens), [repeats(row) for row in found])
+    np.testing.assert_array_equal(library.num_repeats(tokens), [repeats(row) for row in found])
 
 
-def test_triples_of_the_largest_ids_are_told_apart():
+def test_triples_of_the_largest_ids_are_told_apart(library):
     top = (1 << 21) - 1
     tokens = np.array([[top, top, top, top, top], [top, top, top - 1, top, top], [4, top, 4, top, 4]], np.int32)
-    np.testing.assert_array_equal(num_repeats(tokens), [2, 0, 1])
+    np.testing.assert_array_equal(library.num_repeats(tokens), [2, 0, 1])
 
 
-def test_a_piece_is_read_where_some_step_gave_it_enough_and_the_end_is_no_piece():
+def test_a_piece_is_read_where_some_step_gave_it_enough_and_the_end_is_no_piece(library):
     source = padded([[5, 6, 7, 8, EOS], [5, EOS], [EOS]])
     weights = np.zeros([3, 2, 5], np.float32)
     weights[0, 0, :2] = READ + 0.01, READ - 0.01
     weights[0, 1, 1:5] = READ - 0.01, READ + 0.01, 0.0, 0.9
     weights[1, :, 1] = 1.0
-    np.testing.assert_allclose(share_read(source, weights), [2 / 4, 0.0, 0.0])
+    np.testing.assert_allclose(library.share_read(source, weights), [2 / 4, 0.0, 0.0])
 
 
-def test_a_loop_is_a_fault_unless_the_source_repeats_itself_alike():
+def test_a_loop_is_a_fault_unless_the_source_repeats_itself_alike(faults):
     words, sentence = [4, 5, 6, 7], [8, 9, 10, 4, 5]
     assert faults([4, 5, 6, 7, 8, 9], [8, 9] * 5) == {"repetition"}
     assert faults(words * 10, sentence * 10) == set()
@@ -102,7 +113,7 @@ def test_a_loop_is_a_fault_unless_the_source_repeats_itself_alike():
 
 
 @pytest.mark.parametrize("allowed", [0, 2, 5])
-def test_guard_max_repeats_is_what_is_allowed_beyond_twice_the_sources(allowed):
+def test_guard_max_repeats_is_what_is_allowed_beyond_twice_the_sources(faults, allowed):
     options = OPTIONS.model_copy(update={"guard_max_repeats": allowed})
     for source in ([4, 5, 6, 7] * 5, [4] * 6, [*range(4, 11)] * 3):
         for loops in range(40):
@@ -112,7 +123,7 @@ def test_guard_max_repeats_is_what_is_allowed_beyond_twice_the_sources(allowed):
 
 
 @pytest.mark.parametrize("ratio", [0.0, 0.3, 0.6])
-def test_guard_min_length_ratio_is_the_shortest_and_nothing_is_always_too_short(ratio):
+def test_guard_min_length_ratio_is_the_shortest_and_nothing_is_always_too_short(faults, ratio):
     options = OPTIONS.model_copy(update={"guard_min_length_ratio": ratio})
     for source_length in range(1, 11):
         for length in range(6):
@@ -120,7 +131,7 @@ def test_guard_min_length_ratio_is_the_shortest_and_nothing_is_always_too_short(
             assert ("length" in faults(range(4, 4 + source_length), range(4, 4 + length), options)) == too_short
 
 
-def test_what_the_limit_cut_off_is_a_fault_and_a_prefix_moves_the_limit():
+def test_what_the_limit_cut_off_is_a_fault_and_a_prefix_moves_the_limit(faults):
     limit = int(OPTIONS.max_length_ratio * 4) + OPTIONS.max_length_extra  # EOS included
     target = [*range(4, 3 + limit)]
     assert faults([4, 5, 6], target) == {"length"}
@@ -130,7 +141,7 @@ def test_what_the_limit_cut_off_is_a_fault_and_a_prefix_moves_the_limit():
 
 
 @pytest.mark.parametrize("share", [0.0, 0.4, 0.7])
-def test_guard_min_coverage_is_the_least_share_of_the_source_to_be_read(share):
+def test_guard_min_coverage_is_the_least_share_of_the_source_to_be_read(faults, share):
     options = OPTIONS.model_copy(update={"guard_min_coverage": share})
     for read in range(11):
         weights = np.zeros([6, 11], np.float32)
@@ -138,7 +149,7 @@ def test_guard_min_coverage_is_the_least_share_of_the_source_to_be_read(share):
         assert ("coverage" in faults(range(4, 14), range(4, 9), options, weights)) == (np.float32(read / 10) < share)
 
 
-def test_nothing_to_translate_is_never_a_fault():
+def test_nothing_to_translate_is_never_a_fault(faults):
     assert faults([], []) == set()
 
 
@@ -244,15 +255,15 @@ def test_without_the_guard_nothing_is_judged(model, plain):
     np.testing.assert_array_equal(found.tokens, plain.tokens)
 
 
-def test_a_search_without_faults_is_not_made_again():
+def test_a_search_without_faults_is_not_made_again(library):
     calls = []
 
     def search(source, options, prefix):
         calls.append(options)
         found = hypotheses([[4, 5, 6]] * 2, np.ones([2, 4, 4], np.float32))
-        return found._replace(faults=find_faults(source, found, options, prefix=prefix))
+        return found._replace(faults=library.find_faults(source, found, options, prefix=prefix))
 
-    guarded_search(search, padded([[4, 5, 6, EOS]] * 2), OPTIONS, prefix=None)
+    library.guarded_search(search, padded([[4, 5, 6, EOS]] * 2), OPTIONS, prefix=None)
     assert calls == [OPTIONS]
 
 
