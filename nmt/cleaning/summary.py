@@ -6,12 +6,13 @@ import json
 from typing import Any
 
 from nmt.cleaning.corpora import Cleaned
-from nmt.cleaning.judgement import MEANINGS
+from nmt.cleaning.judgement import MEANINGS, RULES
 from nmt.config.settings import Config
 from nmt.corpus.profile import script_name
 
-# A rule that removes more than this share may be wrong for the corpus.
+# A rule of single pairs that removes more than this share may be wrong for the corpus.
 _MANY = 0.05
+_OF_PAIRS = {rule.name for rule in RULES}
 
 
 def as_json(config: Config, cleaned: Cleaned) -> str:
@@ -54,7 +55,7 @@ def as_text(cleaned: Cleaned, *, examples: bool = False) -> str:
     for name in MEANINGS:
         if count := counts.removed[name]:
             share = count / counts.pairs
-            many = "  <- is that rule right for this corpus?" if share > _MANY else ""
+            many = "  <- is that rule right for this corpus?" if share > _MANY and name in _OF_PAIRS else ""
             lines.append(f"  {count:>12,}  {share:>6.2%}  {name}: {MEANINGS[name]}{many}")
             for each in counts.examples[name][:2] if examples else ():
                 lines += [f"{'':24}data.train.{each.place.corpus}, line {each.place.line:,}"]

@@ -13,7 +13,7 @@ from nmt.cleaning.keys import key
 EXAMPLES = 5  # of each rule
 # Edges of the classes of lengths, in characters, and of ratios, in doublings.
 LENGTHS = (0, 10, 20, 40, 80, 160, 320, 640)
-RATIOS = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
+RATIOS = (-2.0, -1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0, 2.0)
 
 
 class Place(NamedTuple):

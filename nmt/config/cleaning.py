@@ -31,7 +31,7 @@ class CleaningConfig(Section):
         description="A side may be so many times as long as the other side's length lets expect; null = no limit.",
     )
     max_copied: Share = Field(
-        default=0.8, description="Largest share of the target's words that stand in the source, too; 1 = off."
+        default=0.9, description="Largest share of the target's words that stand in the source, too; 1 = off."
     )
     script: bool = Field(
         default=True, description="Remove pairs with a side in another script than most of the corpus."
