@@ -47,7 +47,7 @@ def as_text(cleaned: Cleaned, *, examples: bool = False) -> str:
     counts, context = cleaned
     removed = counts.pairs - counts.kept
     lines = [
-        f"{counts.pairs:,} pairs: {counts.kept:,} kept, {removed:,} removed ({removed / max(1, counts.pairs):.1%}); "
+        f"  {counts.pairs:,} pairs: {counts.kept:,} kept, {removed:,} removed ({removed / max(1, counts.pairs):.1%}); "
         f"{counts.edited:,} of those kept were normalized"
     ]
     scripts = " and ".join(script_name(script) if script else "no" for script in context.scripts)

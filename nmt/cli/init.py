@@ -9,6 +9,8 @@ from nmt.startup import import_tensorflow
 
 HELP = "look at a corpus and write a config that suits it"
 
+_CLEANED_PAIRS = 10_000
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
@@ -49,7 +51,7 @@ def execute(options: argparse.Namespace) -> int:
     from nmt.corpus.initialize import initialize
     from nmt.corpus.plan import Request
 
-    print(initialize(Request(**vars(options)), steps_per_minute=_steps_per_minute))
+    print(initialize(Request(**vars(options)), steps_per_minute=_steps_per_minute, would_clean=_would_clean))
     return 0
 
 
@@ -59,3 +61,12 @@ def _steps_per_minute(config) -> float:
 
     print(f"Measuring how fast this machine trains a model of {config.model.units} units ...", file=sys.stderr)
     return steps_per_minute(config)
+
+
+def _would_clean(config) -> str:
+    try:
+        from nmt.cleaning.corpora import clean
+        from nmt.cleaning.summary import as_text
+    except ModuleNotFoundError as error:
+        return f"What `nmt clean` would remove it can only tell with {error.name}: pip install 'recurrent-nmt[clean]'"
+    return f"What `nmt clean` would remove of the first pairs\n{as_text(clean(config, first=_CLEANED_PAIRS))}"

@@ -21,11 +21,17 @@ from nmt.corpus.quick_check import quick_check
 from nmt.full_disk import naming
 
 
-def initialize(request: Request, *, steps_per_minute: Callable[[Config], float] | None = None) -> str:
+def initialize(
+    request: Request,
+    *,
+    steps_per_minute: Callable[[Config], float] | None = None,
+    would_clean: Callable[[Config], str] | None = None,
+) -> str:
     """Writes the config, and the sets that it names where pairs have to be held out. Changes no file there is.
 
     Args:
         steps_per_minute: measures how fast this machine trains; needed for request.minutes.
+        would_clean: tells what cleaning would remove of the training pairs.
 
     Returns:
         What was found and written, and the next commands, as a page.
@@ -66,7 +72,8 @@ def initialize(request: Request, *, steps_per_minute: Callable[[Config], float] 
             Path(path).unlink(missing_ok=True)
         raise
     warnings = [str(report)] if report.errors or report.warnings else []
-    return "\n\n".join([_found(profile, plan), *warnings, _written(plan), _next_commands(plan, config)])
+    cleaning = [would_clean(config)] if would_clean else []
+    return "\n\n".join([_found(profile, plan), *cleaning, *warnings, _written(plan), _next_commands(plan, config)])
 
 
 def _fine_tuning_text(plan: Plan, run: str) -> str:

@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ from nmt.cleaning.corpora import clean
 from nmt.cleaning.judgement import CORPUS_RULES, MEANINGS, RULES, judge
 from nmt.cleaning.page import as_page
 from nmt.cleaning.summary import as_json, as_text
+from nmt.cli.main import main
 from nmt.config.cleaning import CleaningConfig
 from nmt.config.file import dump_config, override_config, parse_config
 
@@ -197,3 +199,13 @@ def test_the_command_names_its_report_and_how_to_train_on_the_result(dirty, tmp_
     assert {each.name for each in (tmp_path / "job.cleaned").iterdir()} == {
         "train.en", "train.de", "removed.jsonl", "report.html", "report.json",
     }  # fmt: skip
+
+
+def test_nmt_init_says_what_cleaning_would_remove(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    numbered = [
+        (f"{source[:-1]} {number}.", f"{target[:-1]} {number}.") for number in range(8) for source, target in GOOD
+    ]
+    write(tmp_path, "text", [*numbered, *[numbered[0]] * 10])
+    assert main(["init", "--source", "text.en", "--target", "text.de"]) == 0
+    assert re.search(r"nmt clean. would remove of the first pairs\n.* 10 removed", capsys.readouterr().out)
