@@ -87,15 +87,15 @@ class Shards:
         return all(self._path(number).is_file() for number in range(len(self)))
 
     def fill(self, lines: Iterator[str], translate: Translate) -> Iterator[int]:
-        """Translates what is not yet; yields the number of lines that are done after each shard."""
+        """Translates what is not yet; yields the number of lines that are done after each shard that it makes."""
         done = 0
         for number in range(len(self)):
             shard = list(islice(lines, SHARD_LINES))
+            done += len(shard)
             if not self._path(number).is_file():
                 made = map(Made.of, translate(shard))
                 write_text(self._path(number), "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in made))
-            done += len(shard)
-            yield done
+                yield done
 
     def read(self) -> Iterator[Made]:
         """All translations, in the order of the text.
