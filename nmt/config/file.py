@@ -81,12 +81,11 @@ def parse_config(text: str, *, name: str = "config", overrides: Sequence[str] = 
 
 def parse_settings(kind: type[Settings], text: str, *, name: str = "config", overrides: Sequence[str] = ()) -> Settings:
     """Makes settings of any kind from YAML; see `parse_config`."""
-    root, schema = _compose(text, name), schema_of(kind)
-    wanted = f"keys such as {' and '.join(f'{key}:' for key in schema['required'][:2])} were expected"
-    if root is None:
-        raise ConfigError([f"{name}: empty; {wanted}"])
+    root = _compose(text, name)
     if not isinstance(root, yaml.MappingNode):
-        raise ConfigError([f"{_place(root)}: {_came(root)} came, {wanted}"])
+        came = f"{name}: empty; " if root is None else f"{_place(root)}: {_came(root)} came, "
+        keys = " and ".join(f"{key}:" for key in schema_of(kind)["required"][:2])
+        raise ConfigError([f"{came}keys such as {keys} were expected"])
     problems = _check_keys(root)
     for override in overrides:
         try:
@@ -97,7 +96,7 @@ def parse_settings(kind: type[Settings], text: str, *, name: str = "config", ove
     try:
         settings = kind.model_validate(values)
     except ValidationError as error:
-        problems += _complaints(error, root, schema)
+        problems += _complaints(error, root, schema_of(kind))
     if problems:
         raise ConfigError(problems)
     return settings
