@@ -5,6 +5,7 @@
     step.onnx            a step of the decoder
     shortlist_step.onnx, shortlist_columns.onnx   the same with some columns of the output layer, and how to get these
     weights.bin          the weights of all graphs
+    abbreviations.txt    in which no sentence ends
     config.yaml, tokenizer/, confidence.json, habits.json, lexicon.npz, glossary.tsv   as in a run: runs/run.py
     README.md            not in the manifest: a file to read and to change
 

@@ -25,8 +25,9 @@ from nmt.onnx_export.output import Output
 from nmt.onnx_export.products import PRECISIONS
 from nmt.onnx_export.readme import README
 from nmt.runs.files import save_arrays, write_text
-from nmt.runs.run import Run
+from nmt.runs.run import ABBREVIATIONS, Run
 from nmt.text.glossary import Glossary
+from nmt.text.sentences import abbreviations_of
 from nmt.text.tokenizer import FIRST_SYMBOL, SYMBOLS
 
 _SHARED_BYTES = 1024  # a weight of more lies in WEIGHTS, where all graphs read it
@@ -115,6 +116,7 @@ def _share_weights(directory: Path, graphs: list[Graph]) -> None:
 
 def _write_run(directory: Path, run: Run, *, weights: str | int, config: Config, glossary: Glossary | None) -> None:
     """Writes what translating takes of a run beside its weights, as runs have it, so that Run.open reads it."""
+    write_text(directory / ABBREVIATIONS, "\n".join(abbreviations_of(config.source_language)) + "\n")
     (directory / "tokenizer").mkdir()
     run.tokenizers.save(directory / "tokenizer")
     exported = Run(directory, config, run.tokenizers)
@@ -127,6 +129,6 @@ def _write_run(directory: Path, run: Run, *, weights: str | int, config: Config,
         exported.save_habits(habits)
     if terms := run.glossary() if glossary is None else glossary:
         write_text(directory / "glossary.tsv", terms.as_file())
-    if config.search.shortlist or (run.path / "lexicon.npz").is_file():
+    if config.search.shortlist or run.has_lexicon:
         save_arrays(directory / "lexicon.npz", {"lexicon": run.lexicon()}, {})
     write_text(directory / "config.yaml", dump_config(config))

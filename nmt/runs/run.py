@@ -48,9 +48,11 @@ from nmt.text.tokenizer import Tokenizers
 if TYPE_CHECKING:
     from nmt.model.seq2seq import Seq2Seq
 
+ABBREVIATIONS = "abbreviations.txt"  # an ONNX export has them, so that it needs no package for them
 _CALIBRATION = "confidence.json"
 _HABITS = "habits.json"
 _GLOSSARY = "glossary.tsv"
+_LEXICON = "lexicon.npz"
 _STEP_FILE = re.compile(r"step-(\d{8,})\.npz")
 
 
@@ -288,7 +290,9 @@ class Run:
         auto = habits is not None and habits.single_sentences
         if search.split_sentences == "never" or (search.split_sentences == "auto" and not auto):
             return None
-        return SentenceSplitter(self.config.source_language, protection or self.translation_protection())
+        file = self.path / ABBREVIATIONS
+        known = file.read_text(encoding="utf-8").split() if file.is_file() else None
+        return SentenceSplitter(self.config.source_language, protection or self.translation_protection(), known)
 
     def capitals(self) -> Capitals | None:
         """What puts lines in capitals into normal case; None where the training corpora have enough of them."""
@@ -297,14 +301,19 @@ class Run:
             return None
         return Capitals(self.config.source_language, self.config.target_language)
 
+    @property
+    def has_lexicon(self) -> bool:
+        """Whether it was learned already."""
+        return (self.path / _LEXICON).is_file()
+
     def lexicon(self) -> np.ndarray:
         """The lexicon of its training pairs, int32 [source vocabulary, lexicon.LISTED]: learned on first use.
 
         Raises:
             ValueError: if it has to be learned, and the training corpora cannot be read.
         """
-        file = self.path / "lexicon.npz"
-        if not file.is_file():
+        file = self.path / _LEXICON
+        if not self.has_lexicon:
             print(f"learning {file} from the training pairs, this once", file=sys.stderr)
             save_arrays(file, {"lexicon": learn_lexicon(self.config, self.tokenizers)}, {})
         return load_arrays(file)[0]["lexicon"]

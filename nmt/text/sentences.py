@@ -68,10 +68,14 @@ class SentenceSplitter:
     Args:
         language: its code, such as "en" or "pt-BR"; one without a list of abbreviations gets the English one's.
         protection: no cut falls inside of what it protects.
+        abbreviations: of the language; None = as `abbreviations_of` has them.
     """
 
-    def __init__(self, language: str, protection: Protection | None = None) -> None:
+    def __init__(
+        self, language: str, protection: Protection | None = None, abbreviations: Sequence[str] | None = None
+    ) -> None:
         self._language = primary_language(language)
+        self._abbreviations = abbreviations
         # Numbers have no space in them, and "5." is read as such by the rules below.
         protection = protection or Protection()
         kinds = [kind for kind in protection.kinds if kind != "numbers"]
@@ -79,12 +83,13 @@ class SentenceSplitter:
 
     def protecting(self, protection: Protection) -> SentenceSplitter:
         """One of the same language that protects something else."""
-        return SentenceSplitter(self._language, protection)
+        return SentenceSplitter(self._language, protection, self._abbreviations)
 
     @cached_property
     def substitutions(self) -> tuple[tuple[str, str], ...]:
         """(pattern, replacement) in order, for `re.sub` and `tf.strings.regex_replace` alike."""
-        prefixes = _prefixes(self._language)
+        words = abbreviations_of(self._language) if self._abbreviations is None else self._abbreviations
+        prefixes = "|".join(map(re.escape, words))
         return (
             # Line ends, with the space about them, and space at either end of the text always separate.
             (f"({SPACE}*{LINE_END}(?:{SPACE}|{LINE_END})*)", rf"{_END}\1{_START}"),
@@ -166,11 +171,11 @@ def primary_language(code: str) -> str:
     return code.replace("_", "-").partition("-")[0].lower()
 
 
-def _prefixes(language: str) -> str:
-    """The words a full stop may follow within a sentence, as alternatives of a pattern."""
-    from sacremoses.corpus import NonbreakingPrefixes  # takes a third of a second, and few lines have sentences
+def abbreviations_of(language: str) -> list[str]:
+    """The words that a full stop may follow within a sentence, the longest first."""
+    from sacremoses.corpus import NonbreakingPrefixes  # here, as it takes a third of a second
 
-    known = NonbreakingPrefixes()
+    language, known = primary_language(language), NonbreakingPrefixes()
     words = {word for word in known.words(language if language in known.available_langs else "en") if " " not in word}
     words |= set(_MORE_PREFIXES.get(language, "").split())
-    return "|".join(re.escape(word) for word in sorted(words, key=lambda word: (-len(word), word)))
+    return sorted(words, key=lambda word: (-len(word), word))
