@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nmt.config.file import load_config, override_config
 from nmt.config.resuming import override_run
+from nmt.config.search import SearchConfig
 from nmt.config.settings import Config
 from nmt.startup import import_tensorflow
 
@@ -44,11 +45,12 @@ def load(
 
     Args:
         where: a run or its directory; several of them, which translate together as an ensemble; the directory of an
-            export, whose newest version is used, or of one of its versions; or the URL of a server, http://host:8501,
-            https://... or grpc://host:8500, each with an optional /model-name.
+            ONNX export, which takes no TensorFlow; that of a SavedModel export, whose newest version is used, or of one
+            of its versions; or the URL of a server, http://host:8501, https://... or grpc://host:8500, each with an
+            optional /model-name.
         weights: "best", "last", or the step of a checkpoint; of runs only.
-        overrides: settings of search as `--set` takes them, such as ["search.beam_size=8"]; of runs only.
-        n_best: how many hypotheses a line has; None = as the run says, of an export or server the best one.
+        overrides: settings of search as `--set` takes them, such as ["search.beam_size=8"]; of runs and ONNX exports.
+        n_best: how many hypotheses a line has; None = as the run says, of a SavedModel or server the best one.
         alignments: whether translations have their attention, which takes memory.
         glossary: the terms that translations have: a file, a dictionary or an `nmt.text.Glossary`; None = those of the
             (first) run, or of the export.
@@ -60,7 +62,8 @@ def load(
     if not places:
         raise ValueError("no run, export or server to load: the list is empty")
     open_endpoint = _endpoint(places[0])
-    if not open_endpoint:
+    onnx = None if open_endpoint else _onnx_export(places[0])
+    if not open_endpoint and not onnx:
         return _load_runs(
             places, weights=weights, overrides=overrides, n_best=n_best, alignments=alignments, glossary=glossary
         )
@@ -68,6 +71,9 @@ def load(
         raise ValueError(f"an ensemble is made of runs: {places[0]} is none, and translates alone only")
     if weights != "best":
         raise ValueError(f"weights {weights!r} need a run: {places[0]} has those that were exported")
+    if onnx:
+        return _load_onnx(onnx, overrides=overrides, n_best=n_best, alignments=alignments, glossary=glossary)
+    assert open_endpoint
     if overrides:
         raise ValueError(f"settings of search need a run: {places[0]} translates as was set when it was exported")
     terms = None if glossary is None else _as_glossary(glossary, ignore_case=False)
@@ -121,7 +127,7 @@ def evaluate(
     """Translates test sets of a run's config and scores them with BLEU, chrF and TER.
 
     Args:
-        run: a run or its directory.
+        run: a run or its directory, or that of an ONNX export.
         test_sets: names in data.test, or "validation"; none = all of data.test.
         against: another run's directory, or a file with another system's translations of the one test set.
         ensemble: further runs to translate with.
@@ -132,7 +138,6 @@ def evaluate(
     """
     run, others = _open_run(run), [_open_run(each) for each in ensemble]
     search = override_run(run.config, overrides).search
-    import_tensorflow()
     from nmt.evaluation.evaluate import evaluate as evaluate_run
 
     return evaluate_run(
@@ -219,6 +224,38 @@ def _open_export(version: Path, *, n_best: int | None, alignments: bool, glossar
     return open_export(version, n_best=n_best, alignments=alignments, glossary=glossary)
 
 
+def _onnx_export(place: AnyPath | Run) -> AnyPath | None:
+    """The directory of an ONNX export; None where the place is none."""
+    from nmt.onnx_engine.files import is_onnx_export
+
+    return place if isinstance(place, str | os.PathLike) and is_onnx_export(place) else None
+
+
+def _load_onnx(
+    directory: AnyPath,
+    *,
+    overrides: Sequence[str],
+    n_best: int | None,
+    alignments: bool,
+    glossary: AnyGlossary | None,
+) -> Translator:
+    from nmt.onnx_engine.open_onnx import onnx_translator, open_onnx
+
+    model, run = open_onnx(directory)
+    return onnx_translator(
+        model,
+        run,
+        search=_search(run, overrides, n_best),
+        alignments=alignments,
+        glossary=_read_glossary(glossary, run),
+    )
+
+
+def _search(run: Run, overrides: Sequence[str], n_best: int | None) -> SearchConfig:
+    several = [] if n_best is None else [f"search.n_best={n_best}"]
+    return override_run(run.config, [*overrides, *several]).search
+
+
 def _load_runs(
     places: Sequence[AnyPath | Run],
     *,
@@ -229,8 +266,7 @@ def _load_runs(
     glossary: AnyGlossary | None,
 ) -> Translator:
     runs = [_open_run(place) for place in places]
-    several = [] if n_best is None else [f"search.n_best={n_best}"]
-    search = override_run(runs[0].config, [*overrides, *several]).search
+    search = _search(runs[0], overrides, n_best)
     terms = _read_glossary(glossary, runs[0])
     import_tensorflow()
     from nmt.translation.ensemble import load_translator

@@ -14,8 +14,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
+    from nmt.onnx_engine.files import is_onnx_export
+    from nmt.onnx_engine.info import describe_export
     from nmt.runs.info import describe_run
     from nmt.runs.run import Run
 
-    print(describe_run(Run.open(options.run)))
+    print(describe_export(options.run) if is_onnx_export(options.run) else describe_run(Run.open(options.run)))
     return 0

@@ -134,7 +134,7 @@ def _load(options: argparse.Namespace, run: str | None) -> Translator | Endpoint
         glossary=read_glossary(options),
     )
     if options.jsonl and run and getattr(translator, "calibration", True) is None:
-        print(f"no confidence: it is that of a run's best weights, after `nmt calibrate {run}`", file=sys.stderr)
+        print("no confidence: it is that of a run's best weights, after `nmt calibrate RUN`", file=sys.stderr)
     return translator
 
 

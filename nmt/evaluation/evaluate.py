@@ -11,11 +11,13 @@ from typing import NamedTuple
 
 from nmt.config.data import TextPair
 from nmt.config.search import SearchConfig
+from nmt.onnx_engine.files import is_onnx_export
 from nmt.runs.run import Run
+from nmt.startup import import_tensorflow
 from nmt.text.files import count_pairs, no_pairs, read_pairs, read_side
 from nmt.text.lines import read_lines
 from nmt.text.metrics import Scores, SystemScore, bleu_tokenize, check_line_counts, paired_bootstrap, score
-from nmt.translation.ensemble import load_translator
+from nmt.translation.translator import Translator
 
 VALIDATION = "validation"  # may be named like a test set: what is chosen by looking at scores is chosen on it
 
@@ -94,10 +96,10 @@ def evaluate(
     options = options or run.config.search
     other, translated = None, []
     if against and Path(against).is_dir():
-        other = load_translator([Run.open(against)])
+        other = _translator([Run.open(against)])
     elif against:
         translated = _read_translations(against, pairs)
-    translator = load_translator([run, *ensemble], weights=weights, search=options)
+    translator = _translator([run, *ensemble], weights=weights, search=options)
     results = []
     for name, pair in pairs.items():
         sources, references = (list(side) for side in zip(*read_pairs(pair), strict=True))
@@ -114,6 +116,20 @@ def evaluate(
         scores = score(hypotheses, references, tokenize=tokenize)
         results.append(SetResult(name, len(sources), seconds, scores, comparison))
     return Report(" + ".join(str(each.path) for each in (run, *ensemble)), weights, options, results)
+
+
+def _translator(runs: list[Run], *, weights: str = "best", search: SearchConfig | None = None) -> Translator:
+    """Of runs, or of an ONNX export, which is a run without weights."""
+    if len(runs) == 1 and is_onnx_export(runs[0].path):
+        if weights != "best":
+            raise ValueError(f"weights {weights!r} need a run: {runs[0].path} has those that were exported")
+        from nmt.onnx_engine.open_onnx import onnx_translator, open_onnx
+
+        return onnx_translator(*open_onnx(runs[0].path), search=search)
+    import_tensorflow()
+    from nmt.translation.ensemble import load_translator
+
+    return load_translator(runs, weights=weights, search=search)
 
 
 def _test_sets(run: Run, names: Sequence[str]) -> dict[str, TextPair]:

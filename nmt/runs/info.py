@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from nmt.config.model import ModelConfig
 from nmt.runs.log import Event, Log, read_log
 from nmt.runs.run import Run
@@ -11,7 +13,11 @@ from nmt.text.tokenizer import Tokenizer
 
 def describe_run(run: Run) -> str:
     """The facts of a run, one per line."""
-    return "\n".join(f"{name:<11} {fact}" for name, fact in run_facts(run, read_log(run)).items())
+    return as_lines(run_facts(run, read_log(run)))
+
+
+def as_lines(facts: Mapping[str, str]) -> str:
+    return "\n".join(f"{name:<11} {fact}" for name, fact in facts.items())
 
 
 def run_facts(run: Run, log: Log) -> dict[str, str]:

@@ -9,6 +9,7 @@ from nmt.model.precision import choose_precision
 from nmt.runs.run import Run
 from nmt.text.glossary import Glossary
 from nmt.translation.model_engine import ModelEngine
+from nmt.translation.run_translator import run_translator
 from nmt.translation.translator import Translator
 
 
@@ -43,16 +44,14 @@ def load_translator(
     check_ensemble(runs)
     first = runs[0]
     search = search or first.config.search
-    protection = first.translation_protection(glossary)
+    first.translation_protection(glossary)  # what is wrong with it is said before models are built
     precision = choose_precision(search.precision)
     models = [run.load_model(weights, precision, shortlist=search.shortlist > 0) for run in runs]
-    return Translator(
+    return run_translator(
         ModelEngine(models, lexicon=first.lexicon() if search.shortlist else None),
-        first.tokenizers,
+        first,
         search,
-        protection=protection,
-        alignments=alignments,
         calibration=first.calibration() if weights == "best" and len(runs) == 1 else None,
-        sentences=first.sentence_splitter(search, protection),
-        capitals=first.capitals(),
+        glossary=glossary,
+        alignments=alignments,
     )
