@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from nmt.onnx_engine.files import is_onnx_export
 from nmt.serving.text_protos import DOUBLE, INT64, STRING, UINT32, new_message, parse_text_proto, read_text_proto
 
 _FIELDS = {
@@ -35,7 +36,7 @@ _FIELDS = {
 
 
 class ModelConfig(NamedTuple):
-    """A model to serve: a folder of versions, or an export for ONNX Runtime, which is version 1."""
+    """A model to serve: a folder of versions, SavedModels or ONNX exports; or an ONNX export, which is version 1."""
 
     name: str
     base_path: str
@@ -77,6 +78,8 @@ def check_model_configs(configs: Sequence[ModelConfig]) -> None:
 
 def aspired_versions(config: ModelConfig) -> dict[int, Path]:
     """The versions on disk that the policy wants, oldest first. Raises OSError where the directory cannot be read."""
+    if is_onnx_export(config.base_path):
+        return {1: Path(config.base_path)}
     found = {
         int(each.name): each
         for each in sorted(Path(config.base_path).iterdir())
@@ -104,7 +107,7 @@ def check_aspired(config: ModelConfig) -> dict[int, Path]:
     if not versions:
         raise ValueError(
             f"{config.base_path}: no version of a model here: expected folders named by numbers, such as "
-            f"{config.base_path}/1, each with a saved_model.pb; make one with `nmt export`"
+            f"{config.base_path}/1, each with a saved_model.pb, or an ONNX export; make one with `nmt export`"
         )
     for label, number in config.version_labels.items():
         if number not in versions:

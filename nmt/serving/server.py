@@ -16,7 +16,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from nmt.config.file import load_config
+from nmt.config.resuming import config_path
 from nmt.exports.signatures import DEFAULT_SIGNATURE
+from nmt.onnx_engine.files import is_onnx_export
 from nmt.serving.access_log import write_access_log
 from nmt.serving.batching_parameters import DEFAULT_BATCHING, BatchingParameters
 from nmt.serving.config_polling import polled_config_file
@@ -209,7 +212,9 @@ def _log_models() -> None:
 
 
 def _exported_name(directory: Path) -> str:
-    """The name that `nmt export` gave the model, in the config it wrote for the real server."""
+    """The name that `nmt export` gave the model: in an ONNX export, or in the config it wrote for the real server."""
+    if is_onnx_export(directory):
+        return load_config(config_path(directory)).export.name
     written = directory / "models.config"
     return read_model_configs(written)[0].name if written.is_file() else DEFAULT_MODEL_NAME
 

@@ -6,7 +6,7 @@ Imports no TensorFlow.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import Any, NamedTuple
 
@@ -36,20 +36,12 @@ Arrays = dict[str, np.ndarray]
 
 class TranslatorModel:
     """Args: translator: any, with an engine that many threads may use; settings: the limits of a text endpoint;
-    ignore_case: whether "Term" is the term "term" of a request's glossary; close: frees the engine.
+    ignore_case: whether "Term" is the term "term" of a request's glossary.
     """
 
-    def __init__(
-        self,
-        translator: Translator,
-        settings: ExportConfig,
-        *,
-        ignore_case: bool = False,
-        close: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, translator: Translator, settings: ExportConfig, *, ignore_case: bool = False) -> None:
         self._settings = settings
         self._ignore_case = ignore_case
-        self.close = close
         best = _variant(translator, options=best_search(translator.options), max_line_pieces=settings.max_line_pieces)
         several = _variant(best, options=n_best_search(translator.options, settings.n_best))
         aligned = min(MAX_ALIGNED_PIECES, settings.max_line_pieces)
@@ -92,6 +84,10 @@ class TranslatorModel:
             translations = translator.translate(lines)
         cut = np.array([len(line) < len(whole) for line, whole in zip(lines, text, strict=True)], bool)
         return self._outputs(signature, translations, cut)
+
+    def close(self) -> None:
+        """As ServedModel.close: memory goes with the translators."""
+        self._translators.clear()
 
     def _read_glossary(self, text: bytes) -> RequestGlossary:
         return RequestGlossary(text.decode("utf-8", "replace"), ignore_case=self._ignore_case)
