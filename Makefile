@@ -44,4 +44,4 @@ setup: .venv/installed
 	@touch $@
 
 clean:
-	rm -rf .venv build dist runs/demo exports/demo data/demo
+	rm -rf .venv build dist runs/demo exports/demo exports/demo-onnx data/demo

@@ -9,7 +9,7 @@ step() { printf '\n# %s\n' "$1"; }
 run() { printf '$ %s\n' "$1"; eval "$1"; }
 
 step "A corpus: 24,000 sentences of dates, times, numbers and amounts, in English and German. 500 more are held out."
-rm -rf runs/demo exports/demo
+rm -rf runs/demo exports/demo exports/demo-onnx
 run "python data_scripts/demo.py data/demo"
 
 step "What is wrong or suspicious in the job's files, before time is spent on them?"
@@ -74,7 +74,12 @@ step "It says what the command line says, line for line, over REST and gRPC."
 run "nmt translate --server http://localhost:$rest_port data/demo/test.en | diff - runs/demo/test.de"
 run "nmt translate --server grpc://localhost:$grpc_port data/demo/test.en | diff - runs/demo/test.de"
 
-step "Done. The run is runs/demo, the export exports/demo. For your own text, start with: nmt init --source text.en --target text.de"
+step "The same sentence without TensorFlow: an export for ONNX Runtime, and the seconds from a cold start to the translation."
+run "nmt export runs/demo exports/demo-onnx --format onnx"
+TIMEFORMAT='%R seconds'
+run "time nmt translate exports/demo-onnx <<< 'The train leaves at half past three on Monday.'"
+
+step "Done. The run is runs/demo, the exports are exports/demo and exports/demo-onnx. For your own text, start with: nmt init --source text.en --target text.de"
 
 step "Translate as you type: start the web page with the first line, then open the second in a browser."
 echo '.venv/bin/nmt gateway --model en-de=exports/demo'
