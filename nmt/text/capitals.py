@@ -7,7 +7,7 @@ a line alike: by regular expressions that `re` and RE2 share, and by Unicode's f
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nmt.text.letters import LOWER, UPPER
 from nmt.text.sentences import primary_language
@@ -35,6 +35,16 @@ class Capitals:
     def __init__(self, source_language: str, target_language: str) -> None:
         self._lower = _SPECIAL_LOWER.get(primary_language(source_language), ())
         self._upper = _SPECIAL_UPPER.get(primary_language(target_language), ())
+
+    def patterns(self) -> dict[str, Any]:
+        """All that the methods below need, for implementations in other languages."""
+        return {
+            "lower": f"[{LOWER}]",
+            "words": _WORDS,
+            "firstLetter": _FIRST_LETTER,
+            "toLower": self._lower,
+            "toUpper": self._upper,
+        }
 
     def found(self, source: str) -> bool:
         """Whether a line has no letter in lower case, and words that are no mere acronyms."""

@@ -38,14 +38,16 @@ _JOINING_SCRIPTS = (
 )
 _JOINERS = "\u180b-\u180f\u200c\u200d"
 _INVISIBLE = f"[{CONTROLS}{DEFAULT_IGNORABLE}]|([{_JOINING_SCRIPTS}][{_JOINERS}]+|{KEYCAP}|[{EMOJI}][{EMOJI_PARTS}]+)"
-_KEPT = r"\1"
+SUBSTITUTIONS = ((WHITE_CONTROLS, " "), (_INVISIBLE, r"\1"))  # all that `visible` does, in order
 _FIND = re.compile(_INVISIBLE)
-_FIND_WHITE = re.compile(WHITE_CONTROLS)
+_COMPILED = [(re.compile(pattern), replacement) for pattern, replacement in SUBSTITUTIONS]
 
 
 def visible(line: str) -> str:
     """A line without its invisible characters."""
-    return _FIND.sub(_KEPT, _FIND_WHITE.sub(" ", line))
+    for pattern, replacement in _COMPILED:
+        line = pattern.sub(replacement, line)
+    return line
 
 
 def invisible_characters(line: str) -> list[str]:
@@ -57,4 +59,6 @@ def visible_in_graph(lines: tf.Tensor) -> tf.Tensor:
     """`visible` of strings of any shape; bytes that are not UTF-8 stay."""
     import tensorflow as tf  # here, so that `nmt check` does not wait for it
 
-    return tf.strings.regex_replace(tf.strings.regex_replace(lines, WHITE_CONTROLS, " "), _INVISIBLE, _KEPT)
+    for pattern, replacement in SUBSTITUTIONS:
+        lines = tf.strings.regex_replace(lines, pattern, replacement)
+    return lines

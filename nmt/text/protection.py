@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nmt.config.settings import Config
 from nmt.text.glossary import Glossary, RequestGlossaries
@@ -120,6 +120,18 @@ class Protection:
                 'one with `protect` naming at least one kind, such as "urls"'
             )
         return cls(kinds, glossary)
+
+    def patterns(self) -> dict[str, Any]:
+        """All that finding spans and putting them back needs, for implementations in other languages; no terms."""
+        return {
+            "spans": self._pattern if self.kinds else None,
+            "symbols": SYMBOLS,
+            "mark": _MARK,
+            "wordBehind": (_WORD_BEHIND, _JOINED),
+            "joint": _JOINT,
+            "onlySpans": _ONLY_SPANS,
+            "translated": KINDS["numbers"],
+        }
 
     def hide(self, line: str | bytes) -> tuple[str | bytes, list[str]]:
         """A source line with symbols for its spans, and the spans in order. Bytes stay bytes and need not be UTF-8."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nmt.text.invisible import LINE_END, SPACE
 from nmt.text.letters import LOWER, UPPER
@@ -115,6 +115,18 @@ class SentenceSplitter:
             (f"[{_END}{_START}{_EMOJI}{_LOWER_TERM}]", ""),
             (f"{_CUT}{_CUT}({_CUT}|$)", r"\1"),  # nothing stands between
         )
+
+    def patterns(self) -> dict[str, Any]:
+        """All that `split` needs, for implementations in other languages; no terms."""
+        return {
+            "protection": self._protection.patterns(),
+            "substitutions": self.substitutions,
+            "reserved": _OURS.pattern,
+            "emoji": KINDS["emoji"],
+            "emojiSpan": _EMOJI_SPAN,
+            "span": _SPAN,
+            "cut": _CUT,
+        }
 
     def split(self, line: str) -> Sentences:
         parts = self._protection.source_parts(_OURS.sub("\ufffd", line))

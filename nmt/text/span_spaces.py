@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _WORD = "A-Za-z0-9À-ԯ"
 _BEGINS_WITH_WORD, _ENDS_IN_WORD = f"^[{_WORD}]", f"[{_WORD}]$"
 _LEADING, _TRAILING = f"^{SPACE}+", f"{SPACE}+$"
+PATTERNS = {"begins": _BEGINS_WITH_WORD, "ends": _ENDS_IN_WORD, "leading": _LEADING, "trailing": _TRAILING}
 _A_WORD, _A_SPAN = "w", "span"  # kinds of neighbours; others are called by their character
 
 
