@@ -153,6 +153,8 @@ def export(
     overrides: Sequence[str] = (),
     glossary: AnyGlossary | None = None,
     format: str = "savedmodel",
+    web: bool = False,
+    onnxruntime_web: AnyPath | None = None,
 ) -> Path:
     """Makes of a run what translates without it.
 
@@ -163,15 +165,23 @@ def export(
         overrides: settings of search or export as `--set` takes them, such as ["search.precision=bfloat16"].
         glossary: as of `load`.
         format: "savedmodel", which TensorFlow Serving, `nmt serve` and `load` open, or "onnx", for ONNX Runtime.
+        web: whether an ONNX export has a page on which it translates in the reader's browser.
+        onnxruntime_web: the npm package of that name, unpacked, for the page; None = npm fetches it.
 
     Returns: the new version's directory, or that of the ONNX export.
     Raises: ValueError for settings that an export cannot have.
     """
     if format not in ("savedmodel", "onnx"):
         raise ValueError(f'unknown export format {format!r}; expected "savedmodel" or "onnx"')
+    if web and format != "onnx":
+        raise ValueError("a page in the browser translates with an ONNX export only: choose the format onnx for it")
+    if onnxruntime_web is not None and not web:
+        raise ValueError("onnxruntime-web is needed for a page in the browser only: ask for one, too")
     run = _open_run(run)
     config = override_run(run.config, overrides, sections=("search", "export"))
     terms = _read_glossary(glossary, run)
+    if web:
+        return _export_web(run, directory, onnxruntime_web, weights=weights, config=config, glossary=terms)
     if format == "onnx":
         return _export_onnx(run, directory, weights=weights, config=config, glossary=terms)
     import_tensorflow()
@@ -188,6 +198,19 @@ def _export_onnx(run: Run, directory: AnyPath, **options: Any) -> Path:
             f"an ONNX export needs {error.name}, which is not installed: pip install 'recurrent-nmt[onnx]'"
         ) from None
     return write_export(run, directory, **options)
+
+
+def _export_web(run: Run, directory: AnyPath, package: AnyPath | None, *, config: Config, **options: Any) -> Path:
+    from nmt.web.rules import check_page
+    from nmt.web.runtime import open_runtime
+    from nmt.web.write import write_page
+
+    protection = run.translation_protection(options["glossary"])
+    check_page(config.search, has_glossary=protection.glossary is not None)
+    with open_runtime(package) as runtime:  # before anything is written
+        written = _export_onnx(run, directory, config=config, **options)
+        write_page(written, runtime)
+    return written
 
 
 def _read_config(config: AnyPath | Config, overrides: Sequence[str]) -> Config:

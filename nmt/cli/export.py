@@ -18,6 +18,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_weights(parser)
     parser.add_argument("directory", metavar="DIR", help="where to; a later export becomes the next version")
     parser.add_argument("--format", choices=("savedmodel", "onnx"), default="savedmodel", help="default: %(default)s")
+    parser.add_argument(
+        "--web", action="store_true", help="with --format onnx: also write a page that translates in the browser"
+    )
+    parser.add_argument(
+        "--onnxruntime-web",
+        metavar="PACKAGE",
+        help="for --web: the npm package of that name, unpacked; otherwise npm fetches it",
+    )
     add_glossary(parser)
     add_set(parser, "a setting of search or export, such as search.precision=bfloat16")
 
@@ -32,6 +40,8 @@ def execute(options: argparse.Namespace) -> int:
         overrides=options.overrides,
         glossary=read_glossary(options),
         format=options.format,
+        web=options.web,
+        onnxruntime_web=options.onnxruntime_web,
     )
     print(version)
     return 0

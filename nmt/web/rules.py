@@ -39,18 +39,23 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _KEPT_ESCAPES = set("^$\\.*+?()[]{}|/-") | set("xundtrswbDSWB") | set("0123456789")
 
 
+def check_page(search: SearchConfig, *, has_glossary: bool) -> None:
+    """Raises ValueError for what the page cannot do."""
+    if has_glossary:
+        raise ValueError("the page in the browser knows no glossary: export without --web, or without the glossary")
+    if search.sampling:
+        raise ValueError("the page in the browser does not sample: set search.sampling=false, or export without --web")
+
+
 def rules(run: Run) -> dict[str, Any]:
     """All that the page needs of a run but its model; for json.dumps.
 
-    Raises: ValueError for what the page cannot do.
+    Raises: ValueError as `check_page`.
     """
     config, search = run.config, run.config.search
     protection, capitals, calibration = run.translation_protection(), run.capitals(), run.calibration()
     sentences = run.sentence_splitter(search, protection)
-    if protection.glossary:
-        raise ValueError("the page in the browser knows no glossary: leave it out, or export without --web")
-    if search.sampling:
-        raise ValueError("the page in the browser does not sample: set search.sampling=false, or export without --web")
+    check_page(search, has_glossary=protection.glossary is not None)
     return {
         "languages": {"source": config.source_language, "target": config.target_language},
         "search": search_rules(search),

@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PACKAGE, VERSION = "onnxruntime-web", "1.30.0"
@@ -23,17 +25,18 @@ _ADVICE = (
 )
 
 
-def copy_runtime(directory: Path, package: str | os.PathLike[str] | None) -> None:
-    """Copies the files into a directory, which it makes.
+@contextmanager
+def open_runtime(package: str | os.PathLike[str] | None = None) -> Iterator[list[Path]]:
+    """The files, checked, while they are needed.
 
     Args: package: the unpacked npm package, or a folder with node_modules or the package in it; None = npm fetches it.
     Raises: ValueError where a file is missing or is not the one of VERSION.
     """
     if package is not None:
-        _copy(_found(Path(package)), directory)
+        yield _checked(_found(Path(package)))
         return
     with tempfile.TemporaryDirectory() as folder:
-        _copy(_fetched(Path(folder)), directory)
+        yield _checked(_fetched(Path(folder)))
 
 
 def _found(package: Path) -> Path:
@@ -60,8 +63,7 @@ def _fetched(folder: Path) -> Path:
     return folder / "package"
 
 
-def _copy(package: Path, directory: Path) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
+def _checked(package: Path) -> list[Path]:
     for path, expected in _SHA256.items():
         try:
             content = (package / path).read_bytes()
@@ -69,4 +71,4 @@ def _copy(package: Path, directory: Path) -> None:
             raise ValueError(f"{package / path}: {error.strerror}: {_ADVICE}") from None
         if hashlib.sha256(content).hexdigest() != expected:
             raise ValueError(f"{package / path} is not that of {PACKAGE} {VERSION}: {_ADVICE}")
-        (directory / Path(path).name).write_bytes(content)
+    return [package / path for path in _SHA256]

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -17,32 +18,41 @@ from nmt.onnx_engine.files import WEIGHTS, read_manifest
 from nmt.onnx_engine.layout import BLOCK
 from nmt.runs.run import Run
 from nmt.web.rules import rules
-from nmt.web.runtime import WASM, copy_runtime
+from nmt.web.runtime import WASM
 
 PAGE = "web"  # the folder of an export that has the page
 _SHARED = ("page.css", "icon.svg", "clipboard.js")  # with the page of `nmt gateway`
 _RUNTIME = "runtime"
 _GRAPHS = ("encoder.onnx", "step.onnx", WEIGHTS)  # what the page loads of an export
 _MADE = ("text.json", "version.js")
+_README = """
+## In the browser
+
+`web/` is a page on which readers translate on their own machines. Any server of files serves it with this directory:
+
+    python -m http.server --directory THIS_DIRECTORY
+
+The page is at http://localhost:8000/web/. A reader downloads {megabytes:.1f} MB (uncompressed), once.
+"""
 
 
-def write_page(directory: str | os.PathLike[str], *, package: str | os.PathLike[str] | None = None) -> int:
+def write_page(directory: str | os.PathLike[str], runtime: Sequence[Path]) -> None:
     """Writes the page of an ONNX export, DIR/web.
 
-    Args:
-        directory: of the export.
-        package: where onnxruntime-web is, as of `copy_runtime`; None = npm fetches it.
-
-    Returns: how many bytes a reader downloads, uncompressed.
-    Raises: ValueError as `rules`, `copy_runtime` and `read_manifest`.
+    Args: directory: of the export; runtime: see `open_runtime`.
+    Raises: ValueError as `rules` and `read_manifest`.
     """
     directory = Path(directory)
     manifest, content = read_manifest(directory), rules(Run.open(directory))
     page = directory / PAGE
     shutil.rmtree(page, ignore_errors=True)
-    copy_runtime(page / _RUNTIME, package)
     copy_page(page)
-    own = [path.relative_to(page).as_posix() for path in sorted(page.rglob("*")) if path.is_file() and path.name != WASM]
+    (page / _RUNTIME).mkdir()
+    for file in runtime:
+        shutil.copyfile(file, page / _RUNTIME / file.name)
+    own = [
+        path.relative_to(page).as_posix() for path in sorted(page.rglob("*")) if path.is_file() and path.name != WASM
+    ]
     content["files"] = [_described(page, f"{_RUNTIME}/{WASM}"), *(_described(page, f"../{name}") for name in _GRAPHS)]
     content["model"] = {
         "runtime": WASM,
@@ -55,9 +65,13 @@ def write_page(directory: str | os.PathLike[str], *, package: str | os.PathLike[
     content["version"] = hashlib.sha256(everything.encode()).hexdigest()[:16]
     (page / "text.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
     kept = json.dumps(["./", *own, "text.json"])
-    (page / "version.js").write_text(f'self.VERSION = "{content["version"]}";\nself.FILES = {kept};\n', encoding="utf-8")
+    (page / "version.js").write_text(
+        f'self.VERSION = "{content["version"]}";\nself.FILES = {kept};\n', encoding="utf-8"
+    )
     small = sum((page / place).stat().st_size for place in (*own, *_MADE))
-    return small + sum(file["size"] for file in content["files"])
+    size = small + sum(file["size"] for file in content["files"])
+    with open(directory / "README.md", "a", encoding="utf-8") as readme:
+        readme.write(_README.format(megabytes=size / 1e6))
 
 
 def copy_page(directory: Path) -> None:

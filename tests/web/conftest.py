@@ -1,6 +1,7 @@
 """A browser, and a plain static file server."""
 
 import functools
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -9,6 +10,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
+from nmt.web.runtime import open_runtime
 
 playwright = pytest.importorskip("playwright.sync_api")
 
@@ -45,3 +48,19 @@ def tab():
         tab.set_default_timeout(60_000)
         yield tab
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def package(made_once) -> Path:
+    """The npm package onnxruntime-web, as far as the page needs it."""
+
+    def fill(folder: Path) -> None:
+        (folder / "dist").mkdir()
+        try:
+            with open_runtime() as files:
+                for file in files:
+                    shutil.copy(file, folder / "dist")
+        except ValueError as error:
+            pytest.skip(re.sub(": unpack.*", "", str(error)))
+
+    return made_once("onnxruntime-web", fill)
