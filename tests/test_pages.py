@@ -146,7 +146,7 @@ def test_every_config_of_the_repository_is_valid(path):
 def test_links_and_named_files_exist(page):
     text = page.read_text(encoding="utf-8")
     linked = [page.parent / target for target in re.findall(r"\]\(([^)#:]+)\)", text)]
-    named = re.findall(r"\b((?:configs|data_scripts|docs|serving)/[\w./]*\w)\b", text)
+    named = re.findall(r"\b((?:configs|data_scripts|docs|serving)/[\w./-]*\w)\b", text)
     assert not [path for path in linked if not path.exists()]
     folders = (REPOSITORY, REPOSITORY / "nmt")  # `serving/` is a room of the package, too
     assert not [name for name in named if not any((folder / name).exists() for folder in folders)]
