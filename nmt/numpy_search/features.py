@@ -40,7 +40,10 @@ def _least_read(read: np.ndarray, piece: np.ndarray) -> np.ndarray:
 
     Args: read float32 and piece bool, both [batch, source_time]; pieces come first in a row.
     """
-    total = np.pad(np.where(piece, read, 0.0), [(0, 0), (1, STRETCH)]).cumsum(axis=1)  # [batch, 1 + time + STRETCH]
+    batch, time = read.shape
+    total = np.zeros([batch, 1 + time + STRETCH], np.float32)
+    total[:, 1 : 1 + time] = np.where(piece, read, 0.0)
+    total = total.cumsum(axis=1)
     count = np.count_nonzero(piece, axis=1)[:, np.newaxis]  # [batch, 1]
     size = np.minimum(count, STRETCH)
     sums = total[:, STRETCH:] - total[:, :-STRETCH]  # [batch, 1 + time]

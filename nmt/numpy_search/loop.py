@@ -76,6 +76,8 @@ def start_search(state: Arrays, rules: Rules, *, size: int) -> Progress:
 
 def leave(progress: Progress, memory: Arrays, rules: Rules, found: np.ndarray) -> tuple[Progress, Arrays, Rules]:
     """Without the rows that are done, once they are many; what these found is written to `found`, ENDED [batch, n]."""
+    if progress.alive.rank.min() > IMPOSSIBLE:  # most steps
+        return progress, memory, rules
     going = (progress.alive.rank > IMPOSSIBLE).any(axis=1)
     batch, size = progress.tokens.shape
     if np.count_nonzero(going) > CROWDED * batch:

@@ -153,9 +153,9 @@ def rank_continuations(
 
 
 @lru_cache
-def _first_ids(end: int, start: int, width: int) -> np.ndarray:
-    """EOS to `end`, and `start` to `width`: int32 [1, ids]."""
-    return np.concatenate([np.arange(EOS, end), np.arange(start, width)]).astype(np.int32)[np.newaxis]
+def _first_ids(rows: int, end: int, start: int, width: int) -> np.ndarray:
+    """EOS to `end`, and `start` to `width`, in each row: int32 [rows, ids]."""
+    return np.tile(np.concatenate([np.arange(EOS, end), np.arange(start, width)]).astype(np.int32), [rows, 1])
 
 
 def _columns(
@@ -163,7 +163,7 @@ def _columns(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Tokens and scores of a forced one if there are any, EOS, `num_symbols` symbols, and the others."""
     first, end, start = scores.first, FIRST_SYMBOL + num_symbols, FIRST_SYMBOL + num_reserved
-    ids = _first_ids(end, start, first.shape[1]).repeat(len(first), axis=0)
+    ids = _first_ids(len(first), end, start, first.shape[1])
     tokens, values = [ids, scores.tokens], [first[:, EOS:end], first[:, start:], scores.best]
     if forced is not None:
         tokens, values = [forced, *tokens], [np.take_along_axis(first, forced, axis=1), *values]

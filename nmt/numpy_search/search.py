@@ -75,9 +75,12 @@ def advance_beam(step: Step, progress: Progress, memory: Arrays, rules: Rules, h
         num_ended = num_ended + np.count_nonzero(ends, axis=1)
         ended = _with_ended(ended, survivors, ends, coverage, time + 1, rules)
         survivors = best.but(is_end).first(options.beam_size)
-    # A log-probability only falls and coverage adds at most 0, so no alive hypothesis can end above this.
-    reachable = survivors.rank[:, 0] / rules.largest_penalty  # [batch]
-    done = (num_ended >= options.beam_size) | (ended["rank"][:, -1] >= reachable)
+    rank = survivors.rank
+    if num_ended.any():
+        # A log-probability only falls and coverage adds at most 0, so no alive hypothesis can end above this.
+        reachable = rank[:, 0] / rules.largest_penalty  # [batch]
+        done = (num_ended >= options.beam_size) | (ended["rank"][:, -1] >= reachable)
+        rank = np.where(done[:, np.newaxis], np.float32(IMPOSSIBLE), rank)
     parents = (survivors.slot + starts(batch, size)).ravel()
     history.write(time, progress.rows, survivors.token, survivors.slot, weights)
     return progress._replace(
@@ -85,7 +88,7 @@ def advance_beam(step: Step, progress: Progress, memory: Arrays, rules: Rules, h
         tokens=survivors.token,
         state=tuple(part.take(parents, axis=0) for part in state),
         alive=Beam(
-            rank=np.where(done[:, np.newaxis], np.float32(IMPOSSIBLE), survivors.rank),
+            rank=rank,
             log_probability=survivors.log_probability,
             written=with_token(alive.written, survivors.token, parents),
             coverage=None if coverage is None else take(coverage, parents),
