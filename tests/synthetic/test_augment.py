@@ -11,7 +11,7 @@ from tiny_job import tiny_job
 
 from nmt.api import load
 from nmt.cli.main import main
-from nmt.config.file import load_config
+from nmt.config.file import dump_config, load_config
 from nmt.corpus.quick_check import quick_check
 from nmt.model.seq2seq import build_model
 from nmt.runs.run import Run
@@ -134,6 +134,15 @@ def test_the_command_writes_a_config_that_trains_the_run_on_and_changes_none_tha
     (output / "config.yaml").write_text("changed by hand")
     assert main(command) == 0
     assert (output / "config.yaml").read_text() == "changed by hand"
+
+
+def test_of_a_config_it_makes_that_job_with_more_corpora(request_of, number_run, tmp_path):
+    job = tmp_path / "job.yaml"
+    job.write_text(dump_config(number_run.config))
+    report = augment(dataclasses.replace(request_of, job=str(job)))
+    config, expected = load_config(tmp_path / "made" / "config.yaml"), number_run.config
+    assert config.data.train == [*expected.data.train, report.passes[0].corpus]
+    assert (config.training, config.model, config.search) == (expected.training, expected.model, expected.search)
 
 
 @pytest.mark.parametrize(
