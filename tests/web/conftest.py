@@ -14,6 +14,7 @@ import pytest
 from nmt.web.runtime import open_runtime
 
 playwright = pytest.importorskip("playwright.sync_api")
+playwright.expect.set_options(timeout=60_000)  # where many tests share few cores
 
 
 class _Files(SimpleHTTPRequestHandler):

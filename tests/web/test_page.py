@@ -31,15 +31,15 @@ def run(number_run, tmp_path_factory) -> Run:
 
 
 @pytest.fixture(scope="module")
-def translator(run):
-    return nmt.load(run)
-
-
-@pytest.fixture(scope="module")
 def exported(run, package, tmp_path_factory):
     directory = tmp_path_factory.mktemp("exports") / "numbers"
     options = ["export.onnx_precision=float32"]
     return nmt.export(run, directory, format="onnx", web=True, onnxruntime_web=package, overrides=options)
+
+
+@pytest.fixture(scope="module")
+def translator(exported):
+    return nmt.load(exported)
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def hundred_lines():
     return [*HARD, *(" ".join(sentence() for _ in range(choose.randint(1, 4))) for _ in range(100 - len(HARD)))]
 
 
-def test_a_hundred_lines_are_translated_as_by_the_run(visit, address, translator):
+def test_a_hundred_lines_are_translated_as_by_the_engine_in_python(visit, address, translator):
     page = expect_ready(visit(address))
     lines = hundred_lines()
     found = page.evaluate(

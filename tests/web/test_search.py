@@ -1,13 +1,14 @@
-"""The page's search, in a browser, above a toy model: the same hypotheses as the search of TensorFlow."""
+"""The page's search, in a browser, above a toy model: the same hypotheses as the search in NumPy."""
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from nmt.config.search import SearchConfig
+from nmt.numpy_search.guard import find_faults, guarded_search
+from nmt.numpy_search.rules import count_symbols
+from nmt.numpy_search.search import beam_search
+from nmt.numpy_search.step import StepScores
 from nmt.search.faults import FAULTS
-from nmt.search.guard import find_faults, guarded_search
-from nmt.search.search import TokenScores, beam_search, count_symbols
 from nmt.text.tokenizer import EOS, FIRST_SYMBOL, PAD
 from nmt.web.rules import search_rules
 from nmt.web.write import copy_page
@@ -71,23 +72,31 @@ def page(tab, serving, tmp_path_factory):
         yield tab
 
 
-def step(tokens, state, memory):
-    logits = tf.gather(OF_TOKEN, tf.reshape(tokens, [-1])) + tf.gather(OF_TIME, state)
-    masking = tf.repeat(memory, tf.shape(tokens)[1], axis=0)  # [rows, source_time]
-    weights = tf.nn.softmax(tf.gather(READ, tf.reshape(tokens, [-1]))[:, : tf.shape(masking)[1]] + masking)
-    return TokenScores(logits, tf.reduce_logsumexp(logits, axis=1, keepdims=True)), state + 1, weights
+def step(tokens, state, memory, num_best):
+    """The same model: state is (time [rows],), memory (what masks attention [batch, source_time],)."""
+    last = tokens.reshape(-1)
+    logits = OF_TOKEN[last] + OF_TIME[state[0]]
+    scores = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    masking = np.repeat(memory[0], tokens.shape[1], axis=0)  # [rows, source_time]
+    read = np.exp(READ[last, : masking.shape[1]] + masking)
+    others = np.argsort(-scores[:, FIRST_IDS:], axis=1)[:, :num_best] + FIRST_IDS
+    all_ = StepScores(scores, others[:, :0], scores[:, :0])
+    some = StepScores(scores[:, :FIRST_IDS], others, np.take_along_axis(scores, others, axis=1))
+    return all_ if num_best is None else some, (state[0] + 1,), read / read.sum(axis=1, keepdims=True)
 
 
-def in_tensorflow(options: SearchConfig, num_symbols: int):
-    rows = tf.ragged.constant(SOURCES, dtype=tf.int32).to_tensor(PAD)
+def in_numpy(options: SearchConfig, num_symbols: int):
+    rows = np.full((len(SOURCES), max(map(len, SOURCES))), PAD, np.int32)
+    for row, source in zip(rows, SOURCES, strict=True):
+        row[: len(source)] = source
 
     def search(source, options, prefix):
         found = beam_search(
             step,
-            tf.zeros([tf.shape(source)[0]], tf.int32),
-            tf.where(source != PAD, 0.0, -1e9),
-            source_lengths=tf.math.count_nonzero(source != PAD, axis=1, dtype=tf.int32),
-            source_time=tf.shape(source)[1],
+            (np.zeros(len(source), np.int32),),
+            (np.where(source != PAD, 0, -1e9).astype(np.float32),),
+            source_lengths=(source != PAD).sum(axis=1),
+            source_time=source.shape[1],
             options=options,
             required=count_symbols(source, num_symbols) if num_symbols else None,
             with_weights=True,
@@ -98,7 +107,7 @@ def in_tensorflow(options: SearchConfig, num_symbols: int):
 
 
 @pytest.mark.parametrize(("settings", "num_symbols"), CASES, ids=[*OPTIONS, "no symbols"])
-def test_a_search_finds_what_tensorflows_finds(page, settings, num_symbols):
+def test_a_search_finds_what_that_in_numpy_finds(page, settings, num_symbols):
     options = SearchConfig(**{"guard": False, **settings})
     found = page.evaluate(
         """async ([ofToken, ofTime, read, firstIds, options, sources, numSymbols]) => {
@@ -114,10 +123,10 @@ def test_a_search_finds_what_tensorflows_finds(page, settings, num_symbols):
             num_symbols,
         ],
     )
-    expected = in_tensorflow(options, num_symbols)
+    expected = in_numpy(options, num_symbols)
     for row, result in enumerate(found):
-        lengths = [length for length in expected.lengths[row].numpy() if length]
-        tokens = [each[:length].tolist() for each, length in zip(expected.tokens[row].numpy(), lengths, strict=False)]
+        lengths = [length for length in expected.lengths[row] if length]
+        tokens = [each[:length].tolist() for each, length in zip(expected.tokens[row], lengths, strict=False)]
         assert [each["tokens"] for each in result["hypotheses"]] == tokens
         scores = [each["score"] for each in result["hypotheses"]]
         np.testing.assert_allclose(scores, expected.scores[row, : len(lengths)], atol=1e-4)
