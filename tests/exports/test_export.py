@@ -424,7 +424,7 @@ def assert_same_answers(found: dict, expected: dict) -> None:
 
 @pytest.mark.parametrize("signature", ["serving_default", "nbest", "align", "glossary"])
 def test_an_onnx_export_that_is_served_answers_as_the_saved_model(model, onnx_server, signature):
-    inputs = texts(LINES)
+    inputs = texts(LINES[:-1] if signature == "align" else LINES)  # as JSON, all weights of the longest are many
     if signature == "glossary":
         own = [b"", b"red\tROT\nno entry\nred\tother", b"cat\tKatze\n# cat\tx"]
         inputs["glossary"] = np.array([own[place % 3] for place in range(len(LINES))], object)
