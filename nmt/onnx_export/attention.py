@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from nmt.config.model import ModelConfig
 from nmt.onnx_export.graph import Graph, Weights
-from nmt.onnx_export.products import Float32, Part
+from nmt.onnx_export.products import Part, Products
 
 MASKED = -1e9  # makes a score one that softmax turns into an exact 0
 
@@ -38,14 +38,15 @@ class MemoryShapes(NamedTuple):
 class Attention:
     """Attention with a run's weights.
 
-    Args: values_size: of what is read of each source position.
+    Args: bounds: float [size], of what is read of each source position: see products.Part.
     """
 
-    def __init__(self, config: ModelConfig, weights: Weights, values_size: int) -> None:
+    def __init__(self, config: ModelConfig, weights: Weights, bounds: np.ndarray) -> None:
         self.heads, self.units, self.score = config.attention.heads, config.units, config.attention.score
         self.depth = self.units // self.heads
-        self.values_size = values_size
-        self.context_size = self.units if self.heads > 1 else values_size
+        self.bounds = bounds
+        # A context is a mean of values. Of those that are projected nothing is known.
+        self.context_bounds = np.full(self.units, np.inf) if self.heads > 1 else bounds
         self.weights = dict(weights)
         self.query_kernel = self.weights.get("query_kernel")
         self.key_kernel = self.weights.get("key_kernel")
@@ -60,7 +61,7 @@ class Attention:
         keys: list[int | str] = (
             [1, "source_time", self.depth] if self.score == "additive" else [self.depth, "source_time"]
         )
-        values: list[int | str] = ["source_time", self.context_size // self.heads]
+        values: list[int | str] = ["source_time", len(self.context_bounds) // self.heads]
         masking: list[int | str] = ["batch", *(1 for _ in self._inner_axes), "source_time"]
         return MemoryShapes([*leading, *values], [*leading, *keys], masking)
 
@@ -69,16 +70,16 @@ class Attention:
         """Where scores have axes between batch and source_time: heads, where there are several, and hypotheses."""
         return [1, 2] if self.heads > 1 else [1]
 
-    def memorize(self, graph: Graph, products: Float32, values: ir.Value, real: ir.Value) -> Memory:
+    def memorize(self, graph: Graph, products: Products, values: ir.Value, real: ir.Value) -> Memory:
         """values float32 [batch, source_time, size], real bool [batch, source_time]."""
         shape = graph.op("Shape", real)
-        flat = Part(graph.op("Reshape", values, graph.constant([-1, self.values_size])), self.values_size)
+        flat = Part(graph.op("Reshape", values, graph.constant([-1, len(self.bounds)])), self.bounds)
         keys = kept = flat.value
         if self.key_kernel is not None:
             keys = products.product(graph, "attention.keys", [flat], self.key_kernel)
         if self.heads > 1:
             kept = products.product(graph, "attention.values", [flat], self.weights["value_kernel"])
-        kept = self._by_head(graph, kept, shape, self.context_size // self.heads)
+        kept = self._by_head(graph, kept, shape, len(self.context_bounds) // self.heads)
         if self.score == "additive":
             keys = self._by_head(graph, keys, shape, self.depth)
             keys = graph.op("Unsqueeze", keys, graph.constant([-3]))
@@ -90,16 +91,17 @@ class Attention:
         return Memory(kept, keys, graph.op("Unsqueeze", masking, graph.constant(self._inner_axes)))
 
     def attend(
-        self, graph: Graph, products: Float32, hidden: ir.Value, memory: Memory, by_sentence: ir.Value
-    ) -> tuple[ir.Value, ir.Value]:
-        """Context [rows, context_size] and weights [rows, source_time] of what is asked, hidden [rows, units].
+        self, graph: Graph, products: Products, hidden: ir.Value, memory: Memory, by_sentence: ir.Value
+    ) -> tuple[Part, ir.Value]:
+        """What is read, and weights [rows, source_time], of what is asked, hidden [rows, units].
 
         Args: by_sentence: int64 [2], sentences and hypotheses of each.
         """
         queries = hidden
         if self.query_kernel is not None:
             bias = self.weights.get("bias")
-            queries = products.product(graph, "attention.queries", [Part(hidden, self.units)], self.query_kernel, bias)
+            asking = Part(hidden, np.ones(self.units))
+            queries = products.product(graph, "attention.queries", [asking], self.query_kernel, bias)
         queries = self._by_head(graph, queries, by_sentence, self.depth)
         scores = graph.op("Add", self._scores(graph, queries, memory.keys), memory.masking)
         weights = graph.op("Softmax", scores, axis=-1)
@@ -109,7 +111,7 @@ class Attention:
             weights = graph.op("ReduceMean", weights, graph.constant([1]), keepdims=1)
         source_time = graph.op("Shape", memory.masking, start=-1)
         return (
-            graph.op("Reshape", context, graph.constant([-1, self.context_size])),
+            Part(graph.op("Reshape", context, graph.constant([-1, len(self.context_bounds)])), self.context_bounds),
             graph.op("Reshape", weights, graph.op("Concat", graph.constant([-1]), source_time, axis=0)),
         )
 

@@ -10,11 +10,11 @@ from nmt.onnx_export.attention import Attention, Memory
 from nmt.onnx_export.graph import Graph, Weights, part
 from nmt.onnx_export.lstm import State, sequence
 from nmt.onnx_export.output import Output
-from nmt.onnx_export.products import Float32, Part
+from nmt.onnx_export.products import Part, Products
 from nmt.text.tokenizer import PAD
 
 
-def encoder_graph(config: ModelConfig, weights: Weights, products: Float32, output: Output) -> Graph:
+def encoder_graph(config: ModelConfig, weights: Weights, products: Products, output: Output) -> Graph:
     """The graph of Seq2Seq.encode: `source` int32 [batch, source_time] -> memory and state of a row for each sentence.
 
     Args: weights: by the paths of a run, without "model/".
@@ -32,7 +32,7 @@ def encoder_graph(config: ModelConfig, weights: Weights, products: Float32, outp
     if config.lexical:
         outputs = graph.op("Concat", outputs, embedded, axis=2)
     values = graph.op("Transpose", outputs, perm=[1, 0, 2])  # [batch, source_time, size]
-    attention = Attention(config, part(weights, "decoder/attention/"), values_size(config))
+    attention = Attention(config, part(weights, "decoder/attention/"), value_bounds(config, weights))
     memory = attention.memorize(graph, products, values, real)
     for name, value in zip(Memory._fields, memory, strict=True):
         graph.output(name, value)
@@ -40,28 +40,41 @@ def encoder_graph(config: ModelConfig, weights: Weights, products: Float32, outp
     return graph
 
 
-def values_size(config: ModelConfig) -> int:
-    """Of what attention reads of each source position."""
-    return config.units + (config.embedding_size if config.lexical else 0)
+def value_bounds(config: ModelConfig, weights: Weights) -> np.ndarray:
+    """Bounds of what attention reads of each source position, float [size]: see products.Part."""
+    embedded = bounds = _embedding_bounds(weights)
+    for _ in range(config.encoder.bidirectional_layers + config.encoder.layers):
+        bounds = _layer_bounds(config, bounds)
+    return np.concatenate([bounds, embedded]) if config.lexical else bounds
+
+
+def _embedding_bounds(weights: Weights) -> np.ndarray:
+    return np.abs(weights["encoder/source_embedding/embeddings"]).max(axis=0)
+
+
+def _layer_bounds(config: ModelConfig, bounds: np.ndarray) -> np.ndarray:
+    """Of what a layer's outputs are, which is added to its inputs where sizes agree."""
+    return np.ones(config.units) + (bounds if len(bounds) == config.units else 0)
 
 
 def _stack(
-    graph: Graph, config: ModelConfig, weights: Weights, products: Float32, inputs: ir.Value, lengths: ir.Value
+    graph: Graph, config: ModelConfig, weights: Weights, products: Products, inputs: ir.Value, lengths: ir.Value
 ) -> tuple[ir.Value, State]:
     """The recurrent layers, residual where sizes agree: outputs [time, batch, units], and the last layer's state."""
-    size = config.embedding_size
+    bounds = _embedding_bounds(weights)
     for place in range(config.encoder.bidirectional_layers + config.encoder.layers):
         prefix = f"encoder/stack/layer_{place}/"
         both = place < config.encoder.bidirectional_layers
         directions = [part(weights, prefix + way) for way in (("forward/", "backward/") if both else ("",))]
-        outputs, final = sequence(graph, products, f"encoder.{place}", inputs, lengths, *directions)
-        inputs = graph.op("Add", outputs, inputs) if size == config.units else outputs
-        size = config.units
+        outputs, final = sequence(graph, products, f"encoder.{place}", Part(inputs, bounds), lengths, *directions)
+        inputs = graph.op("Add", outputs, inputs) if len(bounds) == config.units else outputs
+        bounds = _layer_bounds(config, bounds)
     return inputs, final
 
 
-def _output_first_state(graph: Graph, config: ModelConfig, bridge: Weights, products: Float32, final: State) -> None:
-    parts = [Part(value, config.units) for value in final]
+def _output_first_state(graph: Graph, config: ModelConfig, bridge: Weights, products: Products, final: State) -> None:
+    known, unknown = np.ones(config.units), np.full(config.units, np.inf)  # cells may count up
+    parts = [Part(final.hidden, known), Part(final.cell, unknown)]
     bridged = products.product(graph, "bridge", parts, bridge["kernel"], bridge["bias"])
     layers = config.decoder.layers
     sizes = graph.constant([config.units] * 2 * layers)

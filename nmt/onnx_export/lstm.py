@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from nmt.onnx_export.graph import Graph, Weights
-from nmt.onnx_export.products import Float32, Part
+from nmt.onnx_export.products import Part, Products
 
 EPSILON = 1e-3  # of layer normalization: layers/lstm_kernel.py
 
@@ -23,25 +23,25 @@ class State(NamedTuple):
 
 def sequence(
     graph: Graph,
-    products: Float32,
+    products: Products,
     name: str,
-    inputs: ir.Value,
+    inputs: Part,
     lengths: ir.Value,
     *directions: Weights,
 ) -> tuple[ir.Value, State]:
     """An LSTM over the first `lengths` steps of each row; given two directions' weights, one backwards beside it.
 
-    Args: inputs float32 [time, batch, size]; lengths int32 [batch]; weights by name, as a run has them.
+    Args: inputs of [time, batch, size]; lengths int32 [batch]; weights by name, as a run has them.
     Returns: outputs [time, batch, directions * units], 0 behind a row's length, and the state after all steps.
     """
     run = _normalized_sequence if "gate_gain" in directions[0] else _plain_sequence
     return run(graph, products, name, inputs, lengths, directions)
 
 
-def step(graph: Graph, products: Float32, name: str, parts: Sequence[Part], state: State, weights: Weights) -> State:
+def step(graph: Graph, products: Products, name: str, parts: Sequence[Part], state: State, weights: Weights) -> State:
     """One step of an LSTM with the parts as its inputs, side by side."""
     units = weights["recurrent_kernel"].shape[0]
-    hidden = Part(state.hidden, units)
+    hidden = Part(state.hidden, np.ones(units))
     if "gate_gain" in weights:
         entered = products.product(graph, f"{name}.inputs", parts, weights["kernel"])
         gate_inputs = _gate_inputs(graph, entered, weights)
@@ -51,9 +51,9 @@ def step(graph: Graph, products: Float32, name: str, parts: Sequence[Part], stat
 
 
 def _plain_sequence(
-    graph: Graph, products: Float32, name: str, inputs: ir.Value, lengths: ir.Value, directions: Sequence[Weights]
+    graph: Graph, products: Products, name: str, inputs: Part, lengths: ir.Value, directions: Sequence[Weights]
 ) -> tuple[ir.Value, State]:
-    outputs, hidden, cell = products.lstm(graph, name, inputs, lengths, directions)
+    outputs, hidden, cell = products.lstm(graph, name, inputs.value, lengths, directions)
     units = len(directions) * directions[0]["recurrent_kernel"].shape[0]
     beside = graph.op("Transpose", outputs, perm=[0, 2, 1, 3])  # [time, batch, directions, units]
     return (
@@ -68,9 +68,9 @@ def _directions_beside(graph: Graph, state: ir.Value, units: int) -> ir.Value:
 
 
 def _normalized_sequence(
-    graph: Graph, products: Float32, name: str, inputs: ir.Value, lengths: ir.Value, directions: Sequence[Weights]
+    graph: Graph, products: Products, name: str, inputs: Part, lengths: ir.Value, directions: Sequence[Weights]
 ) -> tuple[ir.Value, State]:
-    time = graph.op("Squeeze", graph.op("Cast", graph.op("Shape", inputs, start=0, end=1), to=ir.DataType.INT32))
+    time = graph.op("Squeeze", graph.op("Cast", graph.op("Shape", inputs.value, start=0, end=1), to=ir.DataType.INT32))
     positions = graph.op("Range", graph.constant(0, np.int32), time, graph.constant(1, np.int32))
     alive = graph.op("Less", graph.op("Unsqueeze", positions, graph.constant([1])), lengths)  # [time, batch]
     alive = graph.op("Unsqueeze", graph.op("Cast", alive, to=ir.DataType.FLOAT), graph.constant([2]))
@@ -78,11 +78,11 @@ def _normalized_sequence(
     results = []
     for place, weights in enumerate(directions):
         direction = f"{name}.{('forward', 'backward')[place]}"
-        reverse = (
-            (lambda values: graph.op("ReverseSequence", values, long_lengths)) if place else (lambda values: values)
-        )
-        outputs, state = _scan(graph, products, direction, reverse(inputs), alive, weights)
-        results.append((reverse(outputs), *state))
+        entering = inputs
+        if place:
+            entering = Part(graph.op("ReverseSequence", inputs.value, long_lengths), inputs.bounds)
+        outputs, state = _scan(graph, products, direction, entering, alive, weights)
+        results.append((graph.op("ReverseSequence", outputs, long_lengths) if place else outputs, *state))
     outputs, hidden, cell = (
         graph.op("Concat", *values, axis=-1) if len(values) > 1 else values[0] for values in zip(*results, strict=True)
     )
@@ -90,16 +90,16 @@ def _normalized_sequence(
 
 
 def _scan(
-    graph: Graph, products: Float32, name: str, inputs: ir.Value, alive: ir.Value, weights: Weights
+    graph: Graph, products: Products, name: str, inputs: Part, alive: ir.Value, weights: Weights
 ) -> tuple[ir.Value, State]:
     """A layer-normalized LSTM from the first step to the last; where not alive [time, batch, 1], it stands still."""
-    size, units = weights["kernel"].shape[0], weights["recurrent_kernel"].shape[0]
-    flat = graph.op("Reshape", inputs, graph.constant([-1, size]))
-    entered = products.product(graph, f"{name}.inputs", [Part(flat, size)], weights["kernel"])
+    units = weights["recurrent_kernel"].shape[0]
+    flat = graph.op("Reshape", inputs.value, graph.constant([-1, inputs.size]))
+    entered = products.product(graph, f"{name}.inputs", [Part(flat, inputs.bounds)], weights["kernel"])
     gate_inputs = _gate_inputs(graph, entered, weights)
-    leading = graph.op("Shape", inputs, start=0, end=2)  # time, batch
+    leading = graph.op("Shape", inputs.value, start=0, end=2)  # time, batch
     by_step = graph.op("Concat", leading, graph.constant([4 * units]), axis=0)
-    batch = graph.op("Shape", inputs, start=1, end=2)
+    batch = graph.op("Shape", inputs.value, start=1, end=2)
     zeros = graph.op(
         "ConstantOfShape", graph.op("Concat", batch, graph.constant([units]), axis=0), value=ir.tensor([0.0])
     )
@@ -131,10 +131,12 @@ def _gate_inputs(graph: Graph, entered: ir.Value, weights: Weights) -> ir.Value:
 
 
 def _normalized_step(
-    graph: Graph, products: Float32, name: str, gate_inputs: ir.Value, state: State, weights: Weights
+    graph: Graph, products: Products, name: str, gate_inputs: ir.Value, state: State, weights: Weights
 ) -> State:
     units = weights["recurrent_kernel"].shape[0]
-    recurrent = products.product(graph, f"{name}.recurrent", [Part(state.hidden, units)], weights["recurrent_kernel"])
+    recurrent = products.product(
+        graph, f"{name}.recurrent", [Part(state.hidden, np.ones(units))], weights["recurrent_kernel"]
+    )
     normalized = _normalize_gates(graph, recurrent, weights)
     gates = graph.op("Mul", normalized, graph.constant(weights["gate_gain"], np.float32))
     return _cell(graph, graph.op("Add", gate_inputs, gates), state.cell, units, weights)

@@ -13,7 +13,7 @@ from nmt.config.model import ModelConfig
 from nmt.numpy_search.shortlist import BLOCK
 from nmt.onnx_engine.layout import Layout
 from nmt.onnx_export.graph import Graph, Weights
-from nmt.onnx_export.products import Float32
+from nmt.onnx_export.products import Part, Products
 
 BELOW = 1000.0  # what a probability that is 0 in float32 says: its logit less this
 
@@ -21,12 +21,13 @@ BELOW = 1000.0  # what a probability that is 0 in float32 says: its logit less t
 class Output:
     """The target's embedding and the output layer, which are one matrix if they are tied."""
 
-    def __init__(self, config: ModelConfig, weights: Weights, products: Float32, layout: Layout) -> None:
+    def __init__(self, config: ModelConfig, weights: Weights, products: Products, layout: Layout) -> None:
         self.products, self.layout = products, layout
         self.tied = config.tied_embeddings != "none"
         paths = {"all": "encoder/source_embedding", "target": "decoder/target_embedding"}
         self.embedding = weights[f"{paths.get(config.tied_embeddings, 'decoder/target_embedding')}/embeddings"]
         self.kernel = self.embedding if self.tied else weights["decoder/output_kernel"]  # [vocab, size]
+        self.embedding_bounds = np.abs(self.embedding).max(axis=0)
         self.bias = layout.lay_out(weights["decoder/output_bias"], -np.inf)
 
     def embed(self, graph: Graph, tokens: ir.Value) -> ir.Value:
@@ -36,13 +37,13 @@ class Output:
         columns = graph.op("Gather", graph.constant(self.layout.columns, np.int32), tokens)
         return self.products.lookup(graph, "output", self.layout.lay_out(self.kernel), columns)
 
-    def write(self, graph: Graph, vectors: ir.Value) -> None:
+    def write(self, graph: Graph, vectors: Part) -> None:
         """Adds what comes of the attentional vectors [rows, size], the best of all tokens."""
         kernel = self.layout.lay_out(self.kernel)
         logits = self.products.transposed_product(graph, "output", vectors, kernel, self.bias)
         _write_best(graph, logits, graph.constant(self.layout.tokens, np.int32), self.layout.first_ids)
 
-    def write_of_columns(self, graph: Graph, vectors: ir.Value, by_sentence: ir.Value) -> None:
+    def write_of_columns(self, graph: Graph, vectors: Part, by_sentence: ir.Value) -> None:
         """Adds what comes of the attentional vectors [rows, size], the best of the tokens of some columns.
 
         The columns' part of the layer is an input, with their tokens, and `bias` [batch, 1, columns], -inf where a
@@ -50,7 +51,7 @@ class Output:
 
         Args: by_sentence: int64 [2], sentences and hypotheses of each.
         """
-        logits = self.products.product_of_columns(graph, vectors, self.kernel.shape[1])
+        logits = self.products.product_of_columns(graph, vectors)
         bias = graph.input("bias", np.float32, ["batch", 1, "columns"])
         shape = graph.op("Concat", by_sentence, graph.constant([-1]), axis=0)
         allowed = graph.op("Add", graph.op("Reshape", logits, shape), bias)

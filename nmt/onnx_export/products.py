@@ -1,9 +1,9 @@
-"""Products with weights, and embeddings, in float32."""
+"""Products with weights, and embeddings: what a precision has to do, and how float32 does it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import onnx_ir as ir
@@ -12,71 +12,112 @@ from nmt.onnx_export.graph import Graph, Weights
 
 
 class Part(NamedTuple):
-    """Some of the features that enter a product: float32 [rows, size]."""
+    """Some of the features that enter a product.
+
+    value: float32 [rows, size].
+    bounds: float [size], what the magnitude of each never exceeds; inf where nothing is known.
+    """
 
     value: ir.Value
-    size: int
+    bounds: np.ndarray
+
+    @property
+    def size(self) -> int:
+        """The number of features."""
+        return len(self.bounds)
 
 
-class Float32:
-    """Products of float32."""
-
-    name = "float32"
+class Products(Protocol):
+    """What a precision makes: nodes in a graph, and the weights that they read."""
 
     def product(
         self, graph: Graph, name: str, parts: Sequence[Part], kernel: np.ndarray, bias: np.ndarray | None = None
     ) -> ir.Value:
         """The parts side by side, times kernel [size, units], plus bias [units]: [rows, units]."""
-        entering = graph.op("Concat", *(part.value for part in parts), axis=1) if len(parts) > 1 else parts[0].value
-        inputs = [entering, graph.weight(f"{name}.kernel", kernel)]
+
+    def lookup(self, graph: Graph, name: str, table: np.ndarray, ids: ir.Value) -> ir.Value:
+        """Rows of a table [vocab, size] by ids int32 [...]: float32 [..., size]."""
+
+    def lstm(
+        self, graph: Graph, name: str, inputs: ir.Value, lengths: ir.Value, directions: Sequence[Weights]
+    ) -> Sequence[ir.Value]:
+        """An LSTM over inputs [time, batch, size].
+
+        Returns: outputs [time, directions, batch, units], hidden state and cell [directions, batch, units].
+        """
+
+    def transposed_product(
+        self, graph: Graph, name: str, entering: Part, table: np.ndarray, bias: np.ndarray
+    ) -> ir.Value:
+        """Entering [rows, size] times the transpose of a table [columns, size] that `lookup` reads, plus bias."""
+
+    def output_columns(self, graph: Graph, name: str, table: np.ndarray, columns: ir.Value) -> None:
+        """Writes some rows of such a table as outputs of the graph, for `product_of_columns`."""
+
+    def product_of_columns(self, graph: Graph, entering: Part) -> ir.Value:
+        """Entering [rows, size] times what `output_columns` gives, which the graph takes as inputs: [rows, columns]."""
+
+
+class Float32:
+    """Products of float32."""
+
+    def product(
+        self, graph: Graph, name: str, parts: Sequence[Part], kernel: np.ndarray, bias: np.ndarray | None = None
+    ) -> ir.Value:
+        inputs = [beside(graph, parts), graph.weight(f"{name}.kernel", kernel)]
         if bias is not None:
             inputs.append(graph.weight(f"{name}.bias", bias))
         return graph.op("Gemm", *inputs)
 
     def lookup(self, graph: Graph, name: str, table: np.ndarray, ids: ir.Value) -> ir.Value:
-        """Rows of a table [vocab, size]: [..., size]."""
         return graph.op("Gather", graph.weight(f"{name}.table", table), ids)
 
     def lstm(
         self, graph: Graph, name: str, inputs: ir.Value, lengths: ir.Value, directions: Sequence[Weights]
     ) -> Sequence[ir.Value]:
-        """ONNX's LSTM: outputs [time, directions, batch, units], hidden state and cell [directions, batch, units]."""
-        kernel, recurrent, bias = (
-            np.stack([onnx_gates(weights[part]) for weights in directions])
-            for part in ("kernel", "recurrent_kernel", "bias")
+        kernel, recurrent = (
+            graph.weight(f"{name}.{kind}", of_directions(directions, kind).transpose(0, 2, 1))
+            for kind in ("kernel", "recurrent_kernel")
         )
-        return graph.ops(
-            "LSTM",
-            inputs,
-            graph.weight(f"{name}.kernel", kernel.transpose(0, 2, 1)),
-            graph.weight(f"{name}.recurrent_kernel", recurrent.transpose(0, 2, 1)),
-            graph.weight(f"{name}.bias", np.concatenate([bias, np.zeros_like(bias)], axis=1)),
-            lengths,
-            outputs=3,
-            hidden_size=recurrent.shape[1],
-            direction="bidirectional" if len(directions) > 1 else "forward",
-        )
+        bias = graph.weight(f"{name}.bias", lstm_bias(directions))
+        return graph.ops("LSTM", inputs, kernel, recurrent, bias, lengths, outputs=3, **lstm_attributes(directions))
 
     def transposed_product(
-        self, graph: Graph, name: str, entering: ir.Value, table: np.ndarray, bias: np.ndarray
+        self, graph: Graph, name: str, entering: Part, table: np.ndarray, bias: np.ndarray
     ) -> ir.Value:
-        """entering [rows, size] times the transpose of a table [columns, size] that `lookup` reads, plus bias."""
         kernel = graph.weight(f"{name}.table", table)
-        return graph.op("Gemm", entering, kernel, graph.weight(f"{name}.bias", bias), transB=1)
-
-    def product_of_columns(self, graph: Graph, entering: ir.Value, size: int) -> ir.Value:
-        """entering [rows, size] times what `output_columns` gives, which is an input."""
-        return graph.op("MatMul", entering, graph.input("kernel", np.float32, [size, "columns"]))
+        return graph.op("Gemm", entering.value, kernel, graph.weight(f"{name}.bias", bias), transB=1)
 
     def output_columns(self, graph: Graph, name: str, table: np.ndarray, columns: ir.Value) -> None:
-        """Some rows of a table [columns, size] as the columns of a kernel [size, columns]."""
         graph.output("kernel", graph.op("Transpose", self.lookup(graph, name, table, columns)))
 
-
-def onnx_gates(weights: np.ndarray) -> np.ndarray:
-    """The gates [..., 4 * units] in ONNX's order, i, o, f, g, from that of a run, i, f, o, g."""
-    entering, forgetting, leaving, candidate = np.split(weights, 4, axis=-1)
-    return np.concatenate([entering, leaving, forgetting, candidate], axis=-1)
+    def product_of_columns(self, graph: Graph, entering: Part) -> ir.Value:
+        return graph.op("MatMul", entering.value, graph.input("kernel", np.float32, [entering.size, "columns"]))
 
 
-PRECISIONS = {"float32": Float32}
+def beside(graph: Graph, parts: Sequence[Part]) -> ir.Value:
+    """The parts side by side: [rows, size]."""
+    return graph.op("Concat", *(part.value for part in parts), axis=1) if len(parts) > 1 else parts[0].value
+
+
+def of_directions(directions: Sequence[Weights], kind: str) -> np.ndarray:
+    """A weight [..., 4 * units] of all directions, gates in ONNX's order (i, o, f, g): [directions, ..., 4 * units]."""
+    gates = [np.split(weights[kind], 4, axis=-1) for weights in directions]
+    return np.stack(
+        [
+            np.concatenate([entering, leaving, forgetting, candidate], axis=-1)
+            for entering, forgetting, leaving, candidate in gates
+        ]
+    )
+
+
+def lstm_bias(directions: Sequence[Weights]) -> np.ndarray:
+    """ONNX's bias, one half for the inputs and one for the hidden state: [directions, 8 * units]."""
+    bias = of_directions(directions, "bias")
+    return np.concatenate([bias, np.zeros_like(bias)], axis=1)
+
+
+def lstm_attributes(directions: Sequence[Weights]) -> dict[str, Any]:
+    """What ONNX's LSTM is told beside its weights."""
+    units = directions[0]["recurrent_kernel"].shape[0]
+    return {"hidden_size": units, "direction": "bidirectional" if len(directions) > 1 else "forward"}

@@ -22,7 +22,8 @@ from nmt.onnx_export.decoder import step_graph
 from nmt.onnx_export.encoder import encoder_graph
 from nmt.onnx_export.graph import Graph
 from nmt.onnx_export.output import Output
-from nmt.onnx_export.products import PRECISIONS
+from nmt.onnx_export.products import Float32
+from nmt.onnx_export.quantized import Int8
 from nmt.onnx_export.readme import README
 from nmt.runs.files import save_arrays, write_text
 from nmt.runs.run import ABBREVIATIONS, Run
@@ -89,9 +90,9 @@ def write_graphs(
 
     Args:
         weights: by the paths of a run, without "model/".
-        precision: a name in PRECISIONS.
+        precision: of weights and products.
     """
-    products = PRECISIONS[precision]()
+    products = Int8() if precision == "int8" else Float32()
     output = Output(config, weights, products, layout)
     graphs = [
         encoder_graph(config, weights, products, output),
