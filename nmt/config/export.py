@@ -23,5 +23,6 @@ class ExportConfig(Section):
     )
     max_batch: int = Field(default=64, ge=64, description="Largest batch in the batching config; `nmt` sends 64.")
     onnx_precision: Literal["int8", "float32"] = Field(
-        default="float32", description="Of the weights and products of an ONNX export."
+        default="int8",
+        description="Of an ONNX export: int8 is faster and a quarter as large; float32 says what the run does.",
     )
