@@ -88,7 +88,9 @@ def test_a_shortlist_renormalizes_over_what_each_sentence_may_use(both):
     every, _, _ = onnx.step(tokens, state, memory, num_best=None)
     lexicon = np.arange(2 * VOCABULARY).reshape(VOCABULARY, 2).astype(np.int32) % VOCABULARY
     nothing = np.full((3, 0), PAD, np.int32)
-    columns = make_columns(SOURCE, lexicon, size=1, vocabulary=VOCABULARY, first_ids=onnx.first_ids, prefix=nothing)
+    columns = make_columns(
+        SOURCE, lexicon, size=1, vocabulary=VOCABULARY, first_ids=onnx.first_ids, num_symbols=0, prefix=nothing
+    )
     listed_memory, gathered = onnx.gather(memory, columns)
     listed, _, _ = onnx.step(tokens, state, listed_memory, num_best=None, columns=gathered)
     allowed = np.isfinite(listed.first)
