@@ -24,9 +24,9 @@ def serve(settings: GatewaySettings, *, host: str, port: int) -> None:
         raise ValueError(
             f"cannot listen on {host}, port {port} ({error}): choose another port, or 0 for any free one"
         ) from None
-    with stop_signal() as stop:
+    with stop_signal() as wait_for_stop:
         print(f"gateway at http://{reachable(host)}:{server.port}", flush=True)
-        stop.wait()
+        wait_for_stop()
     server.close()
 
 

@@ -309,5 +309,5 @@ class ServedModels:
 
 def _give_memory_back() -> None:
     """To the system: glibc keeps what loading and unloading a model have freed, some 180 MB, for later."""
-    with suppress(AttributeError, OSError):  # other C libraries have no such function
+    with suppress(AttributeError, OSError, TypeError):  # other C libraries have no such function; Windows has no None
         ctypes.CDLL(None).malloc_trim(0)

@@ -192,9 +192,9 @@ def serve(
             stack.enter_context(
                 polled_config_file(model_config_file, server.models, seconds=model_config_file_poll_seconds)
             )
-        with stop_signal() as stop:
+        with stop_signal() as wait_for_stop:
             print(_greeting(server), flush=True)
-            stop.wait()
+            wait_for_stop()
         print("stopping: waiting for the requests under way", flush=True)
 
 
