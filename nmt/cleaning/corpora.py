@@ -1,4 +1,4 @@
-"""`nmt clean`: reads the training corpora twice, in chunks. Imports no TensorFlow.
+"""`nmt clean`: reads the training corpora twice, in chunks. TensorFlow is imported only where models judge.
 
 The first reading judges each pair by itself and notes its keys on disk; sorted, they tell what occurred before. The
 second counts, and writes. Memory: 2 bytes a pair, and 250 MB at most whatever the number of pairs; on disk, for the
@@ -26,6 +26,7 @@ from nmt.cleaning.judgement import CORPUS_RULES, MEANINGS, Judged, judge
 from nmt.cleaning.keys import DTYPE
 from nmt.cleaning.output import open_output
 from nmt.cleaning.repeats import repeated
+from nmt.cleaning.scores import ScoreRule, score_rules
 from nmt.cleaning.tally import Place, Tally, Verdict, tally
 from nmt.config.settings import Config
 from nmt.text.files import count_pairs, evenly, read_pairs
@@ -99,7 +100,20 @@ def _rules(config: Config, context: Context, first: int | None, processes: int) 
         for rule in CORPUS_RULES:
             if (limit := rule.limit(context.settings)) is not None:
                 found[repeated(keys[rule.field], found == 0, limit=limit)] = _NAMES.index(rule.name)
+    for score_rule in score_rules(config):
+        _apply(score_rule, _chunks(config, first), context, found)
     return found
+
+
+def _apply(rule: ScoreRule, chunks: Iterable[Chunk], context: Context, found: np.ndarray) -> None:
+    """Notes the pairs that break a rule among those that none has removed yet."""
+    done = 0
+    for chunk in chunks:
+        kept = done + np.flatnonzero(found[done : done + len(chunk)] == 0)
+        if len(kept):
+            breaks = rule.breaks([edited(*chunk[place - done][1], context.settings) for place in kept])
+            found[kept[breaks]] = _NAMES.index(rule.name)
+        done += len(chunk)
 
 
 def _mapped(file: IO[bytes], pairs: int) -> np.ndarray:

@@ -121,6 +121,8 @@ MEANINGS: dict[str, str] = {
     HELD_OUT: "a side occurs in the validation set or a test set",
     **{rule.name: rule.removes for rule in CORPUS_RULES},
     "max_repeats": "the same source, or the same target, came before too often (boilerplate)",
+    "min_lexicon": "little of the target translates words of the source, by the lexicon",
+    "max_cross_entropy": "two models find the pair unlikely, or do not agree on it",
 }
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from nmt.config.section import Positive, Section
+from nmt.config.section import FilePath, Positive, Section
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -56,3 +56,24 @@ class CleaningConfig(Section):
     max_repeats: Positive | None = Field(
         default=20, description="Pairs with the same source, or the same target, that are kept; null = all."
     )
+    min_lexicon: Share = Field(
+        default=0.0,
+        description="Smallest share of the target's rarer pieces that translate a piece of the source, by a lexicon "
+        "that is learned from the corpora (IBM Model 1); 0 = off.",
+    )
+    forward_run: FilePath | None = Field(
+        default=None, description="A run from source to target, to judge pairs by its and backward_run's probabilities."
+    )
+    backward_run: FilePath | None = Field(default=None, description="A run from target to source.")
+    max_cross_entropy: float = Field(
+        default=5.0,
+        gt=0.0,
+        description="Largest mean of both runs' cross-entropies, in nats a piece, plus their difference (dual "
+        "conditional cross-entropy, Junczys-Dowmunt 2018).",
+    )
+
+    @model_validator(mode="after")
+    def _both_runs(self) -> CleaningConfig:
+        if (self.forward_run is None) != (self.backward_run is None):
+            raise ValueError("forward_run and backward_run judge pairs together: give both, or neither")
+        return self
