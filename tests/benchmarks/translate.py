@@ -5,6 +5,7 @@
 Every sentence has --length pieces and every translation is made to have as many, so that all do the same steps.
 With --columns ours also translates with a lexical shortlist: COLUMNS of the 8,000 pieces are what a batch may write,
 and each source piece lists LISTED of them. What real text has, docs/performance.md says.
+"onnx" is our export for ONNX Runtime, which a process without TensorFlow translates with.
 CTranslate2, which runs no recurrent models, translates with a Transformer-Tiny of 4 + 4 layers of 128; it is
 a contender where it is installed (pip install -e '.[bench]'). The files in peers/ say how to make
 the environments of the other two.
@@ -12,12 +13,17 @@ the environments of the other two.
 
 from __future__ import annotations
 
+import multiprocessing
 import tempfile
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import reference
 from bench import add_systems, answer_repetitions, arguments, compare_systems
+
+from nmt.config.search import SearchConfig
+from nmt.text.tokenizer import FIRST_SYMBOL
 
 PIECES = 1792  # a repetition; of single sentences an eighth
 LISTED = 20  # translations of a source piece
@@ -35,6 +41,16 @@ def make_lexicon(columns: int) -> np.ndarray:
     return random.choice(pieces, size=(reference.VOCABULARY, 100)).astype(np.int32)
 
 
+def search_options(ids: np.ndarray, beam_size: int, columns: int) -> SearchConfig:
+    """For translations neither shorter nor longer than the source with its EOS; ratios count from the source's pieces.
+
+    Random weights write nothing that the guard would not search for again; what it reads is kept as it is for it.
+    """
+    length = ids.shape[1]
+    lengths = {"min_length_ratio": 1.0, "max_length_ratio": (length - 1) / length, "max_length_extra": 1}
+    return SearchConfig(beam_size=beam_size, shortlist=LISTED if columns else 0, guard=False, **lengths)
+
+
 def contend_nmt(precision, ids, *, beam_size, rows, columns=0):
     """Ours; `columns`: of a shortlist, 0 = without."""
     from nmt.startup import import_tensorflow
@@ -42,7 +58,6 @@ def contend_nmt(precision, ids, *, beam_size, rows, columns=0):
     import_tensorflow()
     import tensorflow as tf
 
-    from nmt.config.search import SearchConfig
     from nmt.model.seq2seq import build_model
     from nmt.search.translate_ids import translate_ids
 
@@ -56,13 +71,8 @@ def contend_nmt(precision, ids, *, beam_size, rows, columns=0):
     )
     for made in model.precomputed:
         made.fill()
-    # Neither shorter nor longer than the source with its EOS; ratios count from the source's pieces.
-    length = ids.shape[1]
-    ratio = (length - 1) / length
-    lengths = {"min_length_ratio": 1.0, "max_length_ratio": ratio, "max_length_extra": 1}
+    options = search_options(ids, beam_size, columns)
     lexicon = tf.constant(make_lexicon(columns)) if columns else None
-    # Random weights write nothing that the guard would not search for again; what it reads is kept as it is for it.
-    options = SearchConfig(beam_size=beam_size, shortlist=LISTED if columns else 0, guard=False, **lengths)
     search = tf.function(
         lambda source: translate_ids([model], source, options, lexicon=lexicon, with_weights=True),
         input_signature=[tf.TensorSpec([None, None], tf.int32)],
@@ -72,10 +82,51 @@ def contend_nmt(precision, ids, *, beam_size, rows, columns=0):
     def repetition():
         for start in range(0, len(ids), rows):
             found = search(ids[start : start + rows])
-            assert int(tf.reduce_max(found.lengths)) == length == int(tf.reduce_min(found.lengths))
+            assert int(tf.reduce_max(found.lengths)) == ids.shape[1] == int(tf.reduce_min(found.lengths))
         return len(ids)
 
     answer_repetitions(repetition)
+
+
+def contend_onnx(precision, ids, *, beam_size, rows, columns=0):
+    """Our ONNX export; `columns`: of a shortlist, 0 = without."""
+    from nmt.onnx_engine.engine import OnnxEngine
+    from nmt.onnx_engine.sessions import OnnxModel
+
+    with tempfile.TemporaryDirectory() as path:
+        # In a process of its own, as it takes TensorFlow to make the weights.
+        writer = multiprocessing.get_context("spawn").Process(target=write_onnx, args=(path, precision))
+        writer.start()
+        writer.join()
+        engine = OnnxEngine(OnnxModel(path), lexicon=make_lexicon(columns) if columns else None)
+        options = search_options(ids, beam_size, columns)
+
+        def repetition():
+            for start in range(0, len(ids), rows):
+                some = ids[start : start + rows]
+                free = np.zeros([len(some), 0], np.int32)
+                found = engine.search(some, options, prefix=free, num_symbols=0, with_weights=True)
+                assert found.lengths.max() == ids.shape[1] == found.lengths.min()
+            return len(ids)
+
+        answer_repetitions(repetition)
+
+
+def write_onnx(directory: str, precision: str) -> None:
+    """Writes the graphs of a model with random weights."""
+    from nmt.startup import import_tensorflow
+
+    import_tensorflow()
+    from nmt.model.seq2seq import build_model
+    from nmt.onnx_engine.files import write_manifest
+    from nmt.onnx_engine.layout import Layout
+    from nmt.onnx_export.writer import write_graphs
+
+    size, config = reference.VOCABULARY, reference.config()
+    model = build_model(config, source_vocabulary=size, target_vocabulary=size, precision="float32")
+    weights = {weight.path.removeprefix(f"{model.name}/"): weight.numpy() for weight in model.weights}
+    write_graphs(Path(directory), config.model, weights, Layout(size, FIRST_SYMBOL), precision=precision)
+    write_manifest(Path(directory), precision=precision, vocabulary=size, first_ids=FIRST_SYMBOL)
 
 
 def contend_products(precision, ids, *, beam_size, rows):
@@ -172,6 +223,8 @@ def main() -> None:
         contend = {
             "nmt": contend_nmt,
             "shortlist": partial(contend_nmt, columns=options.columns),
+            "onnx": contend_onnx,
+            "onnx-shortlist": partial(contend_onnx, columns=options.columns),
             "matmul": contend_products,
             "CTranslate2": contend_ctranslate2,
         }[system]
@@ -179,6 +232,8 @@ def main() -> None:
         return
     flags = [part for name, size in work.items() for part in (f"--{name.replace('_', '-')}", size)]
     shortlists = [f"shortlist {precision}" for precision in options.precisions if options.columns]
+    exports = ["onnx", "onnx-shortlist"] if options.columns else ["onnx"]
+    exports = [f"{system} {precision}" for system in exports for precision in ("float32", "int8")]
     compare_systems(
         options,
         __file__,
@@ -192,7 +247,7 @@ def main() -> None:
         },
         flags=[*flags, "--length", options.length, "--columns", options.columns],
         peer_flags=flags,
-        others=(*shortlists, "CTranslate2 float32", "CTranslate2 int8"),
+        others=(*shortlists, *exports, "CTranslate2 float32", "CTranslate2 int8"),
     )
 
 
