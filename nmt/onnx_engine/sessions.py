@@ -49,8 +49,6 @@ class OnnxModel:
         self._layout = Layout(self.vocabulary, self.first_ids)
         self._encoder = self._open("encoder")
         self._state_names = [output.name for output in self._encoder.get_outputs() if output.name not in _MEMORY]
-        self._options = onnxruntime.RunOptions()
-        self._options.only_execute_path_to_fetches = True
 
     def encode(self, source: np.ndarray) -> tuple[Memory, State]:
         """Reads a batch.
@@ -102,7 +100,7 @@ class OnnxModel:
         session = self._step if columns is None else self._shortlist_step
         listed = self.vocabulary if columns is None else len(columns.ids)
         every = num_best is None or num_best >= listed - self.first_ids
-        feed = {"tokens": tokens, "num_best": np.array([1 if every else num_best])}
+        feed = {"tokens": tokens, "num_best": np.array([0 if every else num_best])}
         feed.update(zip(self._state_names, state, strict=True))
         feed.update(zip((*_MEMORY, "bias"), memory, strict=False))
         if columns is not None:
@@ -110,7 +108,7 @@ class OnnxModel:
         wanted = [f"next_{name}" for name in self._state_names]
         wanted += ["log_probabilities"] if every else ["first", "best_tokens", "best"]
         wanted += ["weights"] if with_weights else []
-        outputs = session.run(wanted, feed, self._options)
+        outputs = session.run(wanted, feed)
         weights = outputs.pop() if with_weights else None
         next_state = tuple(outputs[: len(state)])
         scores = outputs[len(state) :]

@@ -70,9 +70,11 @@ class Output:
 
 
 def _write_best(graph: Graph, logits: ir.Value, tokens: ir.Value, first_ids: int) -> None:
-    """Of logits [rows, columns]: `log_probabilities` of all, those of the `first` tokens, the `best` other `tokens`."""
-    graph.output("log_probabilities", graph.op("LogSoftmax", logits, axis=-1))
+    """Of logits [rows, columns]: those of the `first` tokens, the `best` other `tokens`; with a num_best of 0 the
+    `log_probabilities` of all.
+    """
     num_best = graph.input("num_best", np.int64, [1])
+    graph.output("log_probabilities", _of_all(graph, logits, graph.op("Equal", num_best, graph.constant([0]))))
     probabilities = graph.op("Softmax", logits, axis=-1)
     ends = [graph.constant([value]) for value in (0, first_ids, 1)]
     first, least = (graph.op("Slice", values, *ends) for values in (probabilities, logits))
@@ -91,3 +93,11 @@ def _write_best(graph: Graph, logits: ir.Value, tokens: ir.Value, first_ids: int
     of_chosen = graph.op("Reshape", graph.op("Gather", of_blocks, places), flat)
     graph.output("best_tokens", graph.op("GatherElements", of_chosen, ranks, axis=1), np.int32)
     graph.output("best", graph.op("Log", best))
+
+
+def _of_all(graph: Graph, logits: ir.Value, wanted: ir.Value) -> ir.Value:
+    """The log-probabilities of all columns if they are wanted: ONNX Runtime runs what leads to no output, too."""
+    all_, none = Graph("all", within=graph), Graph("none", within=graph)
+    all_.output("log_probabilities_of_all", all_.op("LogSoftmax", logits, axis=-1))
+    none.output("log_probabilities_of_none", none.op("Identity", graph.constant(np.empty([0, 0]), np.float32)))
+    return graph.op("If", wanted, then_branch=all_.body(), else_branch=none.body())

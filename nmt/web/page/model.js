@@ -38,7 +38,7 @@ export class Model {
     const made = await this.stepGraph.run(
       {
         tokens: new ort.Tensor("int32", tokens, [1, tokens.length]),
-        num_best: new ort.Tensor("int64", [BigInt(all ? 1 : most)], [1]),
+        num_best: new ort.Tensor("int64", [BigInt(all ? 0 : most)], [1]),
         ...state,
         ...memory,
       },
