@@ -209,3 +209,10 @@ def test_nmt_init_says_what_cleaning_would_remove(tmp_path, monkeypatch, capsys)
     write(tmp_path, "text", [*numbered, *[numbered[0]] * 10])
     assert main(["init", "--source", "text.en", "--target", "text.de"]) == 0
     assert re.search(r"nmt clean. would remove of the first pairs\n.* 10 removed", capsys.readouterr().out)
+
+
+def test_a_corpus_in_one_file_becomes_two_aligned_files(tmp_path):
+    (tmp_path / "memory.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in GOOD[:20]), encoding="utf-8")
+    config = job(tmp_path, GOOD[:1], settings=[f"data.train=[{{file: {tmp_path}/memory.tsv}}]"])
+    assert clean(config, tmp_path / "out").tally.kept == 20
+    assert list(zip(read(tmp_path / "out/train.en"), read(tmp_path / "out/train.de"), strict=True)) == GOOD[:20]
