@@ -48,9 +48,8 @@ class Graph:
 
     def output(self, name: str, value: ir.Value, dtype: type[np.generic] = np.float32) -> None:
         """Names what a run returns."""
-        named = self.op("Identity", value)
-        named.name, named.type = name, ir.TensorType(_DTYPES[dtype])
-        self._outputs.append(named)
+        value.name, value.type = name, ir.TensorType(_DTYPES[dtype])
+        self._outputs.append(value)
 
     def op(self, operator: str, *inputs: ir.Value | None, domain: str = "", **attributes: Any) -> ir.Value:
         """Adds a node with one output."""

@@ -153,9 +153,8 @@ def _normalize_gates(graph: Graph, gates: ir.Value, weights: Weights) -> ir.Valu
 
 def _cell(graph: Graph, gates: ir.Value, cell: ir.Value, units: int, weights: Weights | None = None) -> State:
     """The new state, from the sums of all gates [rows, 4 * units]; `weights` of a normalized cell."""
-    three, candidate = graph.ops("Split", gates, graph.constant([3 * units, units]), outputs=2, axis=1)
-    opened = graph.op("Sigmoid", three)
-    entering, forgetting, leaving = graph.ops("Split", opened, graph.constant([units] * 3), outputs=3, axis=1)
+    *sums, candidate = graph.ops("Split", gates, graph.constant([units] * 4), outputs=4, axis=1)
+    entering, forgetting, leaving = (graph.op("Sigmoid", gate) for gate in sums)
     kept = graph.op("Mul", forgetting, cell)
     added = graph.op("Mul", entering, graph.op("Tanh", candidate))
     new = shown = graph.op("Add", kept, added)

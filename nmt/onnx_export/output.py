@@ -27,7 +27,7 @@ class Output:
         paths = {"all": "encoder/source_embedding", "target": "decoder/target_embedding"}
         self.embedding = weights[f"{paths.get(config.tied_embeddings, 'decoder/target_embedding')}/embeddings"]
         self.kernel = self.embedding if self.tied else weights["decoder/output_kernel"]  # [vocab, size]
-        self.embedding_bounds = np.abs(self.embedding).max(axis=0)
+        self.embedding_bounds = np.full(self.embedding.shape[1], np.abs(self.embedding).max())
         self.bias = layout.lay_out(weights["decoder/output_bias"], -np.inf)
 
     def embed(self, graph: Graph, tokens: ir.Value) -> ir.Value:

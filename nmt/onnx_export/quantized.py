@@ -26,24 +26,27 @@ class Int8:
     def product(
         self, graph: Graph, name: str, parts: Sequence[Part], kernel: np.ndarray, bias: np.ndarray | None = None
     ) -> ir.Value:
-        entering, bounds = beside(graph, parts), np.concatenate([part.bounds for part in parts])
+        bounds = np.concatenate([part.bounds for part in parts])
         added = None if bias is None else graph.weight(f"{name}.bias", bias)
         if np.isfinite(bounds).all():
-            scaled, bound = _evenly_bounded(graph, entering, bounds)
-            kernel = kernel * (bounds / bound)[:, np.newaxis]
-            return self._bounded_product(graph, scaled, bound, *_kernel(graph, name, kernel), added)
+            rounded = [_rounded(graph, part) for part in parts]
+            side_by_side = graph.op("Concat", *rounded, axis=1) if len(rounded) > 1 else rounded[0]
+            return _integer_product(
+                graph, side_by_side, 1.0, *_kernel(graph, name, kernel * bounds[:, np.newaxis]), added
+            )
+        entering = beside(graph, parts)
         largest = graph.op("ReduceMax", graph.op("Abs", entering), graph.constant([1]), keepdims=1)
         largest = graph.op("Max", largest, graph.constant(np.finfo(np.float32).tiny, np.float32))
-        scaled = graph.op("Div", entering, largest)
-        product = self._bounded_product(graph, scaled, 1.0, *_kernel(graph, name, kernel), None)
+        rounded_rows = _round(graph, graph.op("Div", entering, largest), 1.0)
+        product = _integer_product(graph, rounded_rows, 1.0, *_kernel(graph, name, kernel), None)
         product = graph.op("Mul", product, largest)
         return product if added is None else graph.op("Add", product, added)
 
     def lookup(self, graph: Graph, name: str, table: np.ndarray, ids: ir.Value) -> ir.Value:
         rows, scales = _table(graph, name, table)
         chosen = graph.op("Cast", graph.op("Gather", rows, ids), to=ir.DataType.FLOAT)
-        scale = graph.op("Gather", scales, ids)
-        return graph.op("Mul", chosen, graph.op("Unsqueeze", scale, graph.constant([-1])))
+        of_rows = graph.op("Unsqueeze", scales, graph.constant([-1]))  # once, when ONNX Runtime opens the graph
+        return graph.op("Mul", chosen, graph.op("Gather", of_rows, ids))
 
     def lstm(
         self, graph: Graph, name: str, inputs: ir.Value, lengths: ir.Value, directions: Sequence[Weights]
@@ -65,7 +68,8 @@ class Int8:
         rows, scales = _table(graph, name, table)
         added = graph.weight(f"{name}.bias", bias)
         kernel = graph.op("Transpose", rows)  # which ONNX Runtime does once, when it opens the graph
-        return self._bounded_product(graph, entering.value, entering.bounds.max(), kernel, scales, added)
+        bound = entering.bounds.max()
+        return _integer_product(graph, _round(graph, entering.value, bound), bound, kernel, scales, added)
 
     def output_columns(self, graph: Graph, name: str, table: np.ndarray, columns: ir.Value) -> None:
         rows, scales = _table(graph, name, table)
@@ -75,22 +79,8 @@ class Int8:
     def product_of_columns(self, graph: Graph, entering: Part) -> ir.Value:
         kernel = graph.input("kernel", np.int8, [entering.size, "columns"])
         scales = graph.input("scales", np.float32, ["columns"])
-        return self._bounded_product(graph, entering.value, entering.bounds.max(), kernel, scales, None)
-
-    def _bounded_product(
-        self,
-        graph: Graph,
-        entering: ir.Value,
-        bound: float,
-        kernel: ir.Value,
-        scales: ir.Value,
-        bias: ir.Value | None,
-    ) -> ir.Value:
-        """Entering float32 [rows, size], none of it beyond the bound, times an int8 kernel and its columns' scales."""
-        step, zero = graph.constant(bound / STEPS, np.float32), graph.constant(ZERO, np.uint8)
-        rounded = graph.op("QuantizeLinear", entering, step, zero)
-        inputs = (rounded, kernel, step, scales, zero, None, bias)
-        return graph.op("MatMulIntegerToFloat", *inputs, domain=MICROSOFT)
+        bound = entering.bounds.max()
+        return _integer_product(graph, _round(graph, entering.value, bound), bound, kernel, scales, None)
 
 
 def quantize(weights: np.ndarray, *, axis: int) -> tuple[np.ndarray, np.ndarray]:
@@ -112,8 +102,23 @@ def _table(graph: Graph, name: str, table: np.ndarray) -> tuple[ir.Value, ir.Val
     return graph.weight(f"{name}.table", quantized), graph.weight(f"{name}.row_scales", scales)
 
 
-def _evenly_bounded(graph: Graph, entering: ir.Value, bounds: np.ndarray) -> tuple[ir.Value, float]:
-    """The features with one bound for all, and that bound."""
-    if (bounds == bounds[0]).all():
-        return entering, float(bounds[0])
-    return graph.op("Div", entering, graph.constant(bounds, np.float32)), 1.0
+def _rounded(graph: Graph, part: Part) -> ir.Value:
+    """A part as 8 bits, each feature in steps of its bound: uint8 [rows, size]."""
+    if (part.bounds == part.bounds[0]).all():
+        return _round(graph, part.value, part.bounds[0])
+    return _round(graph, graph.op("Div", part.value, graph.constant(part.bounds, np.float32)), 1.0)
+
+
+def _round(graph: Graph, values: ir.Value, bound: float) -> ir.Value:
+    """Values in steps of their bound: uint8."""
+    step, zero = graph.constant(bound / STEPS, np.float32), graph.constant(ZERO, np.uint8)
+    return graph.op("QuantizeLinear", values, step, zero)
+
+
+def _integer_product(
+    graph: Graph, rounded: ir.Value, bound: float, kernel: ir.Value, scales: ir.Value, bias: ir.Value | None
+) -> ir.Value:
+    """uint8 [rows, size] in steps of a bound, times an int8 kernel and its columns' scales, plus bias: float32."""
+    step, zero = graph.constant(bound / STEPS, np.float32), graph.constant(ZERO, np.uint8)
+    inputs = (rounded, kernel, step, scales, zero, None, bias)
+    return graph.op("MatMulIntegerToFloat", *inputs, domain=MICROSOFT)
