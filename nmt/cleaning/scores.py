@@ -14,6 +14,9 @@ from nmt.search.lexicon import learn_lexicon
 from nmt.text.protection import Protection
 from nmt.text.tokenizer import BOS, Tokenizers, train_tokenizers
 
+# Of a source piece. Less likely ones of a rare piece are all that its sentences have, also where these do not fit it.
+_LIKELIEST = 5
+
 
 class ScoreRule(NamedTuple):
     """Its name, and whether each pair breaks it: bool [pairs]."""
@@ -45,8 +48,8 @@ def score_rules(config: Config) -> list[ScoreRule]:
 def lexicon_shares(
     lexicon: np.ndarray, tokenizers: Tokenizers, protection: Protection, pairs: Sequence[tuple[str, str]]
 ) -> np.ndarray:
-    """How much of each target the lexicon explains: the share of its pieces that are listed as translations of a piece
-    of the source. The most frequent pieces, which are listed for none, do not count; 1 where there are no others.
+    """How much of each target the lexicon explains: the share of its pieces that are likely translations of a piece of
+    the source. The most frequent pieces, which are listed for none, do not count; 1 where there are no others.
 
     Args: lexicon: as `learn_lexicon` returns it.
     Returns: float [pairs], 0..1.
@@ -59,7 +62,7 @@ def lexicon_shares(
             tokenizers.source.encode([hidden]),
             tokenizers.target.encode([protection.hide_known(target, spans)]),
         )
-        known = set(lexicon[source_ids].ravel().tolist())
+        known = set(lexicon[source_ids, :_LIKELIEST].ravel().tolist())
         rare = [piece in known for piece in target_ids if piece not in frequent]
         shares.append(sum(rare) / len(rare) if rare else 1.0)
     return np.array(shares)

@@ -25,7 +25,7 @@ def test_dual_cross_entropy_is_the_papers_formula():
 def test_a_lexicon_explains_the_share_of_rarer_pieces_that_translate_a_piece_of_the_source(tokenizers):
     lexicon = np.full((tokenizers.source.vocabulary_size, LISTED), EOS, np.int32)
     red, der, eulb = (tokenizers.source.encode([word])[0] for word in ("red", "der", "eulb"))
-    lexicon[red, 0] = der[-1]
+    lexicon[red, 0], lexicon[red, 50] = der[-1], eulb[-1]  # the second is no likely one
     lexicon[BOS, : len(der) - 1] = der[:-1]  # what all lines have says nothing
     pairs = [("red", "der"), ("red", "eulb"), ("red", " ")]
     shares = lexicon_shares(lexicon, tokenizers, Protection(), pairs)
