@@ -109,10 +109,9 @@ class Attention:
         if self.heads > 1:
             context = graph.op("Transpose", context, perm=[0, 2, 1, 3])
             weights = graph.op("ReduceMean", weights, graph.constant([1]), keepdims=1)
-        source_time = graph.op("Shape", memory.masking, start=-1)
         return (
             Part(graph.op("Reshape", context, graph.constant([-1, len(self.context_bounds)])), self.context_bounds),
-            graph.op("Reshape", weights, graph.op("Concat", graph.constant([-1]), source_time, axis=0)),
+            graph.op("Flatten", weights, axis=3 if self.heads > 1 else 2),
         )
 
     def _scores(self, graph: Graph, queries: ir.Value, keys: ir.Value) -> ir.Value:

@@ -55,8 +55,7 @@ class Output:
         bias = graph.input("bias", np.float32, ["batch", 1, "columns"])
         shape = graph.op("Concat", by_sentence, graph.constant([-1]), axis=0)
         allowed = graph.op("Add", graph.op("Reshape", logits, shape), bias)
-        columns = graph.op("Shape", bias, start=-1)
-        flat = graph.op("Reshape", allowed, graph.op("Concat", graph.constant([-1]), columns, axis=0))
+        flat = graph.op("Flatten", allowed, axis=2)
         tokens = graph.input("column_tokens", np.int32, ["columns"])
         _write_best(graph, flat, tokens, self.layout.first_ids)
 
