@@ -1,7 +1,7 @@
 """`nmt clean`: reads the training corpora twice, in chunks. TensorFlow is imported only where models judge.
 
 The first reading judges each pair by itself and notes its keys on disk; sorted, they tell what occurred before. The
-second counts, and writes. Memory: 2 bytes a pair, and 250 MB at most whatever the number of pairs; on disk, for the
+second counts, and writes. Memory: 3 bytes a pair, and some 300 MB whatever the number of pairs; on disk, for the
 time of cleaning, 32 bytes a pair.
 """
 
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
 from nmt.cleaning.context import Context, context_of, edited
 from nmt.cleaning.judgement import CORPUS_RULES, MEANINGS, Judged, judge
@@ -70,9 +71,12 @@ def clean(config: Config, output: Path | None = None, *, first: int | None = Non
 
 def _sample(config: Config, first: int | None) -> Iterator[tuple[str, str]]:
     """Pairs spread evenly over the corpora."""
+    return evenly((pair for _, pair in _pairs(config, first)), total=_total(config, first), keep=_SAMPLE_PAIRS)
+
+
+def _total(config: Config, first: int | None) -> int:
     sizes = [count_pairs(corpus) for corpus in config.data.train]
-    total = sum(size if first is None else min(size, first) for size in sizes)
-    return evenly((pair for _, pair in _pairs(config, first)), total=total, keep=_SAMPLE_PAIRS)
+    return sum(size if first is None else min(size, first) for size in sizes)
 
 
 def _pairs(config: Config, first: int | None) -> Iterator[tuple[Place, tuple[str, str]]]:
@@ -90,11 +94,13 @@ def _chunks(config: Config, first: int | None) -> Iterator[Chunk]:
 def _rules(config: Config, context: Context, first: int | None, processes: int) -> np.ndarray:
     """The number in _NAMES of the rule that removes each pair, 0 for none: uint8 [pairs]."""
     rules = array("B")
-    with tempfile.TemporaryFile() as file:
+    progress = tqdm(total=_total(config, first), desc="judging", unit=" pairs", leave=False, disable=None)
+    with tempfile.TemporaryFile() as file, progress:
         texts = ([pair for _, pair in chunk] for chunk in _chunks(config, first))
         for judged in _judge_all(texts, context, processes):
             rules.extend(_NAMES.index(each.rule) for each in judged)
             np.array([each.keys for each in judged], DTYPE).tofile(file)
+            progress.update(len(judged))
         found = np.frombuffer(rules, np.uint8)
         keys = _mapped(file, len(found))
         for rule in CORPUS_RULES:
