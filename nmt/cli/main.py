@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output, such as `head`, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ModuleNotFoundError) as error:
         if os.environ.get("NMT_DEBUG"):
             raise
         print(f"nmt: error: {_message(error)}", file=sys.stderr)
@@ -137,7 +137,9 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _message(error: ValueError | OSError) -> str:
+def _message(error: ValueError | OSError | ModuleNotFoundError) -> str:
+    if isinstance(error, ModuleNotFoundError):  # as where only what ONNX exports take is installed
+        return f"this takes the package {(error.name or '').partition('.')[0]}, which is not installed"
     if isinstance(error, OSError) and error.strerror:
         name = error.filename or ("stdout" if is_no_room(error) else None)
         return f"{name}: {error.strerror}" if name else error.strerror

@@ -1,7 +1,7 @@
 """TensorFlow Serving's REST and gRPC API in Python, for machines without Docker.
 
 `serve` serves an export until it is stopped; a `Server` does so in the background of a program, with the models that
-`model_config` describes. Needs TensorFlow.
+`model_config` describes. gRPC and SavedModels need TensorFlow; REST and ONNX exports do not.
 """
 
 import lazy_loader

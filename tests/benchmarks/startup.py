@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
+from typing import NamedTuple
 
 from bench import arguments, machine, use_cores
 
@@ -31,22 +32,31 @@ def main() -> None:
         "nmt translate, one line": [*nmt, "translate", options.run],
         **{f"nmt translate {export}, one line": [*nmt, "translate", export] for export in options.onnx},
     }
-    seconds: dict[str, list[float]] = {name: [] for name in commands}
-    peaks: dict[str, float] = dict.fromkeys(commands, 0.0)
+    taken: dict[str, list[Taken]] = {name: [] for name in commands}
     for turn in range(1 + options.repetitions):
         for name, command in commands.items():
-            taken, peak = run(command)
-            peaks[name] = max(peaks[name], peak)
+            one = run(command)
             if turn:  # the first fills the disk's cache
-                seconds[name].append(taken)
+                taken[name].append(one)
     print(f"\nStart-up, {options.cores} core(s); {machine()}\n")
-    print("| | seconds (median) | min - max | peak MB |\n|---|---|---|---|")
-    for name, taken in seconds.items():
-        print(f"| {name} | {statistics.median(taken):.2f} | {min(taken):.2f} - {max(taken):.2f} | {peaks[name]:.0f} |")
+    print("| | seconds (median) | min - max | processor seconds | peak MB |\n|---|---|---|---|---|")
+    for name, each in taken.items():
+        seconds, processor, peaks = zip(*each, strict=True)
+        print(
+            f"| {name} | {statistics.median(seconds):.2f} | {min(seconds):.2f} - {max(seconds):.2f} "
+            f"| {statistics.median(processor):.2f} | {max(peaks):.0f} |"
+        )
 
 
-def run(command: list[str]) -> tuple[float, float]:
-    """Seconds until a command ends, and its peak memory in MB."""
+class Taken(NamedTuple):
+    """What a command took until its end."""
+
+    seconds: float
+    processor: float  # seconds
+    peak: float  # MB
+
+
+def run(command: list[str]) -> Taken:
     began_at = time.perf_counter()
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     assert process.stdin
@@ -55,7 +65,7 @@ def run(command: list[str]) -> tuple[float, float]:
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, command
-    return time.perf_counter() - began_at, usage.ru_maxrss / 1024
+    return Taken(time.perf_counter() - began_at, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 if __name__ == "__main__":

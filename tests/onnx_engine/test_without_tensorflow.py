@@ -32,6 +32,7 @@ best = ["--set", "search.beam_size=3", "--alignments", "soft", "--jsonl", "--n-b
 assert main(["translate", directory, lines, *best]) == 0
 assert main(["score", directory, lines, lines]) == 0
 assert main(["info", directory]) == 0
+assert main(["evaluate", directory, "--test", "validation"]) == 2
 text = nmt.load(directory).translate(["twenty one."])[0].text
 with Server([model_config(directory, name="m")], port=0, rest_api_port=0) as server:
     body = json.dumps({"instances": ["twenty one."]}).encode()
@@ -81,6 +82,7 @@ def test_translating_scoring_and_serving_import_nothing_else(exported, lines):
     command = [sys.executable, "-c", FORBID + PROGRAM, ",".join(forbidden), str(exported), str(lines)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "nmt: error: this takes the package sacrebleu, which is not installed\n" in done.stderr
 
 
 def test_an_environment_of_these_packages_alone_translates(exported, lines, tmp_path):
