@@ -80,7 +80,8 @@ def test_an_nmt_command_is_one_the_command_line_takes(folder, arguments):
 @pytest.mark.parametrize(("folder", "arguments"), commands("python"))
 def test_a_script_exists_and_knows_its_options(folder, arguments):
     script, *rest = arguments
-    answer = subprocess.run([sys.executable, folder / script, "--help"], capture_output=True, text=True, check=True)
+    program = ["-m", rest.pop(0)] if script == "-m" else [folder / script]
+    answer = subprocess.run([sys.executable, *program, "--help"], capture_output=True, text=True, check=True)
     for option in re.findall(r"--[\w-]+", shlex.join(rest)):
         assert option in answer.stdout
 
