@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from nmt.cli.arguments import add_ensemble, add_glossary, add_set, add_weights, positive, read_glossary
 from nmt.cli.input import count_lines, open_input, typed_lines, windows
 from nmt.cli.output_file import output_file
+from nmt.text.opening import open_bytes
 
 if TYPE_CHECKING:
     from nmt.exports.endpoint import Endpoint
@@ -49,6 +50,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jsonl", action="store_true", help="one JSON object a line, with confidence and n-best list")
     parser.add_argument("--prefix-file", metavar="FILE", help="how each translation starts, line by line")
     add_glossary(parser)
+    documents = parser.add_argument_group(
+        "files in formats (PO, XLIFF, TMX, .ts, .properties, Android and JSON resources, subtitles, HTML, Markdown, "
+        "DOCX, ODT)"
+    )
+    documents.add_argument(
+        "--retranslate", choices=["unfinished", "all"], help="also what is translated: only fuzzy, unfinished; or all"
+    )
+    documents.add_argument("--finished", action="store_true", help="mark translations as finished, not for review")
+    for side in ("source", "target"):
+        documents.add_argument(f"--{side}-language", metavar="CODE", help="of TMX and XLIFF (default: the run's)")
     add_set(parser, "a setting of search, such as search.beam_size=8")
 
 
@@ -59,6 +70,7 @@ def execute(options: argparse.Namespace) -> int:
         ValueError: for options that do not go together, and what is no run, export or server.
     """
     from nmt.cli.output import OutputFormat, beginning, ending, render
+    from nmt.documents.formats import is_document
 
     paths = list(options.paths)
     if not options.server and not paths:
@@ -68,6 +80,8 @@ def execute(options: argparse.Namespace) -> int:
         raise ValueError(f"{paths[0]} is a directory: with --server only files are given, for the server has the model")
     if options.jsonl and options.alignments == "html":
         raise ValueError("--alignments html writes a page and --jsonl writes JSON: leave one of them out")
+    if any(map(is_document, paths)):
+        return _translate_document(options, run, paths)
     output_format = OutputFormat(options.n_best is not None, options.scores, options.alignments, options.jsonl)
     with ExitStack() as stack:
         # Opened first, for loading a model takes seconds.
@@ -103,6 +117,46 @@ def execute(options: argparse.Namespace) -> int:
     if degenerate:
         print(_degenerate(degenerate, number), file=sys.stderr)
     return 0
+
+
+def _translate_document(options: argparse.Namespace, run: str | None, paths: list[str]) -> int:
+    """Translates one file whose format is kept."""
+    from nmt.documents.file import Settings
+    from nmt.documents.formats import translate_document
+
+    if len(paths) > 1:
+        raise ValueError(f"{len(paths)} files: those of other formats than plain text are translated one at a time")
+    lines_only = {"--n-best": options.n_best, "--scores": options.scores, "--alignments": options.alignments}
+    lines_only |= {"--jsonl": options.jsonl, "--prefix-file": options.prefix_file}
+    if given := [name for name, value in lines_only.items() if value]:
+        raise ValueError(f"{given[0]} is for lines, and {paths[0]} keeps its format: leave it out, or give it as stdin")
+    with open_bytes(paths[0]) as file:
+        _check_output(options.output, [file], None)
+    source_language, target_language = _languages(options, run)
+    settings = Settings(options.retranslate or "none", options.finished, source_language, target_language)
+    with _load(options, run) as translator:
+        done = translate_document(paths[0], translator.translate, settings)
+    if options.output:
+        with output_file(options.output) as output:
+            output.write(done.content)
+    else:
+        sys.stdout.buffer.write(done.content)
+    alone = ", ".join(f"{count:,} {reason}" for reason, count in done.left_alone.most_common())
+    print(f"translated {done.translated:,} lines" + (f"; left alone: {alone}" if alone else ""), file=sys.stderr)
+    if done.degenerate:
+        print(f"{done.degenerate:,} of them look degenerate: look for them in the file", file=sys.stderr)
+    return 0
+
+
+def _languages(options: argparse.Namespace, run: str | None) -> tuple[str | None, str | None]:
+    """As given, or those of the run."""
+    from nmt.config.file import load_config
+    from nmt.config.resuming import config_path, is_run
+
+    config = load_config(config_path(run)) if run is not None and is_run(run) else None
+    given = (options.source_language, options.target_language)
+    known = (config.source_language, config.target_language) if config else (None, None)
+    return given[0] or known[0], given[1] or known[1]
 
 
 def _degenerate(numbers: list[int], lines: int) -> str:

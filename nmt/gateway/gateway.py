@@ -11,8 +11,8 @@ from functools import partial
 import babel
 from fastapi import HTTPException
 
+from nmt.documents.document import Document, Translate, Translated, translate_documents
 from nmt.gateway.detection import Detected, Detector
-from nmt.gateway.documents import Document, Translate, Translated, translate_documents
 from nmt.gateway.models import Directions, Model, Route
 from nmt.gateway.settings import ModelSettings
 from nmt.gateway.terms import translate_with_terms

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Request
 from pydantic import BaseModel
 
+from nmt.documents.document import Translated
 from nmt.gateway.detection import Detected
-from nmt.gateway.documents import Translated
 from nmt.gateway.file_routes import FORMATS
 from nmt.gateway.gateway import name_of
 from nmt.gateway.messages import (

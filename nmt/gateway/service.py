@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
+from nmt.documents.document import read_text
+from nmt.documents.html_document import read_html
 from nmt.gateway.access import Access
-from nmt.gateway.documents import read_text
 from nmt.gateway.gateway import Gateway
-from nmt.gateway.html_document import read_html
 from nmt.gateway.messages import ErrorResponse
 from nmt.gateway.settings import GatewaySettings
 from nmt.gateway.suggestions import Suggestions

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from nmt.gateway.documents import Translate
+from nmt.documents.document import Translate
 from nmt.text.glossary import Glossary
 from nmt.text.terms import term_source, term_target
 from nmt.translation.translation import Hypothesis, Translation

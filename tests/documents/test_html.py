@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from nmt.gateway.documents import translate_documents
-from nmt.gateway.html_document import read_html
-from nmt.gateway.html_tokens import tokens
+from nmt.documents.document import translate_documents
+from nmt.documents.html_document import read_html
+from nmt.documents.html_tokens import tokens
 from nmt.translation.translation import Hypothesis, Translation
 
 PIECES = [

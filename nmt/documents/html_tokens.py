@@ -11,6 +11,8 @@ from html.parser import HTMLParser
 from itertools import pairwise
 from typing import NamedTuple
 
+from nmt.documents.markup import Token
+
 
 def _names(names: str) -> frozenset[str]:
     return frozenset(names.split())
@@ -27,14 +29,6 @@ KEPT_INLINE = _names("code kbd math samp svg var")
 KEPT = KEPT_INLINE | _names(
     "audio canvas iframe noembed noframes noscript object plaintext pre script style template textarea video xmp"
 )
-
-
-class Token(NamedTuple):
-    """A stretch of the source."""
-
-    kind: str  # text; open, close: an inline tag; mark: an inline stretch without text; block: what ends a block
-    raw: str
-    name: str = ""  # of an inline tag
 
 
 def tokens(source: str) -> Iterator[Token]:

@@ -1,9 +1,9 @@
-"""HTML as a document: blocks of text are its segments, everything else stays byte for byte. No TensorFlow.
+"""Texts with markup as documents: blocks of text are segments, everything else stays byte for byte. No TensorFlow.
 
 A block's text goes to the model as one line, in which each inline tag is a placeholder such as <g1>, </g1> or <x2>.
 The model keeps those as it keeps any tag (text/protection.py), so that the words of a link may move and stay a link.
 Where a translation has not each of them once and well nested, or an element lost its words, the text between tags is
-translated piece by piece.
+translated piece by piece. The same holds for stretches that the model sees and has to keep, such as %s.
 """
 
 from __future__ import annotations
@@ -11,30 +11,54 @@ from __future__ import annotations
 import html
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
+from typing import NamedTuple
 
-from nmt.gateway.documents import Document, Segment
-from nmt.gateway.html_tokens import Token, tokens
+from nmt.documents.document import Document, Segment
 
-SPACE = " \t\n\f\r"  # what HTML shows as one space
-_PLACEHOLDER = re.compile(r"(</?g[0-9]+>|<x[0-9]+>)")
+SPACE = " \t\n\f\r"
+_PLACEHOLDER = r"</?g[0-9]+>|<x[0-9]+>"
 
 
-def read_html(source: str) -> Document:
-    """A page, or a part of one. Never fails: what cannot be understood stays."""
+class Token(NamedTuple):
+    """A stretch of the source."""
+
+    # text; open, close: an inline tag; mark: an inline stretch without text; kept: one that the model sees as it is;
+    # block: what ends a block
+    kind: str
+    raw: str
+    name: str = ""  # of an inline tag
+
+
+class Writing(NamedTuple):
+    """How text stands in a source."""
+
+    read: Callable[[str], str]
+    write: Callable[[str], str]
+    kept: str = ""  # a regular expression for stretches of read text that a translation has to have, too
+
+
+PLAIN = Writing(str, str)
+
+
+def read_blocks(source: Iterable[Token], writing: Callable[[Sequence[Token]], Writing]) -> Document:
+    """A document of tokens.
+
+    Args: writing: how the text of a block is written, by its tokens.
+    """
     parts: list[str | Segment] = []
     block: list[Token] = []
-    for token in [*tokens(source), Token("block", "")]:
+    for token in [*source, Token("block", "")]:
         if token.kind != "block":
             block.append(token)
             continue
-        parts += [*_read_block(block), token.raw]
+        parts += [*_read_block(block, writing(block)), token.raw]
         block = []
     return Document(parts)
 
 
-def _read_block(block: list[Token]) -> list[str | Segment]:
+def _read_block(block: list[Token], writing: Writing) -> list[str | Segment]:
     """The segment of a block, and around it what need not go to the model; no segment where there are no words."""
     if not _has_words(block):
         return [_raw(block)]
@@ -49,7 +73,7 @@ def _read_block(block: list[Token]) -> list[str | Segment]:
         text = inner[-1].raw.rstrip(SPACE)
         after = inner[-1].raw.removeprefix(text) + after
         inner[-1] = inner[-1]._replace(raw=text)
-    return [before, HtmlSegment(inner), after]
+    return [before, MarkupSegment(inner, writing), after]
 
 
 def _match_tags(block: Sequence[Token]) -> tuple[list[Token], dict[int, int]]:
@@ -88,39 +112,40 @@ def _core(block: Sequence[Token], ends: dict[int, int]) -> tuple[int, int]:
             return start, stop
 
 
-class HtmlSegment:
+class MarkupSegment:
     """A block's text, or a part of it, with what stands between its words."""
 
-    def __init__(self, block: Sequence[Token]) -> None:
-        self._tokens = block
+    def __init__(self, block: Sequence[Token], writing: Writing) -> None:
+        self._tokens, self._writing = block, writing
         _, ends = _match_tags(block)
         starts = {end: start for start, end in ends.items()}
-        shown = []
+        shown: list[str] = []
+        self._inline: list[str] = []  # what a translation has to have, as often
         self._raw_of: dict[str, str] = {}
         for place, (kind, raw, _) in enumerate(block):
             if kind == "text":
-                shown.append(re.sub(f"[{SPACE}]+", " ", html.unescape(raw)))
+                shown.append(writing.read(raw))
                 continue
             forms = {"open": f"<g{place}>", "close": f"</g{starts.get(place)}>", "mark": f"<x{place}>"}
-            shown.append(forms[kind])
-            self._raw_of[forms[kind]] = raw
+            form = writing.read(raw) if kind == "kept" else forms[kind]
+            shown.append(form)
+            self._inline.append(form)
+            self._raw_of[form] = raw
         self.line = "".join(shown)
-        self._with_words = _elements_with_words(_PLACEHOLDER.split(self.line))
-        self._written = {ord(character): f"&{name};" for character, name in (("&", "amp"), ("<", "lt"), (">", "gt"))}
-        for reference in re.findall("&#?[A-Za-z0-9]+;", _raw([token for token in block if token.kind == "text"])):
-            if len(character := html.unescape(reference)) == 1:
-                self._written[ord(character)] = reference
+        self._stretches = re.compile(f"({_PLACEHOLDER}{'|' if writing.kept else ''}{writing.kept})")
+        self._with_words = _elements_with_words(self._stretches.split(self.line))
 
     def fill(self, translation: str) -> str | None:
-        """The translation with the source's tags, and characters as references where the source has them so."""
+        """The translation with the source's tags."""
         if translation == self.line:
             return _raw(self._tokens)
         if not self._raw_of:
-            return translation.translate(self._written)
-        parts = _PLACEHOLDER.split(translation)
-        if sorted(parts[1::2]) != sorted(self._raw_of) or _elements_with_words(parts) != self._with_words:
+            return self._writing.write(translation)
+        parts = self._stretches.split(translation)
+        if sorted(parts[1::2]) != sorted(self._inline) or _elements_with_words(parts) != self._with_words:
             return None
-        parts[::2] = [part.translate(self._written) for part in parts[::2]]
+        written = self._writing.write
+        parts[::2] = [written(part) for part in parts[::2]]
         parts[1::2] = [self._raw_of[part] for part in parts[1::2]]
         return "".join(parts)
 
@@ -128,13 +153,13 @@ class HtmlSegment:
         """A segment for each text between tags."""
         parts: list[str | Segment] = []
         for token in self._tokens:
-            parts += _read_block([token]) if token.kind == "text" else [token.raw]
+            parts += _read_block([token], self._writing) if token.kind == "text" else [token.raw]
         return Document(parts)
 
 
 def _may_go(token: Token) -> bool:
     """Whether the model need not see it at an end of its line."""
-    return token.kind != "text" or not token.raw.strip(SPACE)
+    return token.kind not in ("text", "kept") or (token.kind == "text" and not token.raw.strip(SPACE))
 
 
 def _has_words(block: Sequence[Token]) -> bool:
