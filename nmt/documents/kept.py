@@ -10,7 +10,7 @@ from nmt.documents.markup import Token, Writing, read_blocks
 
 # C's and Python's %s, %1$d, %(name)s, Qt's %1 and %n; {0}, {name}, ${name}, $(name).
 PLACEHOLDERS = (
-    r"%(?:\d+\$|\(\w+\))?[-+#0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?(?:hh|ll|[hlLqjzt])?[diouxXeEfFgGaAcspn@%]"
+    r"%(?:\d+\$|\(\w+\))?[-+#0']*(?:\d+|\*)?(?:\.(?:\d+|\*))?(?:(?:hh|ll|[hlLqjzt])?[diouxXeEfFgGaAcspn@%]|<\w+>)"
     r"|%L?[1-9]\d?|\$?\{+[^{}]*\}+|\$\([\w.]+\)"
 )
 TAGS = r"</?[A-Za-z][^<>]*>"

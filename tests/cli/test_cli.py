@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import html
 import io
 import json
 import math
@@ -614,3 +615,11 @@ def test_a_servers_n_best_lists_and_alignments_are_those_of_its_export(folder, n
     expected = translated(export)
     for url in (server.rest_url, server.grpc_url):
         assert translated("--server", url) == expected
+
+
+def test_a_file_in_another_format_is_translated_in_place(folder, nmt, translator):
+    (folder / "page.html").write_text("<p>red house</p>\n<!-- kept -->\n")
+    (expected,) = translator.translate(["red house"])
+    assert nmt("translate", folder / "run", folder / "page.html", "--output", folder / "new.html") == []
+    assert html.unescape((folder / "new.html").read_text()) == f"<p>{expected.text}</p>\n<!-- kept -->\n"
+    assert main(["translate", str(folder / "run"), str(folder / "page.html"), "--scores"]) != 0
