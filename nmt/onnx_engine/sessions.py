@@ -45,7 +45,6 @@ class OnnxModel:
         self.directory = Path(directory)
         manifest = read_manifest(directory)
         self.vocabulary, self.first_ids = manifest.vocabulary, manifest.first_ids
-        self._quantized = manifest.precision == "int8"
         self._layout = Layout(self.vocabulary, self.first_ids)
         self._encoder = self._open("encoder")
         self._state_names = [output.name for output in self._encoder.get_outputs() if output.name not in _MEMORY]
@@ -56,13 +55,8 @@ class OnnxModel:
         Args: source: int32 [batch, source_time], padded with PAD.
         Returns: its memory, and the state of one hypothesis for each sentence before the first token.
         """
-        names = [*_MEMORY, *self._state_names]
-        # The LSTM of int8 rounds all that it is given by one scale, so each sentence is given alone: its translation
-        # does not depend on its batch, and one sentence is what that LSTM is fast at.
-        batches = source[:, np.newaxis] if self._quantized and len(source) > 1 else source[np.newaxis]
-        parts = zip(*(self._encoder.run(names, {"source": batch}) for batch in batches), strict=True)
-        arrays = tuple(part[0] if len(part) == 1 else np.concatenate(part) for part in parts)
-        return arrays[: len(_MEMORY)], arrays[len(_MEMORY) :]
+        outputs = self._encoder.run([*_MEMORY, *self._state_names], {"source": source})
+        return tuple(outputs[: len(_MEMORY)]), tuple(outputs[len(_MEMORY) :])
 
     def gather(self, memory: Memory, columns: Columns) -> tuple[Memory, GatheredColumns]:
         """Takes the columns of a batch's shortlist out of the output layer, for all of its steps.

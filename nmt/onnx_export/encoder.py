@@ -28,11 +28,6 @@ def encoder_graph(config: ModelConfig, weights: Weights, products: Products, out
         embedded = output.embed(graph, ids)
     else:
         embedded = products.lookup(graph, "source_embedding", weights["encoder/source_embedding/embeddings"], ids)
-    # Without padding: what it holds would count where the scale of int8 is that of the largest element.
-    is_real = graph.op(
-        "Unsqueeze", graph.op("Cast", graph.op("Transpose", real), to=ir.DataType.FLOAT), graph.constant([2])
-    )
-    embedded = graph.op("Mul", embedded, is_real)
     outputs, final = _stack(graph, config, weights, products, embedded, lengths)
     if config.lexical:
         outputs = graph.op("Concat", outputs, embedded, axis=2)

@@ -53,7 +53,7 @@ def step(graph: Graph, products: Products, name: str, parts: Sequence[Part], sta
 def _plain_sequence(
     graph: Graph, products: Products, name: str, inputs: Part, lengths: ir.Value, directions: Sequence[Weights]
 ) -> tuple[ir.Value, State]:
-    outputs, hidden, cell = products.lstm(graph, name, inputs.value, lengths, directions)
+    outputs, hidden, cell = products.lstm(graph, name, inputs, lengths, directions)
     units = len(directions) * directions[0]["recurrent_kernel"].shape[0]
     beside = graph.op("Transpose", outputs, perm=[0, 2, 1, 3])  # [time, batch, directions, units]
     return (

@@ -39,7 +39,7 @@ class Products(Protocol):
         """Rows of a table [vocab, size] by ids int32 [...]: float32 [..., size]."""
 
     def lstm(
-        self, graph: Graph, name: str, inputs: ir.Value, lengths: ir.Value, directions: Sequence[Weights]
+        self, graph: Graph, name: str, inputs: Part, lengths: ir.Value, directions: Sequence[Weights]
     ) -> Sequence[ir.Value]:
         """An LSTM over inputs [time, batch, size].
 
@@ -73,14 +73,16 @@ class Float32:
         return graph.op("Gather", graph.weight(f"{name}.table", table), ids)
 
     def lstm(
-        self, graph: Graph, name: str, inputs: ir.Value, lengths: ir.Value, directions: Sequence[Weights]
+        self, graph: Graph, name: str, inputs: Part, lengths: ir.Value, directions: Sequence[Weights]
     ) -> Sequence[ir.Value]:
         kernel, recurrent = (
             graph.weight(f"{name}.{kind}", of_directions(directions, kind).transpose(0, 2, 1))
             for kind in ("kernel", "recurrent_kernel")
         )
         bias = graph.weight(f"{name}.bias", lstm_bias(directions))
-        return graph.ops("LSTM", inputs, kernel, recurrent, bias, lengths, outputs=3, **lstm_attributes(directions))
+        return graph.ops(
+            "LSTM", inputs.value, kernel, recurrent, bias, lengths, outputs=3, **lstm_attributes(directions)
+        )
 
     def transposed_product(
         self, graph: Graph, name: str, entering: Part, table: np.ndarray, bias: np.ndarray

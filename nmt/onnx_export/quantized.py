@@ -22,6 +22,7 @@ from nmt.onnx_export.graph import MICROSOFT, Graph, Weights
 from nmt.onnx_export.products import Part, beside, lstm_attributes, lstm_bias, of_directions
 
 STEPS, FEW_STEPS = 127, 63  # to either side of 0, of 8 bits and of 7
+LARGE = 30.0  # whose tanh and sigmoid are 1
 ZERO = 64  # where 0 is among the 7 bits of what enters a product
 
 
@@ -54,18 +55,29 @@ class Int8:
         return graph.op("Mul", chosen, graph.op("Gather", of_rows, ids))
 
     def lstm(
-        self, graph: Graph, name: str, inputs: ir.Value, lengths: ir.Value, directions: Sequence[Weights]
+        self, graph: Graph, name: str, inputs: Part, lengths: ir.Value, directions: Sequence[Weights]
     ) -> Sequence[ir.Value]:
+        units = directions[0]["recurrent_kernel"].shape[0]
+        fixed = [with_fixed_scale(weights) for weights in directions]
         kernels, scales = [], []
         for kind in ("kernel", "recurrent_kernel"):
-            quantized, scale = quantize(of_directions(directions, kind), axis=1, steps=FEW_STEPS)
+            quantized, scale = quantize(of_directions(fixed, kind), axis=1, steps=FEW_STEPS)
             kernels.append(graph.weight(f"{name}.{kind}", quantized))
             scales.append(graph.weight(f"{name}.{kind}.scale", scale))
-        bias = graph.weight(f"{name}.bias", lstm_bias(directions))
+        bias = graph.weight(f"{name}.bias", lstm_bias(fixed))
         zero = graph.constant(np.zeros(scale.shape), np.int8)
-        entering = (inputs, *kernels, bias, lengths, None, None, None, scales[0], zero, scales[1], zero)
-        attributes = lstm_attributes(directions)
-        return graph.ops("DynamicQuantizeLSTM", *entering, outputs=3, domain=MICROSOFT, **attributes)
+        batch = graph.op("Shape", inputs.value, start=1, end=2)
+        ends = np.array([1, -1]) * inputs.bounds.max()
+        steps = graph.op("Concat", graph.op("Shape", inputs.value, start=0, end=2), graph.constant([2]), axis=0)
+        widened = graph.op("Concat", inputs.value, graph.op("Expand", graph.constant(ends, np.float32), steps), axis=2)
+        shape = graph.op("Concat", graph.constant([len(fixed)]), batch, graph.constant([units + 2]), axis=0)
+        hidden, cell = (
+            graph.op("Expand", graph.constant([*[0] * units, end, -end], np.float32), shape) for end in (1, LARGE)
+        )
+        entering = (widened, *kernels, bias, lengths, hidden, cell, None, scales[0], zero, scales[1], zero)
+        results = graph.ops("DynamicQuantizeLSTM", *entering, outputs=3, domain=MICROSOFT, **lstm_attributes(fixed))
+        own = (graph.constant([0]), graph.constant([units]), graph.constant([-1]))
+        return [graph.op("Slice", result, *own) for result in results]
 
     def transposed_product(
         self, graph: Graph, name: str, entering: Part, table: np.ndarray, bias: np.ndarray
@@ -86,6 +98,25 @@ class Int8:
         scales = graph.input("scales", np.float32, ["columns"])
         bound = entering.bounds.max()
         return _integer_product(graph, _round(graph, entering.value, bound), bound, kernel, scales, None)
+
+
+def with_fixed_scale(weights: Weights) -> dict[str, np.ndarray]:
+    """An LSTM's weights with two more inputs, which it does not read, and two more units, which always are 1 and -1.
+
+    ONNX Runtime's LSTM of int8 rounds what enters by the least and the largest element of all rows. These are then the
+    same whatever the rows hold, so a row does not depend on the others. The units begin with a LARGE cell and keep it.
+    """
+    kernel, recurrent, bias = (
+        np.pad(gates, [(0, more), (0, 0), (0, 2)]).reshape(len(gates) + more, -1)
+        for gates, more in (
+            (weights["kernel"].reshape(len(weights["kernel"]), 4, -1), 2),
+            (weights["recurrent_kernel"].reshape(len(weights["recurrent_kernel"]), 4, -1), 2),
+            (weights["bias"].reshape(1, 4, -1), 0),
+        )
+    )
+    bias = bias.reshape(4, -1)
+    bias[:, -2:] = LARGE * np.array([[-1], [1], [1], [0]])  # of the gates i, f, o, g
+    return {"kernel": kernel, "recurrent_kernel": recurrent, "bias": bias.reshape(-1)}
 
 
 def quantize(weights: np.ndarray, *, axis: int, steps: int = STEPS) -> tuple[np.ndarray, np.ndarray]:
