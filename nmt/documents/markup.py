@@ -39,9 +39,6 @@ class Writing(NamedTuple):
     kept: str = ""  # a regular expression for stretches of read text that a translation has to have, too
 
 
-PLAIN = Writing(str, str)
-
-
 def read_blocks(source: Iterable[Token], writing: Callable[[Sequence[Token]], Writing]) -> Document:
     """A document of tokens.
 
