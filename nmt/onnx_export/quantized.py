@@ -1,7 +1,7 @@
 """Products of int8: a quarter of the bytes, and three times as fast.
 
 Weights are int8 with a scale for each column of a product, or each row of an embedding. What enters a product is
-rounded to 8 bits by scales that are known beforehand where they can be: hidden states and attentional vectors come out
+rounded by scales that are known beforehand where they can be: hidden states and attentional vectors come out
 of a tanh, contexts are means of what is bounded. Nothing is gained then by looking at the values, and a row's result
 does not depend on the rows beside it. Where no bound is known, as of cells, each row has its own scale.
 
