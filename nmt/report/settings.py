@@ -39,14 +39,14 @@ def changed_settings(configs: Sequence[Config]) -> list[Setting]:
 
 def _leaves(section: BaseModel, above: str = "") -> Iterator[tuple[str, tuple[str, str]]]:
     """Path, value and default of all settings below a section."""
-    values = section.model_dump()
+    values = section.model_dump()  # of a corpus, without what is not given
     for name, field in type(section).model_fields.items():
         value = getattr(section, name)
         if isinstance(value, BaseModel):
             yield from _leaves(value, f"{above}{name}.")
             continue
         default = field.get_default(call_default_factory=True)
-        yield above + name, (_text(values[name]), REQUIRED if default is PydanticUndefined else _text(default))
+        yield above + name, (_text(values.get(name)), REQUIRED if default is PydanticUndefined else _text(default))
 
 
 def _text(value: Any) -> str:
