@@ -1,7 +1,8 @@
-"""From pairs of lines to batches of ids, without ever holding more than a window of the corpus.
+"""From pairs of lines to batches of ids, by way of files.
 
-`dataset` is an epoch's `Batch`es as a tf.data.Dataset, and a `DataReport` counts what became of the pairs.
-`make_batch` and `token_batches` make batches of anything else.
+A `Preparer` writes the token ids of each epoch as TFRecords, and `dataset` reads these as `Batch`es, without Python for
+a pair or a batch. A `DataReport` counts what became of the pairs. `make_batch` and `token_batches` make batches of
+anything else.
 """
 
 import lazy_loader

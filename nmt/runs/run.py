@@ -10,6 +10,7 @@
     lexicon.npz                     which target pieces may translate a source piece (search/lexicon.py), once asked for
     habits.json                     how the lines of its training corpora are written (corpus/habits.py)
     confidence.json                 how their translations' confidence is computed (search/confidence.py)
+    prepared/                       the data of this epoch and the next while it is trained (data/preparation.py)
     log.jsonl                       one JSON object a line
     tensorboard/
 
@@ -54,6 +55,11 @@ _HABITS = "habits.json"
 _GLOSSARY = "glossary.tsv"
 _LEXICON = "lexicon.npz"
 _STEP_FILE = re.compile(r"step-(\d{8,})\.npz")
+
+
+def prepared_path(run: Path) -> Path:
+    """Where the data are prepared that a run is trained on."""
+    return run / "prepared"
 
 
 class Checkpoint(NamedTuple):

@@ -18,6 +18,7 @@ from tqdm.asyncio import tqdm_asyncio
 from tqdm.auto import tqdm
 
 from nmt.runs.run import Run
+from nmt.training.messages import say
 
 _LINE_SECONDS = 30.0
 _LOG_STEPS = 50
@@ -29,12 +30,6 @@ def default_callbacks(run: Run) -> list[keras.callbacks.Callback]:
     display = ProgressBar() if in_notebook or sys.stderr.isatty() else ProgressLines()
     tensorboard = [TensorBoardScalars(run)] if run.config.training.tensorboard else []
     return [display, RunLog(run), *tensorboard]
-
-
-def say(text: str) -> None:
-    """Writes to stderr, above a progress bar if there is one."""
-    tqdm.write(text, file=sys.stderr)
-    sys.stderr.flush()
 
 
 class _Monitor(keras.callbacks.Callback):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from nmt.config.settings import Config
-from nmt.data.batches import Batch, DataReport, dataset
-from nmt.text.tokenizer import Tokenizers
+from nmt.data.batches import Batch
+from nmt.data.dataset import dataset
+from nmt.data.preparation import Prepared
 
 
 def make_strategy(name: str) -> tf.distribute.Strategy:
@@ -48,22 +48,16 @@ class Workers:
 
 
 def distributed_dataset(
-    config: Config,
-    tokenizers: Tokenizers,
-    *,
-    strategy: tf.distribute.Strategy,
-    epoch: int,
-    skip: int,
-    report: DataReport,
+    prepared: Prepared, *, strategy: tf.distribute.Strategy, epoch: int, skip: int = 0, prefetch: int
 ):
     """`data.dataset` with the rows of each batch divided over the replicas; what a strategy's `run` takes.
 
-    Every worker reads the whole corpus and takes its own rows: order and batches are those of a single device.
+    Every worker reads all that is prepared and takes its own rows: order and batches are those of a single device.
     """
     replicas = strategy.num_replicas_in_sync
 
     def make(context: tf.distribute.InputContext) -> tf.data.Dataset:
-        whole = dataset(config, tokenizers, epoch=epoch, skip=skip, multiple=replicas, report=report)
+        whole = dataset(prepared, epoch=epoch, skip=skip, multiple=replicas, prefetch=prefetch)
         if replicas == 1:
             return whole
         local = replicas // context.num_input_pipelines

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-import re
 import signal
 import threading
 import time
@@ -22,12 +21,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nmt.data.batches import Batch, DataReport
-from nmt.runs.run import Run
+from nmt.data.batches import Batch
+from nmt.data.preparation import Prepared
+from nmt.data.preparer import Preparer
+from nmt.data.report import DataReport
+from nmt.runs.run import Run, prepared_path
 from nmt.search.confidence import TooFewLinesError
-from nmt.training.callbacks import default_callbacks, say
+from nmt.training.callbacks import default_callbacks
 from nmt.training.distribution import Workers, distributed_dataset
 from nmt.training.interrupted import Interrupted
+from nmt.training.messages import say
 from nmt.training.progress import Progress
 from nmt.training.schedule import learning_rate
 from nmt.training.step import StepResult, TrainState, TrainStep, separate_seeds
@@ -68,6 +71,7 @@ class Trainer:
         self.training = run.config.training
         self.progress = progress
         self.workers = workers
+        self.preparer = Preparer(self.config, run.tokenizers, prepared_path(run.path))
         with workers.strategy.scope():
             self.state = TrainState(self.config, run.tokenizers, precision=progress.precision)
             self.step = TrainStep(self.state, self.config, workers.strategy)
@@ -92,7 +96,7 @@ class Trainer:
         self.state.model.stop_training = False
         self.callbacks.on_train_begin()
         try:
-            with self._noting_signals():
+            with self._noting_signals(), self.preparer:
                 while not self.progress.end(self.training):
                     self._epoch()
                 self._finish()
@@ -101,14 +105,13 @@ class Trainer:
 
     def _epoch(self) -> None:
         progress, epoch = self.progress, self.progress.epoch
-        report = DataReport()
+        prepared = self._prepared()
         batches = distributed_dataset(
-            self.config,
-            self.run.tokenizers,
+            prepared,
             strategy=self.workers.strategy,
             epoch=epoch,
             skip=progress.batch,
-            report=report,
+            prefetch=self.config.data.prefetch,
         )
         self.step.compile(batches.element_spec)
         self.callbacks.on_epoch_begin(epoch)
@@ -118,7 +121,7 @@ class Trainer:
                 return
         self._look()
         if progress.batches_per_epoch is None:
-            self._report(report)
+            self._report(prepared.report)
         loss = progress.epoch_loss / max(1.0, progress.epoch_tokens)
         progress.batches_per_epoch = progress.batch
         progress.epoch, progress.batch, progress.epoch_loss, progress.epoch_tokens = epoch + 1, 0, 0.0, 0.0
@@ -130,6 +133,28 @@ class Trainer:
         self.callbacks.on_epoch_end(epoch, {"loss": loss, "learning_rate": rate, **scores})
         self._heed_callbacks()
         self._save()
+
+    def _prepared(self) -> Prepared:
+        """The data of this epoch; those of the next one, if there will be one, are begun with."""
+        progress, preparer = self.progress, self.preparer
+        if self.workers.is_chief:
+            if preparer.in_background and not preparer.ready(progress.epoch):
+                say(f"Preparing the data of epoch {progress.epoch + 1}.")
+            prepared = preparer.prepare(progress.epoch)
+            steps = math.ceil((prepared.num_batches - progress.batch) / self.training.accumulate_batches)
+            after = dataclasses.replace(progress, epoch=progress.epoch + 1, step=progress.step + steps)
+            if not after.end(self.training):
+                preparer.prepare_ahead(after.epoch)
+        self.workers.mean(0.0)
+        if not self.workers.is_chief:
+            found = preparer.ready(progress.epoch)
+            if found is None:
+                raise ValueError(
+                    f"{preparer.directory} does not hold the data that the first worker has prepared: all workers need "
+                    "the same directory run: and the same corpora"
+                )
+            prepared = found
+        return prepared
 
     def _train_on(self, group: list[Batch]) -> None:
         progress = self.progress
@@ -245,6 +270,8 @@ class Trainer:
             self._calibrate()
         progress.finished_step = progress.step
         self._save()
+        if self.workers.is_chief:
+            self.preparer.delete()
 
     def _calibrate(self) -> None:
         """Fits the confidence of the best weights."""
@@ -316,8 +343,8 @@ def _groups(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
     try:
         while group := list(itertools.islice(iterator, size)):
             yield group
-    except tf.errors.InvalidArgumentError as error:
-        # tf.data hands on what the reader of the corpora has raised as text, its traceback included.
-        if raised := re.search(r"ValueError: (.*?)\nTraceback", error.message, re.DOTALL):
-            raise ValueError(raised[1]) from None
-        raise
+    except (tf.errors.DataLossError, tf.errors.NotFoundError) as error:
+        raise ValueError(
+            f"prepared data cannot be read ({error.message}): delete the directory `prepared` of the run, and run the "
+            "command again, which prepares them anew"
+        ) from None

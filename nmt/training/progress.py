@@ -6,6 +6,8 @@ import dataclasses
 
 from nmt.config.training import TrainingConfig
 
+# The order that `data.dataset` gives batches in. Runs begun by earlier versions counted in another one.
+BATCH_ORDER = 2
 _HIGHER_IS_BETTER = {"bleu": True, "chrf": True, "loss": False, "perplexity": False}
 
 
@@ -14,6 +16,7 @@ class Progress:
     """Position in the data, scores, patience, time. All fields can be written as JSON."""
 
     precision: str  # of this training, "auto" decided
+    order: int = 1  # that `batch` counts in, as BATCH_ORDER; 1 in checkpoints that do not say
     step: int = 0  # optimizer steps made
     epoch: int = 0  # counted from 0
     batch: int = 0  # batches of this epoch already used

@@ -6,7 +6,7 @@ from nmt.config.settings import Config
 from nmt.corpus.check import check
 from nmt.corpus.findings import Finding
 from nmt.corpus.quick_check import quick_check
-from nmt.data.batches import DataReport, batches
+from nmt.data.preparation import begin, finish, prepare_shards
 from nmt.text.tokenizer import train_tokenizers
 
 WORDS = {
@@ -94,14 +94,14 @@ def test_what_single_pairs_show_is_counted_with_the_first_lines(job):
     assert found(report.notes, "identical").endswith(f"data.train[0]: 1\n      {job.place('train', 5)}")
 
 
-def test_check_and_training_agree_on_which_lines_are_empty(job):
+def test_check_and_training_agree_on_which_lines_are_empty(job, tmp_path):
     blank = ["", " ", "\t", "\u00a0", "\u3000", "\u200b", "\ufeff", "\u00ad", "\u2028", "\x07", "\x00", "."]
     for number, line in enumerate(blank):
         job.train[2 * number], job.train[2 * number + 1] = (line, "ein hund"), ("a dog", line)
     config = override_config(job.config(), ["data.case_augmentation=0.0", "protect=[]"])
-    report, trained = check(config), DataReport()
-    for _ in batches(config, train_tokenizers(config), epoch=0, report=trained):
-        pass
+    begin(tmp_path / "prepared", "")
+    prepare_shards(config, train_tokenizers(config), tmp_path / "prepared", epoch=0)
+    report, trained = check(config), finish(config, tmp_path / "prepared").report
     assert trained.corpora[0].empty > 10
     assert f"data.train[0]: {trained.corpora[0].empty}\n" in found(report.warnings, "empty side")
 

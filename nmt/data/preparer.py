@@ -1,0 +1,178 @@
+"""Has the data of each epoch ready when training comes to it, in a directory of the run.
+
+Where epochs differ, the next one is prepared by processes in the background while training uses the one before; older
+ones are deleted, so there are never more than two. Where they do not, one preparation serves all.
+
+Imports no TensorFlow.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from nmt.config.settings import Config
+from nmt.data.fingerprint import differs_by_epoch, fingerprint, identities
+from nmt.data.mixing import count_mixed
+from nmt.data.preparation import Prepared, begin, finish, num_shards, open_prepared, prepare_shards
+from nmt.full_disk import naming
+from nmt.text.tokenizer import Tokenizers
+
+# So few pairs are prepared sooner than a process is started.
+_FEW_PAIRS = 2_048
+
+
+class Preparer:
+    """Prepares a job's epochs in a directory, `with` which its processes end.
+
+    Raises:
+        ValueError: for corpora that cannot be read.
+    """
+
+    def __init__(
+        self, config: Config, tokenizers: Tokenizers, directory: Path, *, processes: int | None = None
+    ) -> None:
+        self.directory = directory
+        self._config = config
+        self._tokenizers = tokenizers
+        self._processes = processes or os.cpu_count() or 1
+        self._workers: list[subprocess.Popen[str]] = []
+        self._asked: int | None = None  # the epoch that they are preparing
+        self._differs = differs_by_epoch(config)
+        self._fingerprint = fingerprint(config, tokenizers, self._files())
+
+    def __enter__(self) -> Preparer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self._workers:
+            worker.kill()
+            worker.communicate()
+        self._workers = []
+
+    @property
+    def in_background(self) -> bool:
+        """Whether there are enough pairs to be prepared by other processes."""
+        return count_mixed(self._config) > _FEW_PAIRS
+
+    def ready(self, epoch: int) -> Prepared | None:
+        """An epoch's data, if they are complete."""
+        return open_prepared(self._config, self._of(epoch), self._fingerprint)
+
+    def prepare(self, epoch: int) -> Prepared:
+        """An epoch's data; waits until they are complete, and deletes those of epochs before.
+
+        Raises:
+            ValueError: for corpora that cannot be read, where nothing is left to train on, or where processes failed.
+            OSError: where there is no room.
+        """
+        wanted = {self._of(epoch), self._of(epoch + 1)}
+        for other in self.directory.glob("e*-*"):
+            if other not in wanted:
+                shutil.rmtree(other, ignore_errors=True)
+        if prepared := self.ready(epoch):
+            return prepared
+        if self._asked != epoch:
+            self._wait()
+            begin(self._of(epoch), self._fingerprint)
+            if self.in_background:
+                self._ask(epoch)
+            else:
+                prepare_shards(self._config, self._tokenizers, self._of(epoch), epoch=self._number(epoch))
+        self._wait()
+        return finish(self._config, self._of(epoch))
+
+    def prepare_ahead(self, epoch: int) -> None:
+        """Begins with an epoch's data in the background, unless they are there or so few that there is no need."""
+        if self.in_background and self._asked != epoch and not self.ready(epoch):
+            self._wait()
+            begin(self._of(epoch), self._fingerprint)
+            self._ask(epoch)
+
+    def delete(self) -> None:
+        """Deletes everything that was prepared."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _of(self, epoch: int) -> Path:
+        return self.directory / (f"epoch-{epoch:05d}" if self._differs else "every-epoch")
+
+    def _number(self, epoch: int) -> int:
+        return epoch if self._differs else 0
+
+    def _files(self) -> dict[str, dict[str, Any]]:
+        """Of the training files what `identities` says, which is kept for the next time."""
+        file = self.directory / "files.json"
+        before = file.read_text() if file.is_file() else "{}"
+        try:
+            known = json.loads(before)
+        except json.JSONDecodeError:
+            known = {}
+        found = identities(self._config, known)
+        if found != known:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            with naming(file):
+                file.write_text(json.dumps(found, indent=1))
+        return found
+
+    def _ask(self, epoch: int) -> None:
+        """Hands an epoch to the worker processes, which are started first if there are none."""
+        if not self._workers:
+            folder = self.directory / "tokenizer"
+            folder.mkdir(parents=True, exist_ok=True)
+            self._tokenizers.save(folder)
+            count = min(self._processes, num_shards(self._config))
+            job = {"config": self._config.model_dump_json(), "tokenizers": str(folder), "count": count}
+            for index in range(count):
+                self._workers.append(_start())
+                _send(self._workers[-1], {**job, "index": index})
+        for worker in self._workers:
+            _send(worker, {"epoch": self._number(epoch), "directory": str(self._of(epoch))})
+        self._asked = epoch
+
+    def _wait(self) -> None:
+        """Waits until the workers have done what they were asked for."""
+        if self._asked is None:
+            return
+        self._asked = None
+        answers = [_pipe(worker.stdout).readline() for worker in self._workers]
+        for worker, answer in zip(self._workers, answers, strict=True):
+            if not answer:
+                raise ValueError(
+                    f"a process that prepared data in {self.directory} has ended (status {worker.wait()}), perhaps for "
+                    "want of memory: run the command again, what is finished is kept"
+                )
+            if error := json.loads(answer).get("error"):
+                raise ValueError(error)
+
+
+def _start() -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "nmt.data.worker"]
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True, env=_environment()
+    )
+
+
+def _environment() -> dict[str, str]:
+    """With this process's path of modules, so that the worker runs the same package."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+def _send(worker: subprocess.Popen[str], request: dict[str, Any]) -> None:
+    stdin = _pipe(worker.stdin)
+    with suppress(BrokenPipeError):  # it has ended, as `_wait` will find and say
+        stdin.write(json.dumps(request) + "\n")
+        stdin.flush()
+
+
+def _pipe(pipe: IO[str] | None) -> IO[str]:
+    assert pipe is not None, "opened with the process"
+    return pipe
