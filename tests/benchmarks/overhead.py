@@ -13,6 +13,7 @@ import time
 
 import numpy as np
 from bench import arguments, machine, use_cores
+from pipeline import batches
 
 STEPS = 50  # a repetition
 
@@ -30,8 +31,8 @@ def main() -> None:
 
     config = load_config(options.config, options.overrides)
     tokenizers = train_tokenizers(config)
-    rows, preparing = prepare(config, tokenizers)
     import_tensorflow()
+    rows, preparing = prepare(config, tokenizers)
     more, step = train(config, tokenizers, repetitions=options.repetitions)
     rows |= more
     for epoch, milliseconds in zip(("first", "second"), preparing, strict=True):
@@ -45,8 +46,6 @@ def prepare(config, tokenizers) -> tuple[dict[str, str], list[float]]:
     """Padding in an epoch's batches, and the processor milliseconds that a batch takes in each of two epochs: in the
     first one, words are cut into pieces that are remembered afterwards.
     """
-    from nmt.data.batches import batches
-
     preparing = []
     for epoch in range(2):
         began_at = time.process_time()
@@ -70,7 +69,7 @@ def train(config, tokenizers, *, repetitions: int) -> tuple[dict[str, str], floa
     """Steps on batches of two epochs, made in advance so that only the steps are timed; a step's milliseconds."""
     import tensorflow as tf
 
-    from nmt.data.batches import Batch, batches
+    from nmt.data.batches import Batch
     from nmt.model.precision import choose_precision
     from nmt.training.step import TrainState, TrainStep
 

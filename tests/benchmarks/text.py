@@ -31,6 +31,7 @@ from bench import (
     source_batches,
     use_cores,
 )
+from pipeline import batches
 
 if TYPE_CHECKING:
     from nmt.runs.run import Run
@@ -122,7 +123,7 @@ def train_all(options) -> tuple[list[tuple[str, list[str]]], Run, np.ndarray]:
 
     Returns: name and command of each peer that translates; our run; the order of the sentences.
     """
-    from nmt.data.batches import batches, make_batch
+    from nmt.data.batches import make_batch
     from nmt.runs.run import Run
 
     directory = options.directory
