@@ -64,6 +64,10 @@ class Preparer:
         """Whether there are enough pairs to be prepared by other processes."""
         return count_mixed(self._config) > _FEW_PAIRS
 
+    def begun(self, epoch: int) -> bool:
+        """Whether an epoch is being prepared, or is prepared."""
+        return self._asked == epoch or self.ready(epoch) is not None
+
     def ready(self, epoch: int) -> Prepared | None:
         """An epoch's data, if they are complete."""
         return open_prepared(self._config, self._of(epoch), self._fingerprint)
@@ -93,7 +97,7 @@ class Preparer:
 
     def prepare_ahead(self, epoch: int) -> None:
         """Begins with an epoch's data in the background, unless they are there or so few that there is no need."""
-        if self.in_background and self._asked != epoch and not self.ready(epoch):
+        if self.in_background and not self.begun(epoch):
             self._wait()
             begin(self._of(epoch), self._fingerprint)
             self._ask(epoch)

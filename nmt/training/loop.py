@@ -138,7 +138,7 @@ class Trainer:
         """The data of this epoch; those of the next one, if there will be one, are begun with."""
         progress, preparer = self.progress, self.preparer
         if self.workers.is_chief:
-            if preparer.in_background and not preparer.ready(progress.epoch):
+            if preparer.in_background and not preparer.begun(progress.epoch):
                 say(f"Preparing the data of epoch {progress.epoch + 1}.")
             prepared = preparer.prepare(progress.epoch)
             steps = math.ceil((prepared.num_batches - progress.batch) / self.training.accumulate_batches)
