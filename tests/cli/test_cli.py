@@ -162,7 +162,7 @@ def test_the_help_names_every_command_and_is_shown_where_none_is_given(capsys):
         ("config --set seed=1", "--set changes the settings of a CONFIG"),
         ("config {folder}/job.yaml --set sead=1", "--set sead=1: sead: unknown key; did you mean seed?"),
         ("init --source {folder}/train.en --target {folder}/nope.de", "{folder}/nope.de: no such file"),
-        ("init --source {folder}/train.en --target {folder}/train.xx", "train.en has 150 lines: at least 1,000 pairs"),
+        ("init --source {folder}/train.en --target {folder}/train.xx", "train.xx: 150 pairs, but at least 1,000 pairs"),
         ("check {folder}", "{folder}: is a directory, a YAML file was expected"),
         ("train {folder}/train.en", "{folder}/train.en:1: "),
         ("translate", "a run, an export or --server is needed"),
