@@ -172,6 +172,7 @@ def _load(options: argparse.Namespace, run: str | None) -> Translator | Endpoint
     """What RUN or --server names."""
     from nmt.api import load
     from nmt.client.address import read_url
+    from nmt.onnx_engine.files import is_onnx_export
 
     if run is not None and any(Path(run).glob("*/saved_model.pb")):
         print(f"loading {run}, which takes seconds", file=sys.stderr, flush=True)
@@ -188,7 +189,8 @@ def _load(options: argparse.Namespace, run: str | None) -> Translator | Endpoint
         glossary=read_glossary(options),
     )
     if options.jsonl and run and getattr(translator, "calibration", True) is None:
-        print("no confidence: it is that of a run's best weights, after `nmt calibrate RUN`", file=sys.stderr)
+        calibrated = "RUN` and another export" if is_onnx_export(run) else f"{run}`"
+        print(f"no confidence: it is that of a run's best weights, after `nmt calibrate {calibrated}", file=sys.stderr)
     return translator
 
 
