@@ -67,7 +67,7 @@ def export(
     (directory / "ids").mkdir(parents=True, exist_ok=True)  # TensorFlow would say in its own way what is in the way
     model = run.load_model(weights, choose_precision(search.precision), shortlist=search.shortlist > 0)
     version = _next_version(directory)
-    calibration = run.calibration() if weights == "best" else None
+    calibration = run.calibration(weights)
     if calibration is None:
         print(f"no confidence: it is that of a run's best weights, after `nmt calibrate {run.path}`", file=sys.stderr)
     # A variable, as a constant would be in the graph once for each signature.

@@ -121,7 +121,7 @@ def _write_run(directory: Path, run: Run, *, weights: str | int, config: Config,
     (directory / "tokenizer").mkdir()
     run.tokenizers.save(directory / "tokenizer")
     exported = Run(directory, config, run.tokenizers)
-    calibration = run.calibration() if weights == "best" else None
+    calibration = run.calibration(weights)
     if calibration is None:
         print(f"no confidence: it is that of a run's best weights, after `nmt calibrate {run.path}`", file=sys.stderr)
     else:

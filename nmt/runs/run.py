@@ -245,14 +245,14 @@ class Run:
         """Stores how confidence is computed for the best weights."""
         write_text(self.path / _CALIBRATION, calibration.as_json())
 
-    def calibration(self) -> Calibration | None:
-        """How confidence is computed for the best weights; None if it was never fitted.
+    def calibration(self, weights: str | int = "best") -> Calibration | None:
+        """How confidence is computed; None if it was never fitted, and for other weights than the best ones.
 
         Raises:
             ValueError: if the file is none of this version's.
         """
         file = self.path / _CALIBRATION
-        if not file.is_file():
+        if weights != "best" or not file.is_file():
             return None
         try:
             return Calibration.from_json(file.read_text(encoding="utf-8"))

@@ -51,7 +51,7 @@ def load_translator(
         ModelEngine(models, lexicon=first.lexicon() if search.shortlist else None),
         first,
         search,
-        calibration=first.calibration() if weights == "best" and len(runs) == 1 else None,
+        calibration=first.calibration(weights) if len(runs) == 1 else None,
         glossary=glossary,
         alignments=alignments,
     )
