@@ -6,7 +6,6 @@ Imports no TensorFlow.
 from __future__ import annotations
 
 import json
-import re
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +14,6 @@ from nmt.report.alignments import PAGE_END, page_section, page_start
 from nmt.translation.translation import Hypothesis, Translation
 
 _BETWEEN = "|||"  # the fields of a Moses n-best list
-_LINE_ENDS = re.compile(r"[\r\n]+")
 
 
 class OutputFormat(NamedTuple):
@@ -58,7 +56,7 @@ def hard_alignment(alignment: np.ndarray) -> str:
 
 
 def _render(hypothesis: Hypothesis, number: int, output_format: OutputFormat) -> str:
-    text = _LINE_ENDS.sub(" ", hypothesis.text)
+    text = hypothesis.line
     # As Moses escapes them: what stands between the fields must not stand in one.
     fields = [text.replace(_BETWEEN, "&#124;" * 3) if output_format.n_best else text]
     score = f"{hypothesis.score:.4f}"

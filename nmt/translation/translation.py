@@ -5,12 +5,15 @@ Imports no TensorFlow.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from html import escape
 
 import numpy as np
 
 from nmt.translation.heat_map import STYLE, heat_map
+
+_LINE_ENDS = re.compile(r"[\r\n]+")
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,11 @@ class Hypothesis:
     pieces: tuple[str, ...] = ()  # of the text; empty where the engine does not return them
     # float32 [pieces, source pieces], 0..1: how much each piece read each source piece; None where not asked for
     alignment: np.ndarray | None = None
+
+    @property
+    def line(self) -> str:
+        """The text as a line of a file: without line ends, and with "?" for what UTF-8 cannot write."""
+        return _LINE_ENDS.sub(" ", self.text).encode("utf-8", "replace").decode()
 
 
 @dataclass(frozen=True)
