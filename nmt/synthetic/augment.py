@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from nmt.api import load
 from nmt.config.data import Corpus
-from nmt.config.resuming import best_path, config_path, is_run
 from nmt.config.settings import Config
-from nmt.exports.files import newest_version
 from nmt.runs.files import whole_file, write_text
 from nmt.runs.lock import locked
 from nmt.synthetic.next_training import mixed_corpora, next_config
 from nmt.synthetic.report import PassReport, Report
 from nmt.synthetic.request import Pass, Request, config_file, held_out_lines, passes, read_job
 from nmt.synthetic.selection import NO_CONFIDENCE, why_left_out
-from nmt.synthetic.shards import Made, Shards, TextIdentity
+from nmt.synthetic.shards import Made, Shards, TextIdentity, model_identity
 
 Progress = Callable[[str, int, int], None]  # name of a pass, lines that are done, lines in all
 
@@ -50,7 +46,7 @@ def augment(request: Request, *, progress: Progress = lambda *_: None) -> Report
 def _make(task: Pass, request: Request, config: Config, held_out: Collection[str], progress: Progress) -> PassReport:
     """Translates what is not yet translated, and writes the pairs."""
     identity = TextIdentity.of(task.lines())
-    origin = {"models": list(map(_model_identity, task.models)), "search": list(request.overrides)}
+    origin = {"models": list(map(model_identity, task.models)), "search": list(request.overrides)}
     shards = Shards(Path(request.output) / "shards" / task.name, identity, origin)
     if not shards.complete:
         translator = load(task.models, overrides=request.overrides)
@@ -60,21 +56,6 @@ def _make(task: Pass, request: Request, config: Config, held_out: Collection[str
             for done in shards.fill(task.lines(), translator.translate):
                 progress(task.name, done, identity.lines)
     return _write_pairs(task, shards, request, config, held_out)
-
-
-def _model_identity(place: str) -> dict[str, Any]:
-    """Tells one model from another, also in the same place; a server only by its address."""
-    if "://" in place:
-        return {"place": place}
-    if is_run(place):
-        files = [best_path(place), config_path(place), *sorted(Path(place, "tokenizer").iterdir())]
-    else:
-        files = sorted(file for file in (newest_version(place) or Path(place)).rglob("*") if file.is_file())
-    digest = hashlib.sha256()
-    for path in files:
-        with open(path, "rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return {"place": place, "sha256": digest.hexdigest()}
 
 
 def _write_pairs(task: Pass, shards: Shards, request: Request, config: Config, held_out: Collection[str]) -> PassReport:

@@ -12,17 +12,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
+from uuid import uuid4
 
+from nmt.config.resuming import best_path, config_path, is_run
+from nmt.exports.files import newest_version
+from nmt.onnx_engine.files import is_onnx_export
 from nmt.runs.files import write_text
 from nmt.translation.translation import Translation
 
 SHARD_LINES = 1000
-_LINE_ENDS = re.compile(r"[\r\n]+")
 
 Translate = Callable[[Sequence[str]], Sequence[Translation]]
 
@@ -39,7 +42,7 @@ class Made(NamedTuple):
         faults = translation.faults or (("degenerate",) if translation.degenerate else ())
         if translation.truncated:
             faults = (*faults, "truncated")
-        return cls(_LINE_ENDS.sub(" ", translation.text), faults, translation.confidence)
+        return cls(translation.n_best[0].line, faults, translation.confidence)
 
 
 class TextIdentity(NamedTuple):
@@ -49,10 +52,10 @@ class TextIdentity(NamedTuple):
     sha256: str
 
     @classmethod
-    def of(cls, lines: Iterable[str]) -> TextIdentity:
+    def of(cls, lines: Iterable[str | bytes]) -> TextIdentity:
         number, digest = 0, hashlib.sha256()
         for line in lines:
-            digest.update(line.encode() + b"\n")
+            digest.update((line.encode() if isinstance(line, str) else line) + b"\n")
             number += 1
         return cls(number, digest.hexdigest())
 
@@ -63,15 +66,19 @@ class Shards:
     Args:
         text: what is translated.
         origin: by whom and how, as JSON has it.
+        size: lines of a shard; None = SHARD_LINES.
 
     Raises:
         ValueError: if the directory holds translations of another origin or text.
     """
 
-    def __init__(self, directory: Path, text: TextIdentity, origin: Mapping[str, Any]) -> None:
+    def __init__(
+        self, directory: Path, text: TextIdentity, origin: Mapping[str, Any], *, size: int | None = None
+    ) -> None:
         self.directory = directory
         self.text = text
-        wanted = {"text": text._asdict(), **origin, "shard_lines": SHARD_LINES}
+        self.size = size or SHARD_LINES
+        wanted = {"text": text._asdict(), **origin, "shard_lines": self.size}
         manifest = directory / "manifest.json"
         if manifest.is_file():
             _check_manifest(manifest, wanted)
@@ -80,21 +87,31 @@ class Shards:
             write_text(manifest, json.dumps(wanted, indent=2, ensure_ascii=False) + "\n")
 
     def __len__(self) -> int:
-        return -(-self.text.lines // SHARD_LINES)
+        return -(-self.text.lines // self.size)
 
     @property
     def complete(self) -> bool:
-        return all(self._path(number).is_file() for number in range(len(self)))
+        return all(map(self.has, range(len(self))))
+
+    def has(self, number: int) -> bool:
+        return self._path(number).is_file()
+
+    def write(self, number: int, translations: Iterable[Translation]) -> None:
+        """Writes a shard; several processes may write the same one at once."""
+        path = self._path(number)
+        aside = path.with_name(f"{path.name}.{uuid4().hex}")
+        made = map(Made.of, translations)
+        write_text(aside, "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in made))
+        os.replace(aside, path)
 
     def fill(self, lines: Iterator[str], translate: Translate) -> Iterator[int]:
         """Translates what is not yet; yields the number of lines that are done after each shard that it makes."""
         done = 0
         for number in range(len(self)):
-            shard = list(islice(lines, SHARD_LINES))
+            shard = list(islice(lines, self.size))
             done += len(shard)
-            if not self._path(number).is_file():
-                made = map(Made.of, translate(shard))
-                write_text(self._path(number), "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in made))
+            if not self.has(number):
+                self.write(number, translate(shard))
                 yield done
 
     def read(self) -> Iterator[Made]:
@@ -105,7 +122,7 @@ class Shards:
         """
         for number in range(len(self)):
             path = self._path(number)
-            expected = min(SHARD_LINES, self.text.lines - number * SHARD_LINES)
+            expected = min(self.size, self.text.lines - number * self.size)
             try:
                 rows = [json.loads(line) for line in path.read_text(encoding="utf-8").removesuffix("\n").split("\n")]
                 made = [Made(str(text), tuple(faults), confidence) for text, faults, confidence in rows]
@@ -117,6 +134,21 @@ class Shards:
 
     def _path(self, number: int) -> Path:
         return self.directory / f"{number:06}.jsonl"
+
+
+def model_identity(place: str) -> dict[str, Any]:
+    """Tells one model from another, also in the same place; a server only by its address."""
+    if "://" in place:
+        return {"place": place}
+    if is_run(place) and not is_onnx_export(place):
+        files = [best_path(place), config_path(place), *sorted(Path(place, "tokenizer").iterdir())]
+    else:
+        files = sorted(file for file in (newest_version(place) or Path(place)).rglob("*") if file.is_file())
+    digest = hashlib.sha256()
+    for path in files:
+        with open(path, "rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return {"place": place, "sha256": digest.hexdigest()}
 
 
 def _check_manifest(path: Path, wanted: Mapping[str, Any]) -> None:

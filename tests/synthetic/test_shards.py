@@ -91,3 +91,27 @@ def test_a_translation_comes_back_with_all_that_pairs_are_chosen_by(tmp_path):
         Made("", ("degenerate", "truncated"), None),
     ]
     assert json.loads((tmp_path / "manifest.json").read_text())["text"]["lines"] == 2
+
+
+def test_a_model_is_told_from_another_in_the_same_place_whatever_it_is_kept_as(tmp_path):
+    onnx = tmp_path / "onnx"
+    (onnx / "tokenizer").mkdir(parents=True)
+    for name in ("manifest.json", "config.yaml", "weights.bin"):
+        (onnx / name).write_text("one")
+    (tmp_path / "saved" / "1").mkdir(parents=True)
+    (tmp_path / "saved" / "1" / "saved_model.pb").write_text("one")
+    for place, file in ((onnx, "weights.bin"), (tmp_path / "saved", "1/saved_model.pb")):
+        before = shards.model_identity(str(place))
+        assert shards.model_identity(str(place)) == before
+        (place / file).write_text("two")
+        assert shards.model_identity(str(place)) != before
+
+
+def test_a_shard_may_be_written_by_two_at_once(tmp_path):
+    once, again = opened(tmp_path), opened(tmp_path)
+    interrupted = (
+        each if each.text[-1] != "0" else again.write(0, backwards(LINES[:3])) or each for each in backwards(LINES[:3])
+    )
+    once.write(0, interrupted)
+    assert [path.name for path in tmp_path.iterdir() if path.name != "manifest.json"] == ["000000.jsonl"]
+    assert once.has(0)
