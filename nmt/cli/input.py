@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from nmt.text.opening import open_text, text_of
+from nmt.text.windows import WINDOW_LINES
 
-WINDOW_LINES = 2000
 _BLOCK_BYTES = 1 << 20
 _PAUSE_SECONDS = 0.05
 

@@ -82,6 +82,18 @@ def open_text(path: str | os.PathLike[str]) -> BinaryIO:
     return _open(path, _text_of)
 
 
+def is_compressed(path: str | os.PathLike[str]) -> bool:
+    """Whether a file has to be unpacked before its text can be read.
+
+    Raises:
+        ValueError: as `open_text`.
+    """
+    with open_text(path):
+        pass
+    with open(path, "rb") as file:
+        return file.read(_LONGEST_MAGIC).startswith(tuple(compression.magic for compression in _COMPRESSIONS))
+
+
 def open_bytes(path: str | os.PathLike[str]) -> BinaryIO:
     """A file of whatever kind, unpacked: what reads it knows its encoding, as XML's readers do.
 
