@@ -33,8 +33,8 @@ from nmt.config.settings import Config
 from nmt.text.files import count_pairs, evenly, read_pairs
 
 _CHUNK_PAIRS = 5_000
-_SAMPLE_PAIRS = 50_000
-_NAMES = ("", *MEANINGS)
+SAMPLE_PAIRS = 50_000
+NAMES = ("", *MEANINGS)
 Chunk = list[tuple[Place, tuple[str, str]]]
 
 
@@ -61,17 +61,17 @@ def clean(config: Config, output: Path | None = None, *, first: int | None = Non
         rules = _rules(config, context, first, processes)
         counts, done = Tally(), 0
         for chunk in _chunks(config, first):
-            verdicts = _verdicts(chunk, [_NAMES[number] for number in rules[done : done + len(chunk)]], context)
+            found = verdicts(chunk, [NAMES[number] for number in rules[done : done + len(chunk)]], context)
             done += len(chunk)
-            counts += tally(verdicts)
+            counts += tally(found)
             if files:
-                files.write(verdicts)
+                files.write(found)
     return Cleaned(counts, context)
 
 
 def _sample(config: Config, first: int | None) -> Iterator[tuple[str, str]]:
     """Pairs spread evenly over the corpora."""
-    return evenly((pair for _, pair in _pairs(config, first)), total=_total(config, first), keep=_SAMPLE_PAIRS)
+    return evenly((pair for _, pair in _pairs(config, first)), total=_total(config, first), keep=SAMPLE_PAIRS)
 
 
 def _total(config: Config, first: int | None) -> int:
@@ -92,33 +92,33 @@ def _chunks(config: Config, first: int | None) -> Iterator[Chunk]:
 
 
 def _rules(config: Config, context: Context, first: int | None, processes: int) -> np.ndarray:
-    """The number in _NAMES of the rule that removes each pair, 0 for none: uint8 [pairs]."""
+    """The number in NAMES of the rule that removes each pair, 0 for none: uint8 [pairs]."""
     rules = array("B")
     progress = tqdm(total=_total(config, first), desc="judging", unit=" pairs", leave=False, disable=None)
     with tempfile.TemporaryFile() as file, progress:
         texts = ([pair for _, pair in chunk] for chunk in _chunks(config, first))
         for judged in _judge_all(texts, context, processes):
-            rules.extend(_NAMES.index(each.rule) for each in judged)
+            rules.extend(NAMES.index(each.rule) for each in judged)
             np.array([each.keys for each in judged], DTYPE).tofile(file)
             progress.update(len(judged))
         found = np.frombuffer(rules, np.uint8)
         keys = _mapped(file, len(found))
         for rule in CORPUS_RULES:
             if (limit := rule.limit(context.settings)) is not None:
-                found[repeated(keys[rule.field], found == 0, limit=limit)] = _NAMES.index(rule.name)
+                found[repeated(keys[rule.field], found == 0, limit=limit)] = NAMES.index(rule.name)
     for score_rule in score_rules(config):
-        _apply(score_rule, _chunks(config, first), context, found)
+        apply_score_rule(score_rule, _chunks(config, first), context, found)
     return found
 
 
-def _apply(rule: ScoreRule, chunks: Iterable[Chunk], context: Context, found: np.ndarray) -> None:
+def apply_score_rule(rule: ScoreRule, chunks: Iterable[Chunk], context: Context, found: np.ndarray) -> None:
     """Notes the pairs that break a rule among those that none has removed yet."""
     done = 0
     for chunk in chunks:
         kept = done + np.flatnonzero(found[done : done + len(chunk)] == 0)
         if len(kept):
             breaks = rule.breaks([edited(*chunk[place - done][1], context.settings) for place in kept])
-            found[kept[breaks]] = _NAMES.index(rule.name)
+            found[kept[breaks]] = NAMES.index(rule.name)
         done += len(chunk)
 
 
@@ -143,7 +143,8 @@ def _judge_all(chunks: Iterable[list[tuple[str, str]]], context: Context, proces
             yield waiting.popleft().result()
 
 
-def _verdicts(chunk: Chunk, rules: Sequence[str], context: Context) -> list[Verdict]:
+def verdicts(chunk: Chunk, rules: Sequence[str], context: Context) -> list[Verdict]:
+    """Of pairs of which it is known by which rule each is removed."""
     return [
         Verdict(place, came, edited(*came, context.settings), rule)
         for (place, came), rule in zip(chunk, rules, strict=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TextIO
+from uuid import uuid4
 
 from nmt.cleaning.tally import Verdict
 from nmt.config.data import TextPair
@@ -15,13 +17,14 @@ from nmt.config.settings import Config
 from nmt.full_disk import naming
 
 _REMOVED = "removed.jsonl"
+_COPIED_CHARACTERS = 1 << 20
 _LINE_ENDS = str.maketrans("\n\r", "  ")
 
 
 class Output:
-    """Open files of a cleaned corpus."""
+    """Open files of a cleaned corpus: both sides of what is left of each, by its number, and what was removed."""
 
-    def __init__(self, sides: Sequence[tuple[TextIO, TextIO]], removed: TextIO) -> None:
+    def __init__(self, sides: Mapping[int, tuple[TextIO, TextIO]], removed: TextIO) -> None:
         self._sides, self._removed = sides, removed
 
     def write(self, verdicts: Sequence[Verdict]) -> None:
@@ -34,6 +37,12 @@ class Output:
                 fields = {"corpus": place.corpus, "line": place.line, "rule": rule, "source": source, "target": target}
                 with naming(self._removed.name):
                     self._removed.write(json.dumps(fields, ensure_ascii=False) + "\n")
+
+    def append(self, corpus: int, part: Sequence[Path]) -> None:
+        """Copies what another Output wrote of a part of one corpus: both sides and what was removed."""
+        for file, path in zip((*self._sides[corpus], self._removed), part, strict=True):
+            with naming(file.name), open(path, encoding="utf-8", newline="\n") as content:
+                shutil.copyfileobj(content, file, _COPIED_CHARACTERS)
 
 
 def cleaned_pairs(config: Config, directory: Path) -> list[TextPair]:
@@ -59,13 +68,26 @@ def open_output(config: Config, directory: Path) -> Iterator[Output]:
         if os.path.lexists(path):
             raise ValueError(f"{path} is there already, and nothing is overwritten: choose another place with --output")
     directory.mkdir(parents=True, exist_ok=True)
+    with _aside(paths, ".unfinished") as (*sides, removed):
+        yield Output(dict(enumerate(zip(sides[::2], sides[1::2], strict=True))), removed)
+
+
+@contextmanager
+def open_part(corpus: int, part: Sequence[Path]) -> Iterator[Output]:
+    """The files of a part of one corpus: both sides and what was removed. They replace those of another attempt."""
+    with _aside(list(map(str, part)), f".{uuid4().hex}") as (source, target, removed):
+        yield Output({corpus: (source, target)}, removed)
+
+
+@contextmanager
+def _aside(paths: Sequence[str], suffix: str) -> Iterator[list[TextIO]]:
+    """Files that get their names when all is written; after a failure none is left."""
     with ExitStack() as stack:
         files = []
         for path in paths:
-            stack.callback(Path(f"{path}.unfinished").unlink, missing_ok=True)
-            files.append(stack.enter_context(_open(f"{path}.unfinished")))
-        *sides, removed = files
-        yield Output(list(zip(sides[::2], sides[1::2], strict=True)), removed)
+            stack.callback(Path(f"{path}{suffix}").unlink, missing_ok=True)
+            files.append(stack.enter_context(_open(f"{path}{suffix}")))
+        yield files
         for file, path in zip(files, paths, strict=True):
             with naming(path):
                 file.close()

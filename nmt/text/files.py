@@ -20,7 +20,15 @@ def count_pairs(pair: TextPair) -> int:
     """
     if pair.file is not None:
         return summarize(pair).pairs
-    sources, targets = (count_lines(pair.files[side]) for side in ("source", "target"))
+    return aligned(pair, *(count_lines(pair.files[side]) for side in ("source", "target")))
+
+
+def aligned(pair: TextPair, sources: int, targets: int) -> int:
+    """The number of pairs in two text files of so many lines.
+
+    Raises:
+        ValueError: if they differ (names both).
+    """
     if sources != targets:
         raise ValueError(
             f"{pair.source} has {sources:,} lines but {pair.target} has {targets:,}: line n of one must be the "
@@ -64,5 +72,10 @@ def read_side(pair: TextPair, side: Literal["source", "target"]) -> Iterator[str
 def evenly(items: Iterable[Item], *, total: int, keep: int) -> Iterator[Item]:
     """At most `keep` of the `total` items, evenly spaced; reads all of them."""
     for position, item in enumerate(items):
-        if total <= keep or (position + 1) * keep // total > position * keep // total:
+        if is_chosen(position, total=total, keep=keep):
             yield item
+
+
+def is_chosen(position: int, *, total: int, keep: int) -> bool:
+    """Whether `evenly` yields the item at a position, from 0."""
+    return total <= keep or (position + 1) * keep // total > position * keep // total

@@ -10,6 +10,7 @@ import codecs
 import os
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import BinaryIO
 
 from nmt.text.opening import DamagedError, open_text, size_and_change
 
@@ -22,16 +23,31 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
     Raises:
         ValueError: if the file cannot be read or unpacked, or is not UTF-8; names the file and the line.
     """
-    number = 0
     with open_text(path) as file:
-        try:
-            for number, line in enumerate(file, start=1):
-                line = line.removesuffix(b"\n").removesuffix(b"\r")
-                yield (line.removeprefix(codecs.BOM_UTF8) if number == 1 else line).decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise _not_utf8(path, number, error) from None
-        except (DamagedError, OSError) as error:
-            raise _unreadable(path, number, error) from None
+        yield from _decoded(file, path, first=1)
+
+
+def read_lines_from(path: str | os.PathLike[str], *, offset: int, first: int) -> Iterator[str]:
+    """Yields the lines of a plain text file from a byte on, where the line with the number `first` begins.
+
+    Raises:
+        ValueError: as `read_lines`.
+    """
+    with open(path, "rb") as file:
+        file.seek(offset)
+        yield from _decoded(file, path, first=first)
+
+
+def _decoded(file: BinaryIO, path: str | os.PathLike[str], *, first: int) -> Iterator[str]:
+    number = first - 1
+    try:
+        for number, line in enumerate(file, start=first):
+            line = line.removesuffix(b"\n").removesuffix(b"\r")
+            yield (line.removeprefix(codecs.BOM_UTF8) if number == 1 else line).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _not_utf8(path, number, error) from None
+    except (DamagedError, OSError) as error:
+        raise _unreadable(path, number, error) from None
 
 
 def count_lines(path: str | os.PathLike[str]) -> int:
