@@ -106,7 +106,7 @@ def test_every_python_that_may_install_it_is_a_classifier():
 def test_the_package_imports_only_declared_dependencies_and_what_these_require():
     of_users = [
         PROJECT["dependencies"],
-        *(PROJECT["optional-dependencies"][name] for name in ("formats", "gateway", "onnx", "report", "zstd")),
+        *(PROJECT["optional-dependencies"][name] for name in ("beam", "formats", "gateway", "onnx", "report", "zstd")),
     ]
     declared = {name_of(each) for each in itertools.chain(*of_users)}
     required = {name_of(each) for name in declared for each in requires(name) or () if "extra ==" not in each}

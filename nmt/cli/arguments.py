@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -77,7 +79,37 @@ def natural(text: str) -> int:
     return int(text)
 
 
-def hyphenated(argument: str) -> str:
-    """An argument whose option, if it is one, is spelled with - for _, as tensorflow_model_server spells options."""
+def hyphenated(arguments: Sequence[str]) -> list[str]:
+    """Arguments whose options are spelled with - for _, as tensorflow_model_server spells options; what follows `--`
+    stays as it is."""
+    own = arguments.index("--") if "--" in arguments else len(arguments)
+    return [_hyphenated(argument) for argument in arguments[:own]] + list(arguments[own:])
+
+
+def _hyphenated(argument: str) -> str:
     name, equals, value = argument.partition("=")
     return name.replace("_", "-") + equals + value if name.startswith("--") else argument
+
+
+def add_beam(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "beam",
+        nargs="*",
+        metavar="-- OPTION",
+        help="options of Apache Beam, such as --runner=FlinkRunner (default: Beam's runner in this process)",
+    )
+
+
+@contextmanager
+def needing(command: str, extra: str) -> Iterator[None]:
+    """Says which extra has a package that is imported inside and is not installed.
+
+    Raises:
+        ValueError: where one is missing.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"{command} needs {error.name}, which is not installed: pip install 'recurrent-nmt[{extra}]'"
+        ) from None

@@ -7,9 +7,14 @@ import json
 import os
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from nmt.cli.arguments import add_config, positive
+from nmt.cli.arguments import add_config, needing, positive
 from nmt.cli.output_file import output_file
+
+if TYPE_CHECKING:
+    from nmt.cleaning.corpora import Cleaned
+    from nmt.config.settings import Config
 
 HELP = "remove what is not worth training on from a job's corpora"
 
@@ -22,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "the rule and the line, and a report as HTML and JSON. The corpora themselves stay as they are."
     )
     add_config(parser)
-    parser.add_argument("--output", metavar="DIR", help="where to (default: a directory beside CONFIG)")
+    add_output(parser)
     parser.add_argument(
         "--preview",
         nargs="?",
@@ -36,25 +41,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--output", metavar="DIR", help="where to (default: a directory beside CONFIG)")
+
+
 def execute(options: argparse.Namespace) -> int:
-    try:
+    with needing("nmt clean", "clean"):
         from nmt.cleaning.corpora import clean
-        from nmt.cleaning.output import cleaned_pairs
-        from nmt.cleaning.page import as_page
-        from nmt.cleaning.summary import as_json, as_text
+        from nmt.cleaning.page import as_page  # noqa: F401  (before hours of work that end without a report)
+        from nmt.cleaning.summary import as_text
         from nmt.config.file import load_config
-    except ModuleNotFoundError as error:
-        raise ValueError(
-            f"nmt clean needs {error.name}, which is not installed: pip install 'recurrent-nmt[clean]'"
-        ) from None
     config = load_config(options.config, options.overrides)
     if options.preview:
         print(as_text(clean(config, first=options.preview), examples=True))
         return 0
+    output = output_directory(options)
+    report(options.config, config, output, clean(config, output, processes=options.processes))
+    return 0
+
+
+def output_directory(options: argparse.Namespace) -> Path:
     path = Path(options.config)
-    output = Path(options.output) if options.output else path.with_name(f"{path.stem}.cleaned")
-    cleaned = clean(config, output, processes=options.processes)
-    for name, text in (("report.html", as_page(path.stem, cleaned)), ("report.json", as_json(config, cleaned))):
+    return Path(options.output) if options.output else path.with_name(f"{path.stem}.cleaned")
+
+
+def report(job: str, config: Config, output: Path, cleaned: Cleaned) -> None:
+    """Writes what a cleaning did as HTML and JSON, and prints it, with the command that trains on the result.
+
+    Args: job: the YAML file.
+    """
+    from nmt.cleaning.output import cleaned_pairs
+    from nmt.cleaning.page import as_page
+    from nmt.cleaning.summary import as_json, as_text
+
+    for name, text in (("report.html", as_page(Path(job).stem, cleaned)), ("report.json", as_json(config, cleaned))):
         with output_file(output / name) as file:
             file.write(text.encode())
     print(as_text(cleaned))
@@ -63,5 +83,4 @@ def execute(options: argparse.Namespace) -> int:
         for pair, corpus in zip(cleaned_pairs(config, output), config.data.train, strict=True)
     ]
     setting = shlex.quote(f"data.train={json.dumps(corpora, ensure_ascii=False)}")
-    print(f"\nWrote {output}. See {output / 'report.html'}, then\n  nmt train {shlex.quote(str(path))} --set {setting}")
-    return 0
+    print(f"\nWrote {output}. See {output / 'report.html'}, then\n  nmt train {shlex.quote(job)} --set {setting}")

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from nmt.cli import (
     augment,
+    beam_clean,
     calibrate,
     check,
     clean,
@@ -64,6 +65,7 @@ COMMANDS: Mapping[str, Command] = {
     "export": export,
     "serve": serve,
     "gateway": gateway,
+    "beam clean": beam_clean,
 }
 
 
@@ -71,15 +73,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; the exit code is 0, 1 where a check found errors, 2 for a user's mistake."""
     _open_stderr()
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    if not arguments or arguments[0] not in COMMANDS:
+    name, arguments = named(arguments)
+    if not name:
         parser = _main_parser()
         parser.parse_args(arguments)
         parser.print_help()
         return 2
-    command = COMMANDS[arguments[0]]
-    parser = argparse.ArgumentParser(prog=f"nmt {arguments[0]}", description=command.HELP)
+    command = COMMANDS[name]
+    parser = argparse.ArgumentParser(prog=f"nmt {name}", description=command.HELP)
     command.add_arguments(parser)
-    options = parser.parse_intermixed_args([hyphenated(argument) for argument in arguments[1:]])
+    options = parser.parse_intermixed_args(hyphenated(arguments))
     if sys.stdout is None:  # what is opened next would take its place and be written over
         print("nmt: error: stdout is closed: redirect it to a file, or to /dev/null", file=sys.stderr)
         return 2
@@ -101,6 +104,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
+def named(arguments: Sequence[str]) -> tuple[str, list[str]]:
+    """The command of one word or two that arguments begin with, "" for none, and the rest."""
+    for words in (2, 1):
+        if (name := " ".join(arguments[:words])) in COMMANDS:
+            return name, list(arguments[words:])
+    return "", list(arguments)
+
+
 def _open_stderr() -> None:
     """Where it is closed (`2>&-`), nobody wants its messages; but a file opened later must not get them."""
     if sys.stderr is None:
@@ -119,7 +130,7 @@ def _drop_output() -> None:
 
 
 def _main_parser() -> argparse.ArgumentParser:
-    commands = "\n".join(f"  {name:<10} {command.HELP}" for name, command in COMMANDS.items())
+    commands = "\n".join(f"  {name:<14} {command.HELP}" for name, command in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="nmt",
         description=DESCRIPTION,

@@ -138,7 +138,7 @@ def test_help_imports_nothing_that_takes_time():
     program = (
         "import sys\n"
         "from nmt.cli.main import COMMANDS, main\n"
-        "for arguments in [['--help'], *([command, '--help'] for command in COMMANDS)]:\n"
+        "for arguments in [['--help'], *([*command.split(), '--help'] for command in COMMANDS)]:\n"
         "    try: main(arguments)\n"
         "    except SystemExit as stop: assert stop.code == 0\n"
         "heavy = {'tensorflow', 'keras', 'pydantic', 'yaml', 'numpy', 'sentencepiece', 'sacrebleu', 'grpc', 'tqdm'}\n"

@@ -36,7 +36,7 @@ def parsed(command):
     name, *arguments = command
     parser = argparse.ArgumentParser(exit_on_error=False)
     {"serve": serve, "gateway": gateway}[name].add_arguments(parser)
-    return parser.parse_args([hyphenated(argument) for argument in arguments])
+    return parser.parse_args(hyphenated(arguments))
 
 
 def container(name):
