@@ -60,7 +60,7 @@ class Prepared(NamedTuple):
         return sum(len(window.batches) for window in self.windows)
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
     """A shard to be made: its number, the window it belongs to, its first pair and how many it has."""
 
     number: int
@@ -75,7 +75,7 @@ def num_shards(config: Config) -> int:
     Raises:
         ValueError: for corpora that cannot be read.
     """
-    return sum(1 for _ in _parts(config))
+    return sum(1 for _ in parts(config, count_mixed(config)))
 
 
 def begin(directory: Path, fingerprint: str) -> None:
@@ -112,15 +112,31 @@ def prepare_shards(
     """
     stream = mixed_pairs(config, epoch)
     position = 0
-    for part in _parts(config):
+    for part in parts(config, count_mixed(config)):
         if windows is not None and part.window >= windows:
             return
-        path = shard_path(directory, part.number)
-        if part.number % count != index or read_summary(path) is not None:
+        if part.number % count != index or is_made(directory, part):
             continue
         deque(islice(stream, part.first - position), maxlen=0)  # belongs to others
         position = part.first + part.pairs
-        write_shard(path, _chunks(islice(stream, part.pairs), config, tokenizers, epoch=epoch, first=part.first))
+        make_shard(directory, part, stream, config, tokenizers, epoch=epoch)
+
+
+def is_made(directory: Path, part: Part) -> bool:
+    """Whether a shard is there and complete."""
+    return read_summary(shard_path(directory, part.number)) is not None
+
+
+def make_shard(
+    directory: Path, part: Part, pairs: Iterator[Pair], config: Config, tokenizers: Tokenizers, *, epoch: int
+) -> None:
+    """Makes a shard of the pairs that come next.
+
+    Raises:
+        OSError: where there is no room.
+    """
+    chunks = _chunks(islice(pairs, part.pairs), config, tokenizers, epoch=epoch, first=part.first)
+    write_shard(shard_path(directory, part.number), chunks)
 
 
 def finish(config: Config, directory: Path, *, windows: int | None = None) -> Prepared:
@@ -129,11 +145,11 @@ def finish(config: Config, directory: Path, *, windows: int | None = None) -> Pr
     Raises:
         ValueError: if no pair is left to train on.
     """
-    parts = [part for part in _parts(config) if windows is None or part.window < windows]
-    shards = [read_summary(shard_path(directory, part.number)) for part in parts]
+    wanted = [part for part in parts(config, count_mixed(config)) if windows is None or part.window < windows]
+    shards = [read_summary(shard_path(directory, part.number)) for part in wanted]
     report = DataReport.empty(config)
     found: dict[int, list[tuple[str, Shard]]] = {}
-    for part, shard in zip(parts, shards, strict=True):
+    for part, shard in zip(wanted, shards, strict=True):
         if shard is None:
             raise ValueError(f"{shard_path(directory, part.number)} is missing or damaged: run the command again")
         report.add(shard.report)
@@ -166,13 +182,14 @@ def open_prepared(config: Config, directory: Path, fingerprint: str) -> Prepared
     return Prepared(directory, config.seed, windows, report)
 
 
-def _parts(config: Config) -> Iterator[_Part]:
-    total, window = count_mixed(config), config.data.shuffle_window
+def parts(config: Config, pairs: int) -> Iterator[Part]:
+    """The shards of an epoch of so many pairs."""
+    window = config.data.shuffle_window
     number = 0
-    for start in range(0, total, window):
-        end = min(start + window, total)
+    for start in range(0, pairs, window):
+        end = min(start + window, pairs)
         for first in range(start, end, _SHARD_PAIRS):
-            yield _Part(number, start // window, first, min(_SHARD_PAIRS, end - first))
+            yield Part(number, start // window, first, min(_SHARD_PAIRS, end - first))
             number += 1
 
 
