@@ -68,11 +68,14 @@ KINDS = {
     "emoji": f"(?:{KEYCAP}|[{EMOJI}][{EMOJI_PARTS}]*)+",
     "numbers": r"[0-9]+(?:[.,:/'’][0-9]+)*",
 }
+# Any span of a kind has one of these in it. To look for them takes a tenth of the time of looking for spans.
+_SIGNS = {"urls": ("://", "w.", "W."), "emails": ("@",), "tags": ("<", "&"), "placeholders": ("{", "\\", "%")}
 # Reserved characters in a text are spans themselves, so that none is mistaken for a symbol.
 _RESERVED = f"[{SYMBOLS[0]}-{JOINER}{RESERVED}]"
 _SYMBOL = f"[{SYMBOLS[0]}-{SYMBOLS[-1]}]"
 # Another noncharacter, put around spans while they are searched for. One in a text counts as a space.
 _MARK = chr(0xFDDF)
+_SPECIAL = re.compile(f"{_RESERVED}|{_MARK}")
 # After a symbol, a word gets the same piece as after a space, which is the one the model knows.
 _WORD_BEHIND = f"({_SYMBOL})([A-Za-z0-9À-\u0dff\u1e00-\u1fff가-힣])"
 _JOINED = rf"\1{JOINER} \2"
@@ -96,6 +99,8 @@ class Protection:
         self.num_symbols = len(SYMBOLS) if self.kinds else 0
         self._pattern = "|".join([*(KINDS[kind] for kind in self.kinds), _RESERVED])
         self._find = re.compile(f"({self._pattern})", re.ASCII)
+        has_signs = all(kind in _SIGNS for kind in self.kinds)
+        self._signs = [sign for kind in self.kinds for sign in _SIGNS[kind]] if has_signs else None
         if self.glossary:
             # What is looked for before the terms, and what behind them.
             self._before = Protection([kind for kind in self.kinds if kind != "numbers"])
@@ -214,7 +219,9 @@ class Protection:
 
     def parts(self, line: str) -> list[str]:
         """Outside, span, outside, ..., outside."""
-        return self._find.split(line.replace(_MARK, " ")) if self.kinds else [line]
+        if not self.kinds or not self._may_have_spans(line):
+            return [line]
+        return self._find.split(line.replace(_MARK, " "))
 
     def source_parts(self, line: str) -> list[str]:
         """`parts` of a line to translate, where terms are spans, too."""
@@ -313,6 +320,11 @@ class Protection:
         places = tf.where(numbers >= 0, starts + numbers, tf.zeros_like(numbers))
         found = tf.gather(tf.concat([spans.flat_values, [""]], axis=0), places)  # never of nothing
         return parts.with_flat_values(tf.where(numbers >= 0, found, parts.flat_values))
+
+    def _may_have_spans(self, line: str) -> bool:
+        if self._signs is None or any(sign in line for sign in self._signs):
+            return True
+        return not line.isascii() and _SPECIAL.search(line) is not None
 
     def _hide(self, line: str) -> tuple[str, list[str]]:
         parts = self.source_parts(line)

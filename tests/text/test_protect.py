@@ -318,7 +318,11 @@ def test_a_run_from_before_there_were_symbols_protects_nothing(tokenizers, tmp_p
 # --- the graph -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kinds", [list(KINDS), ["numbers"], []], ids=["all", "numbers", "none"])
+@pytest.mark.parametrize(
+    "kinds",
+    [list(KINDS), ["urls", "emails", "tags", "placeholders"], ["numbers"], []],
+    ids=["all", "with signs", "numbers", "none"],
+)
 def test_the_graph_hides_and_reveals_what_python_does_for_any_bytes(kinds):
     import tensorflow as tf
 
