@@ -23,7 +23,7 @@ import numpy as np
 from tqdm import tqdm
 
 from nmt.cleaning.context import Context, context_of, edited
-from nmt.cleaning.judgement import CORPUS_RULES, MEANINGS, Judged, judge
+from nmt.cleaning.judgement import CORPUS_RULES, MEANINGS, judge
 from nmt.cleaning.keys import DTYPE
 from nmt.cleaning.output import open_output
 from nmt.cleaning.repeats import repeated
@@ -97,15 +97,15 @@ def _rules(config: Config, context: Context, first: int | None, processes: int) 
     progress = tqdm(total=_total(config, first), desc="judging", unit=" pairs", leave=False, disable=None)
     with tempfile.TemporaryFile() as file, progress:
         texts = ([pair for _, pair in chunk] for chunk in _chunks(config, first))
-        for judged in _judge_all(texts, context, processes):
-            rules.extend(NAMES.index(each.rule) for each in judged)
-            np.array([each.keys for each in judged], DTYPE).tofile(file)
-            progress.update(len(judged))
+        for broken, keys in _judge_all(texts, context, processes):
+            rules.extend(broken)
+            keys.tofile(file)
+            progress.update(len(keys))
         found = np.frombuffer(rules, np.uint8)
-        keys = _mapped(file, len(found))
+        all_keys = _mapped(file, len(found))
         for rule in CORPUS_RULES:
             if (limit := rule.limit(context.settings)) is not None:
-                found[repeated(keys[rule.field], found == 0, limit=limit)] = NAMES.index(rule.name)
+                found[repeated(all_keys[rule.field], found == 0, limit=limit)] = NAMES.index(rule.name)
     for score_rule in score_rules(config):
         apply_score_rule(score_rule, _chunks(config, first), context, found)
     return found
@@ -127,13 +127,15 @@ def _mapped(file: IO[bytes], pairs: int) -> np.ndarray:
     return np.memmap(file, DTYPE, "r", shape=pairs) if pairs else np.empty(0, DTYPE)
 
 
-def _judge_all(chunks: Iterable[list[tuple[str, str]]], context: Context, processes: int) -> Iterator[list[Judged]]:
-    """The verdicts of each chunk, in order, with a few chunks read ahead."""
-    work = partial(judge, context=context)
+def _judge_all(
+    chunks: Iterable[list[tuple[str, str]]], context: Context, processes: int
+) -> Iterator[tuple[bytes, np.ndarray]]:
+    """What `_judge` says of each chunk, in order, with a few chunks read ahead."""
+    work = partial(_judge, context=context)
     if processes == 1:
         yield from map(work, chunks)
         return
-    waiting: deque[Future[list[Judged]]] = deque()
+    waiting: deque[Future[tuple[bytes, np.ndarray]]] = deque()
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         for chunk in chunks:
             waiting.append(pool.submit(work, chunk))
@@ -141,6 +143,12 @@ def _judge_all(chunks: Iterable[list[tuple[str, str]]], context: Context, proces
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+def _judge(pairs: list[tuple[str, str]], context: Context) -> tuple[bytes, np.ndarray]:
+    """The number in NAMES of the rule that each pair breaks, and its keys: what has to come back from a process."""
+    judged = judge(pairs, context)
+    return bytes(NAMES.index(each.rule) for each in judged), np.array([each.keys for each in judged], DTYPE)
 
 
 def verdicts(chunk: Chunk, rules: Sequence[str], context: Context) -> list[Verdict]:

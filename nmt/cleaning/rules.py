@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 
+import numpy as np
+
 from nmt.corpus.statistics import MOJIBAKE, log_ratio, script
-from nmt.text.language import base, identifier
+from nmt.text.language import base
+from nmt.text.many_languages import Guess, guess_languages, known_languages
 from nmt.text.protection import KINDS, Protection
 
 # A language is recognized surely, and a copy is no name, from so many letters on.
@@ -44,20 +48,22 @@ def has_few_letters(source: str, target: str, *, least: float) -> bool:
 
 
 def _letter_share(line: str) -> float:
-    size = sum(map(len, line.split()))
-    letters = sum(map(str.isalpha, line))
+    words = line.split()
+    size = sum(map(len, words))
+    letters = sum(len(word) if word.isalpha() else sum(map(str.isalpha, word)) for word in words)
     if 2 * letters < size and not line.isascii():  # vowel signs of some scripts are no letters to Python
         letters = sum(len(found) for found in _MARKS.findall(line))
     return letters / max(1, size)
 
 
-def has_odd_length(source: str, target: str, *, usual: float, most: float) -> bool:
-    """The length ratio is `most` times the usual one, or its inverse.
+def have_odd_lengths(pairs: Sequence[tuple[str, str]], *, usual: float, most: float) -> list[bool]:
+    """Which pairs have a length ratio that is `most` times the usual one, or its inverse.
 
     Args: usual: the usual ratio's logarithm, as `log_ratio` has it.
     """
-    ratio = float(log_ratio(len(source), len(target)))
-    return abs(ratio - usual) > math.log(most)
+    lengths = np.array([(len(source), len(target)) for source, target in pairs]).reshape(-1, 2)
+    found: list[bool] = (np.abs(log_ratio(lengths[:, 0], lengths[:, 1]) - usual) > math.log(most)).tolist()
+    return found
 
 
 def is_copied(source: str, target: str, *, most: float) -> bool:
@@ -66,7 +72,10 @@ def is_copied(source: str, target: str, *, most: float) -> bool:
     letters = sum(map(len, words))
     if letters < _COPIED_LETTERS:
         return False
-    known = set(_WORD.findall(source.casefold()))
+    text = source.casefold()
+    if sum(len(word) for word in words if word in text) <= most * letters:  # sooner than the source's words are found
+        return False
+    known = set(_WORD.findall(text))
     return sum(len(word) for word in words if word in known) > most * letters
 
 
@@ -75,20 +84,22 @@ def is_in_another_script(line: str, *, expected: str) -> bool:
     return bool(expected) and script(line) not in (None, expected)
 
 
-def is_in_another_language(line: str, *, expected: str, probability: float) -> bool:
-    """It is at least this likely to be in another language; of short lines, and languages not known, nothing is said.
+def are_in_another_language(lines: Sequence[str], *, expected: str, probability: float) -> list[bool]:
+    """Which are at least this likely to be in another language; of short lines, and languages not known, nothing is
+    said.
 
     Args: expected: a code such as "de" or "pt-BR".
     """
-    if base(expected) not in _known_languages() or sum(map(str.isalpha, line)) < _SURE_LETTERS:
-        return False
-    found, likely = identifier().classify(line)
-    return found != base(expected) and likely >= probability
+    language = base(expected)
+    if language not in known_languages():
+        return [False] * len(lines)
+    sure = [len(line) >= _SURE_LETTERS and sum(map(str.isalpha, line)) >= _SURE_LETTERS for line in lines]
+    guesses = iter(guess_languages([line for line, long in zip(lines, sure, strict=True) if long]))
+    return [long and _is_another(next(guesses), language, probability) for long in sure]
 
 
-@cache
-def _known_languages() -> frozenset[str]:
-    return frozenset(identifier().labels)
+def _is_another(guess: Guess, language: str, probability: float) -> bool:
+    return guess.language != language and guess.probability >= probability
 
 
 def have_other_digits(source: str, target: str, *, least: float) -> bool:

@@ -6,7 +6,6 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -119,15 +118,20 @@ def script(line: str) -> str | None:
     """The script of most distinct letters of a line, such as "LATIN"; None without letters."""
     if line.isascii():
         return "LATIN" if any(map(str.isalpha, line)) else None
-    scripts = Counter(_letter_script(letter) for letter in dict.fromkeys(line) if letter.isalpha())
-    return scripts.most_common(1)[0][0] if scripts else None
+    scripts = Counter(map(_SCRIPTS.__getitem__, filter(str.isalpha, dict.fromkeys(line))))
+    return max(scripts, key=scripts.__getitem__, default=None)
 
 
-@lru_cache(maxsize=100_000)
-def _letter_script(letter: str) -> str:
-    plain = unicodedata.normalize("NFKC", letter)[0]  # of "º" and wide letters: their own names begin otherwise
-    name = unicodedata.name(plain, "UNKNOWN").split()[0]
-    return _ONE_SCRIPT.get(name, name)
+class _Scripts(dict[str, str]):
+    """The script of each letter, once it has been asked for."""
+
+    def __missing__(self, letter: str) -> str:
+        plain = unicodedata.normalize("NFKC", letter)[0]  # of "º" and wide letters: their own names begin otherwise
+        name = unicodedata.name(plain, "UNKNOWN").split()[0]
+        return self.setdefault(letter, _ONE_SCRIPT.get(name, name))
+
+
+_SCRIPTS = _Scripts()
 
 
 def profile(lines: Iterable[str]) -> Counter[str]:

@@ -37,9 +37,8 @@ def test_few_letters_are_counted_with_the_vowel_signs_of_scripts_that_have_them(
 
 def test_a_length_is_odd_against_the_usual_ratio_not_against_equality():
     usual = float(rules.log_ratio(30, 10))  # sources are usually this much longer
-    assert not rules.has_odd_length("a" * 30, "b" * 10, usual=usual, most=1.5)
-    assert rules.has_odd_length("a" * 30, "b" * 30, usual=usual, most=1.5)
-    assert rules.has_odd_length("a" * 90, "b" * 10, usual=usual, most=1.5)
+    pairs = [("a" * 30, "b" * 10), ("a" * 30, "b" * 30), ("a" * 90, "b" * 10)]
+    assert rules.have_odd_lengths(pairs, usual=usual, most=1.5) == [False, True, True]
 
 
 @pytest.mark.parametrize(("source", "target", "breaks"), [
@@ -58,12 +57,13 @@ def test_a_line_in_another_script_is_found_by_most_of_its_letters(line, expected
     assert rules.is_in_another_script(line, expected=expected) is breaks
 
 
-@pytest.mark.parametrize(("line", "expected", "breaks"), [
-    (GERMAN, "de", False), (GERMAN, "de-AT", False), (GERMAN, "en", True), (GERMAN, "tlh", False),
-    ("Hallo", "en", False),
+@pytest.mark.parametrize(("expected", "found"), [
+    ("de", [False, True, False]), ("de-AT", [False, True, False]), ("en", [True, False, False]),
+    ("tlh", [False, False, False]),
 ])  # fmt: skip
-def test_another_language_is_found_in_lines_long_enough_to_tell(line, expected, breaks):
-    assert rules.is_in_another_language(line, expected=expected, probability=0.9) is breaks
+def test_another_language_is_found_in_lines_long_enough_to_tell(expected, found):
+    lines = [GERMAN, ENGLISH, "Bonjour"]
+    assert rules.are_in_another_language(lines, expected=expected, probability=0.9) == found
 
 
 @pytest.mark.parametrize(("source", "target", "breaks"), [
