@@ -15,6 +15,7 @@ from typing import Protocol
 from nmt.cli import (
     augment,
     beam_clean,
+    beam_translate,
     calibrate,
     check,
     clean,
@@ -66,6 +67,7 @@ COMMANDS: Mapping[str, Command] = {
     "serve": serve,
     "gateway": gateway,
     "beam clean": beam_clean,
+    "beam translate": beam_translate,
 }
 
 

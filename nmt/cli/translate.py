@@ -109,13 +109,13 @@ def execute(options: argparse.Namespace) -> int:
                 if translation.degenerate:
                     degenerate.append(number)
                 if translation.truncated:
-                    print(f"line {number}: too long for the endpoint, its end is not translated", file=sys.stderr)
+                    print(truncated_line(number), file=sys.stderr)
             output.flush()
         output.write(ending(output_format).encode())
         if prefixes is not None and next(prefixes, None) is not None:
             raise ValueError(f"{options.prefix_file}: more lines than the {number:,} that were to translate")
     if degenerate:
-        print(_degenerate(degenerate, number), file=sys.stderr)
+        print(degenerate_lines(degenerate, number), file=sys.stderr)
     return 0
 
 
@@ -159,13 +159,18 @@ def _languages(options: argparse.Namespace, run: str | None) -> tuple[str | None
     return given[0] or known[0], given[1] or known[1]
 
 
-def _degenerate(numbers: list[int], lines: int) -> str:
+def degenerate_lines(numbers: list[int], lines: int) -> str:
     """What the guard has flagged, in words."""
     some = ", ".join(map(str, numbers[:_SHOWN_NUMBERS])) + (", ..." if len(numbers) > _SHOWN_NUMBERS else "")
     return (
         f"{len(numbers):,} of {lines:,} translations look degenerate (they repeat themselves, are far too short or too "
         f"long, or leave much of their line out): line {some}"
     )
+
+
+def truncated_line(number: int) -> str:
+    """What the endpoint did not translate, in words."""
+    return f"line {number}: too long for the endpoint, its end is not translated"
 
 
 def _load(options: argparse.Namespace, run: str | None) -> Translator | Endpoint:

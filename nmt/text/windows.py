@@ -26,8 +26,8 @@ class Window(NamedTuple):
     content: bytes | None  # what has to be carried along, as it cannot be read from the middle of a compressed file
 
 
-def find_windows(path: str | os.PathLike[str]) -> Iterator[Window]:
-    """The windows of a file, of WINDOW_LINES lines but for the last.
+def find_windows(path: str | os.PathLike[str], *, lines: int = WINDOW_LINES) -> Iterator[Window]:
+    """The windows of a file, of so many lines but for the last.
 
     Raises:
         ValueError: if it cannot be opened or is no text.
@@ -37,7 +37,7 @@ def find_windows(path: str | os.PathLike[str]) -> Iterator[Window]:
         start = len(codecs.BOM_UTF8) if file.peek(3).startswith(codecs.BOM_UTF8) else 0  # type: ignore[attr-defined]
         file.read(start)
         for number in count():
-            content = b"".join(islice(file, WINDOW_LINES))
+            content = b"".join(islice(file, lines))
             if not content:
                 return
             yield Window(number, start, len(content), content if compressed else None)

@@ -7,7 +7,7 @@ import pytest
 
 from nmt.cli.input import open_input
 from nmt.cli.input import windows as read_on
-from nmt.text import windows
+from nmt.text.windows import find_windows, read_window
 
 CONTENTS = {
     "nothing": b"",
@@ -20,11 +20,6 @@ CONTENTS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def small_windows(monkeypatch):
-    monkeypatch.setattr(windows, "WINDOW_LINES", 3)
-
-
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("content", CONTENTS)
 def test_the_windows_of_a_file_are_its_lines(tmp_path, content, packed):
@@ -32,10 +27,10 @@ def test_the_windows_of_a_file_are_its_lines(tmp_path, content, packed):
     path.write_bytes(gzip.compress(CONTENTS[content]) if packed else CONTENTS[content])
     with open_input(path) as file:
         expected = list(read_on(file, size=3))
-    found = [windows.read_window(path, window) for window in reversed(list(windows.find_windows(path)))]
+    found = [read_window(path, window) for window in reversed(list(find_windows(path, lines=3)))]
     assert found[::-1] == expected
 
 
 def test_only_a_packed_file_is_carried_along(tmp_path):
     (tmp_path / "plain").write_bytes(b"a\n")
-    assert [window.content for window in windows.find_windows(tmp_path / "plain")] == [None]
+    assert [window.content for window in find_windows(tmp_path / "plain")] == [None]
