@@ -40,7 +40,7 @@ class FirstOfEachKey(beam.PTransform):
         return (
             found
             | "divide" >> beam.FlatMap(_divided, self._field, self._buckets)
-            | "first" >> beam.CombinePerKey(_First(self._field, self._limit))
+            | "first" >> beam.CombinePerKey(First(self._field, self._limit))
             | "rows" >> beam.Values()
         )
 
@@ -51,7 +51,7 @@ def _divided(found: np.ndarray, field: str, buckets: int) -> Iterator[tuple[int,
         yield int(number), found[numbers == number]
 
 
-class _First(beam.CombineFn):
+class First(beam.CombineFn):
     """The accumulator is a list of arrays, each over twice as long as the next, so that adding costs O(n log n)."""
 
     def __init__(self, field: str, limit: int) -> None:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
+from io import StringIO
 
-import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions, StandardOptions
+logging.disable(logging.WARNING)  # importing Beam warns of Google's packages, which nothing here needs
+import apache_beam as beam  # noqa: E402
+from apache_beam.options.pipeline_options import PipelineOptions  # noqa: E402
 
-# DirectRunner would first try Prism, a program that Beam downloads.
-_DEFAULT_RUNNER = "FnApiRunner"
-# Runners tell of what a worker raised in the text of another error, which ends in the worker's traceback.
-_MISTAKE = re.compile(r"^ValueError: (.*?) \[while running '", re.MULTILINE | re.DOTALL)
+logging.disable(logging.NOTSET)
+
+_DEFAULTS = (
+    "--runner=DirectRunner",
+    # DirectRunner would otherwise try Prism first, a program that Beam downloads. There are no triggers here.
+    "--allow_unsafe_triggers",
+    # Workers import what they run from nmt.
+    "--no_save_main_session",
+    # What a worker raises comes back as an error, too.
+    "--default_sdk_harness_log_level=CRITICAL",
+)
+# That error tells of the worker's in its text, by most runners at the end of the worker's traceback.
+_MISTAKE = re.compile(r"^ValueError: (.*) \[while running '", re.MULTILINE)
 
 
 @contextmanager
@@ -24,28 +36,25 @@ def pipeline(arguments: Sequence[str]) -> Iterator[beam.Pipeline]:
 
     Raises:
         ValueError: for options that Beam does not take, and the user's mistakes that workers found.
-        RuntimeError: if the pipeline fails for another reason.
+        Exception: whatever the runner raises if the pipeline fails for another reason.
     """
-    building = _building(arguments)
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+    building = beam.Pipeline(options=_options(arguments))
     yield building
     try:
         building.run().wait_until_finish()
     except Exception as error:
-        raise _mistake(error) from error
+        if mistake := _MISTAKE.search(f"{type(error).__name__}: {error}"):
+            raise ValueError(mistake[1]) from None
+        raise
 
 
-def _building(arguments: Sequence[str]) -> beam.Pipeline:
+def _options(arguments: Sequence[str]) -> PipelineOptions:
+    complaint = StringIO()
     try:
-        options = PipelineOptions(list(arguments))
-        options.view_as(StandardOptions).runner = options.view_as(StandardOptions).runner or _DEFAULT_RUNNER
-        # Workers import what they run; the main module of the command is not needed there.
-        options.view_as(SetupOptions).save_main_session = False
-        return beam.Pipeline(options=options)
-    except SystemExit:  # argparse, which has told why
-        raise ValueError(f"Apache Beam does not take these options: {' '.join(arguments)}") from None
-
-
-def _mistake(error: Exception) -> Exception:
-    """The ValueError of a worker, where `error` tells of one, without what Beam adds."""
-    found = _MISTAKE.search(f"{type(error).__name__}: {error}")
-    return ValueError(found[1]) if found else error
+        with redirect_stderr(complaint):
+            options = PipelineOptions([*_DEFAULTS, *arguments])
+            options.get_all_options()  # parses them
+    except SystemExit:  # argparse
+        raise ValueError(f"Apache Beam: {complaint.getvalue().rpartition('error: ')[2].strip()}") from None
+    return options
