@@ -146,10 +146,9 @@ def rank_continuations(
     if written is not None:
         less = _columns(_without_repetitions(scores, written, by_row, rules), by_row, num_symbols, rules.num_symbols)[1]
     ranks = less + so_far.reshape(-1, 1)
-    if missing is None and forced is None and rules.free_from <= time + 1 < rules.free_until:
-        return Continuations(tokens, own, ranks)
-    allowed = _allowed(ranks.shape[1], forced, missing, size=size, time=time, rules=rules)
-    return Continuations(tokens, own, _only(ranks, allowed.reshape(ranks.shape), by_row, rules))
+    if missing is not None or forced is not None or not rules.free_from <= time + 1 < rules.free_until:
+        _forbid(ranks.reshape(*so_far.shape, -1), forced, missing, time=time, rules=rules)
+    return Continuations(tokens, own, ranks)
 
 
 @lru_cache
@@ -170,37 +169,35 @@ def _columns(
     return np.concatenate(tokens, axis=1), np.concatenate(values, axis=1)
 
 
-def _allowed(
-    columns: int, forced: np.ndarray | None, missing: np.ndarray | None, *, size: int, time: int, rules: Rules
-) -> np.ndarray:
-    """Which of the columns each hypothesis may be continued with: bool [batch, size, columns]."""
+def _forbid(
+    ranks: np.ndarray, forced: np.ndarray | None, missing: np.ndarray | None, *, time: int, rules: Rules
+) -> None:
+    """Sets the ranks [batch, size, columns] of what a hypothesis may not be continued with to -inf, in place.
+
+    One for which nothing is left may end, however short it is.
+    """
     length, most = time + 1, rules.maximum[:, np.newaxis]
     owed = 0 if missing is None else missing.sum(axis=2)  # [batch, size]
     goes_on = length + owed < most  # [batch, 1 or size]; what is missing keeps its steps to the end
     may_end = ((length >= rules.minimum[:, np.newaxis]) | (length >= most)) & (owed == 0)
     free = np.ones([1, 1], bool) if forced is None else forced == PAD  # [1 or batch, 1]
     end = 0 if forced is None else 1
-    allowed = np.empty([len(most), size, columns], bool)
-    allowed[:] = (goes_on & free)[:, :, np.newaxis]
-    allowed[:, :, end] = may_end & free
-    if missing is not None:
-        symbols = slice(end + 1, end + 1 + missing.shape[2])
-        allowed[:, :, symbols] = (missing > 0) & free[:, :, np.newaxis]
+    others = end + 1
+    of_end = ranks[:, :, end].copy()
     if forced is not None:
-        allowed[:, :, 0] = ~free
-    return allowed
-
-
-def _only(ranks: np.ndarray, allowed: np.ndarray, forced: np.ndarray | None, rules: Rules) -> np.ndarray:
-    """The ranks of what is allowed. A hypothesis for which nothing is left may end, however short it is."""
-    only = np.where(allowed, ranks, np.float32(IMPOSSIBLE))
+        _set_impossible(ranks[:, :, 0], free)
+    if missing is not None:
+        others += missing.shape[2]
+        _set_impossible(ranks[:, :, end + 1 : others], (missing == 0) | ~free[:, :, np.newaxis])
+    _set_impossible(ranks[:, :, end], ~(may_end & free))
+    _set_impossible(ranks[:, :, others:], ~(goes_on & free)[:, :, np.newaxis])
     if rules.options.no_repeat_ngram and rules.options.min_length_ratio:
-        stuck = only.max(axis=1) == IMPOSSIBLE
-        if forced is not None:
-            stuck &= forced[:, 0] == PAD
-        end = 0 if forced is None else 1
-        only[stuck, end] = ranks[stuck, end]
-    return only
+        stuck = (ranks.max(axis=2) == IMPOSSIBLE) & free
+        np.copyto(ranks[:, :, end], of_end, where=stuck)
+
+
+def _set_impossible(ranks: np.ndarray, where: np.ndarray) -> None:
+    np.copyto(ranks, np.float32(IMPOSSIBLE), where=where)
 
 
 def _without_repetitions(

@@ -6,22 +6,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nmt.search.definitions import IMPOSSIBLE
 from nmt.text.tokenizer import BOS, FIRST_SYMBOL, PAD
-
-BLOCK = 64  # columns
 
 
 class Columns(NamedTuple):
-    """The columns of the output layer that a batch needs, in whole blocks, for graphs that rank by blocks.
+    """The columns of the output layer that a batch needs, and which of them each row may use.
 
-    ids: int32 [columns], the token of each. The first ids, which rules are about, fill the first blocks alone;
-        the others follow. Both are ascending, and PAD fills up what is left of either.
-    choices: float32 [batch, columns], 0 or -inf, added to logits: which ones a row may use. -inf where PAD fills up.
+    ids: int32 [columns], the token of each: the first ids, which rules are about, then others, ascending. The last
+        column is of no token, and has the id PAD.
+    own: int32 [batch, width], columns of each row: the first ids, then others, ascending. The last column stands for
+        first ids that the row may not use, and fills up.
     """
 
     ids: np.ndarray
-    choices: np.ndarray
+    own: np.ndarray
 
 
 def make_columns(
@@ -51,11 +49,10 @@ def make_columns(
     listed[:, : FIRST_SYMBOL + num_symbols + 1] = True
     listed[:, lexicon[BOS]] = True
     others = first_ids + np.flatnonzero(listed[:, first_ids:].any(axis=0))
-    ids = np.concatenate([_in_blocks(np.arange(first_ids)), _in_blocks(others)]).astype(np.int32)
-    choices = np.where(listed[:, ids], np.float32(0.0), np.float32(IMPOSSIBLE))
-    choices[:, 1:][:, ids[1:] == PAD] = IMPOSSIBLE
-    return Columns(ids, choices)
-
-
-def _in_blocks(ids: np.ndarray) -> np.ndarray:
-    return np.pad(ids, (0, -len(ids) % BLOCK), constant_values=PAD)
+    ids = np.concatenate([np.arange(first_ids), others, [PAD]]).astype(np.int32)
+    row, place = listed[:, others].nonzero()
+    counts = np.bincount(row, minlength=len(source))
+    own = np.full([len(source), first_ids + counts.max(initial=0)], len(ids) - 1, np.int32)
+    own[:, :first_ids] = np.where(listed[:, :first_ids], np.arange(first_ids), len(ids) - 1)
+    own[row, first_ids + np.arange(len(row)) - (counts.cumsum() - counts)[row]] = first_ids + place
+    return Columns(ids, own)

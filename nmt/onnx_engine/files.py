@@ -22,7 +22,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
 GRAPHS = ("encoder", "step", "shortlist_step", "shortlist_columns")  # NAME.onnx each
 WEIGHTS = "weights.bin"

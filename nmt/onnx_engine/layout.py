@@ -1,4 +1,4 @@
-"""In which order an export's output layer has its columns; that of a shortlist is the same (numpy_search/shortlist.py).
+"""In which order an export's output layer has its columns.
 
 The tokens that rules are about, the special ones and the symbols, have the first block for themselves, so the largest
 of each other block is that of other tokens only. What fills a block up is a column of no token, whose logit is -inf.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nmt.numpy_search.shortlist import BLOCK
+BLOCK = 64  # columns
 
 
 class Layout:

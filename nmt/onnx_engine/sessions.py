@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import onnxruntime
@@ -14,18 +14,14 @@ from nmt.numpy_search.shortlist import Columns
 from nmt.numpy_search.step import Arrays, StepScores
 from nmt.onnx_engine.files import read_manifest
 from nmt.onnx_engine.layout import Layout
+from nmt.search.definitions import IMPOSSIBLE
 
 Memory: TypeAlias = Arrays  # what steps read of each sentence, [batch, ...] each
 State: TypeAlias = Arrays  # what steps hand on of each hypothesis, [batch * size, ...] each
 
+GatheredColumns: TypeAlias = dict[str, np.ndarray]  # what steps read of the columns that a batch's shortlist chose
+
 _MEMORY = ("values", "keys", "masking")
-
-
-class GatheredColumns(NamedTuple):
-    """The part of the output layer that a batch's shortlist chose."""
-
-    ids: np.ndarray  # int32 [columns], the token of each: see numpy_search/shortlist.py
-    inputs: dict[str, np.ndarray]  # what the graph reads of them
 
 
 class OnnxModel:
@@ -66,8 +62,9 @@ class OnnxModel:
         names = [output.name for output in self._columns_session.get_outputs()]
         arrays = self._columns_session.run(names, {"columns": self._layout.columns[columns.ids]})
         inputs = dict(zip(names, arrays, strict=True))
-        bias = (inputs.pop("column_bias") + columns.choices)[:, np.newaxis]
-        return (*memory, bias), GatheredColumns(columns.ids, {"column_tokens": columns.ids, **inputs})
+        inputs["column_bias"][-1] = IMPOSSIBLE
+        inputs["column_tokens"] = columns.ids
+        return (*memory, columns.own[:, np.newaxis]), inputs
 
     def step(
         self,
@@ -92,13 +89,13 @@ class OnnxModel:
         Returns: the scores, the next state, and attention weights float32 [batch * size, source_time] if wanted.
         """
         session = self._step if columns is None else self._shortlist_step
-        listed = self.vocabulary if columns is None else len(columns.ids)
+        listed = self.vocabulary if columns is None else memory[-1].shape[2]
         every = num_best is None or num_best >= listed - self.first_ids
         feed = {"tokens": tokens, "num_best": np.array([0 if every else num_best])}
         feed.update(zip(self._state_names, state, strict=True))
-        feed.update(zip((*_MEMORY, "bias"), memory, strict=False))
+        feed.update(zip((*_MEMORY, "own"), memory, strict=False))
         if columns is not None:
-            feed.update(columns.inputs)
+            feed.update(columns)
         wanted = [f"next_{name}" for name in self._state_names]
         wanted += ["log_probabilities"] if every else ["first", "best_tokens", "best"]
         wanted += ["weights"] if with_weights else []
@@ -106,17 +103,20 @@ class OnnxModel:
         weights = outputs.pop() if with_weights else None
         next_state = tuple(outputs[: len(state)])
         scores = outputs[len(state) :]
-        return self._of_all(scores[0], columns) if every else StepScores(*scores), next_state, weights
+        return self._of_all(scores[0], memory, columns) if every else StepScores(*scores), next_state, weights
 
-    def _of_all(self, log_probabilities: np.ndarray, columns: GatheredColumns | None) -> StepScores:
+    def _of_all(self, log_probabilities: np.ndarray, memory: Memory, columns: GatheredColumns | None) -> StepScores:
         """The scores of all tokens, from those of the columns."""
         rows = len(log_probabilities)
         if columns is None:
             of_tokens = log_probabilities[:, self._layout.columns]
         else:
-            of_tokens = np.full((rows, self.vocabulary), -np.inf, np.float32)
-            # Backwards: where PAD fills up, the first of its columns is the one that counts.
-            of_tokens[:, columns.ids[::-1]] = log_probabilities[:, ::-1]
+            own = memory[-1][:, 0]  # [batch, width]
+            tokens = columns["column_tokens"]
+            tokens = np.where(own < len(tokens) - 1, tokens[own], self.vocabulary)
+            of_tokens = np.full((rows, self.vocabulary + 1), IMPOSSIBLE, np.float32)
+            np.put_along_axis(of_tokens, tokens.repeat(rows // len(own), axis=0), log_probabilities, axis=1)
+            of_tokens = of_tokens[:, :-1]
         return StepScores(of_tokens, np.empty((rows, 0), np.int32), np.empty((rows, 0), np.float32))
 
     @cached_property

@@ -10,11 +10,12 @@ import numpy as np
 import onnx_ir as ir
 
 from nmt.config.model import ModelConfig
-from nmt.numpy_search.shortlist import BLOCK
-from nmt.onnx_engine.layout import Layout
+from nmt.onnx_engine.layout import BLOCK, Layout
 from nmt.onnx_export.graph import Graph, Weights
 from nmt.onnx_export.products import Part, Products
 
+END = 2**31 - 1
+NEGLIGIBLE = 80.0  # so far below the largest logit, an exponential changes no sum in float32, and is no denormal
 BELOW = 1000.0  # what a probability that is 0 in float32 says: its logit less this
 
 
@@ -46,25 +47,23 @@ class Output:
     def write_of_columns(self, graph: Graph, vectors: Part, by_sentence: ir.Value) -> None:
         """Adds what comes of the attentional vectors [rows, size], the best of the tokens of some columns.
 
-        The columns' part of the layer is an input, with their tokens, and `bias` [batch, 1, columns], -inf where a
-        sentence may not choose one.
+        The columns' part of the layer is an input, with their tokens. Of these, a sentence uses its `own` columns
+        [batch, 1, width].
 
         Args: by_sentence: int64 [2], sentences and hypotheses of each.
         """
         logits = self.products.product_of_columns(graph, vectors)
-        bias = graph.input("bias", np.float32, ["batch", 1, "columns"])
-        shape = graph.op("Concat", by_sentence, graph.constant([-1]), axis=0)
-        allowed = graph.op("Add", graph.op("Reshape", logits, shape), bias)
-        flat = graph.op("Flatten", allowed, axis=2)
+        own = graph.input("own", np.int32, ["batch", 1, "width"])
+        by_hypothesis = graph.op("Concat", by_sentence, graph.op("Shape", own, start=2), axis=0)
+        own = graph.op("Flatten", graph.op("Expand", own, by_hypothesis), axis=2)
         tokens = graph.input("column_tokens", np.int32, ["columns"])
-        _write_best(graph, flat, tokens, self.layout.first_ids)
+        _write_best_of_own(graph, logits, own, tokens, self.layout.first_ids)
 
     def columns_graph(self) -> Graph:
         """What `write_of_columns` takes, of columns int32 [columns]."""
         graph = Graph("shortlist_columns")
         columns = graph.input("columns", np.int32, ["columns"])
-        self.products.output_columns(graph, "output", self.layout.lay_out(self.kernel), columns)
-        graph.output("column_bias", graph.op("Gather", graph.weight("output.bias", self.bias), columns))
+        self.products.output_columns(graph, "output", self.layout.lay_out(self.kernel), self.bias, columns)
         return graph
 
 
@@ -75,13 +74,12 @@ def _write_best(graph: Graph, logits: ir.Value, tokens: ir.Value, first_ids: int
     num_best = graph.input("num_best", np.int64, [1])
     graph.output("log_probabilities", _of_all(graph, logits, graph.op("Equal", num_best, graph.constant([0]))))
     probabilities = graph.op("Softmax", logits, axis=-1)
-    ends = [graph.constant([value]) for value in (0, first_ids, 1)]
-    first, least = (graph.op("Slice", values, *ends) for values in (probabilities, logits))
+    first, least = (_columns(graph, values, 0, first_ids) for values in (probabilities, logits))
     least = graph.op("Sub", least, graph.constant(BELOW, np.float32))
     graph.output("first", graph.op("Max", graph.op("Log", first), least))
     blocks = graph.op("Reshape", probabilities, graph.constant([0, -1, BLOCK]))
     maxima = graph.op("ReduceMax", blocks, graph.constant([2]), keepdims=0)
-    others = graph.op("Slice", maxima, *(graph.constant([value]) for value in (1, 2**31 - 1, 1)))
+    others = _columns(graph, maxima, 1, END)
     several = graph.op("Min", num_best, graph.op("Shape", others, start=1))
     _, places = graph.ops("TopK", others, several, outputs=2, axis=1, sorted=0)
     places = graph.op("Add", places, graph.constant(1))
@@ -92,6 +90,30 @@ def _write_best(graph: Graph, logits: ir.Value, tokens: ir.Value, first_ids: int
     of_chosen = graph.op("Reshape", graph.op("Gather", of_blocks, places), flat)
     graph.output("best_tokens", graph.op("GatherElements", of_chosen, ranks, axis=1), np.int32)
     graph.output("best", graph.op("Log", best))
+
+
+def _write_best_of_own(graph: Graph, all_logits: ir.Value, own: ir.Value, tokens: ir.Value, first_ids: int) -> None:
+    """As `_write_best`, of the columns int32 [rows, width] that each row has of its own. They are so few that blocks
+    gain nothing.
+    """
+    num_best = graph.input("num_best", np.int64, [1])
+    logits = graph.op("GatherElements", all_logits, own, axis=1)
+    graph.output("log_probabilities", _of_all(graph, logits, graph.op("Equal", num_best, graph.constant([0]))))
+    axis = graph.constant([1])
+    largest = graph.op("ReduceMax", logits, axis)
+    # Softmax takes ten times as long where logits are -inf.
+    finite = graph.op("Max", logits, graph.op("Sub", largest, graph.constant(NEGLIGIBLE, np.float32)))
+    likeliest = graph.op("ReduceMax", graph.op("Softmax", finite, axis=-1), axis)
+    normalizer = graph.op("Sub", largest, graph.op("Log", likeliest))
+    graph.output("first", graph.op("Sub", _columns(graph, logits, 0, first_ids), normalizer))
+    best, ranks = graph.ops("TopK", _columns(graph, logits, first_ids, END), num_best, outputs=2, axis=1)
+    places = graph.op("GatherElements", own, graph.op("Add", ranks, graph.constant(first_ids)), axis=1)
+    graph.output("best_tokens", graph.op("Gather", tokens, places), np.int32)
+    graph.output("best", graph.op("Sub", best, normalizer))
+
+
+def _columns(graph: Graph, values: ir.Value, start: int, end: int) -> ir.Value:
+    return graph.op("Slice", values, *(graph.constant([value]) for value in (start, end, 1)))
 
 
 def _of_all(graph: Graph, logits: ir.Value, wanted: ir.Value) -> ir.Value:

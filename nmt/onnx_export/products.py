@@ -51,8 +51,8 @@ class Products(Protocol):
     ) -> ir.Value:
         """Entering [rows, size] times the transpose of a table [columns, size] that `lookup` reads, plus bias."""
 
-    def output_columns(self, graph: Graph, name: str, table: np.ndarray, columns: ir.Value) -> None:
-        """Writes some rows of such a table as outputs of the graph, for `product_of_columns`."""
+    def output_columns(self, graph: Graph, name: str, table: np.ndarray, bias: np.ndarray, columns: ir.Value) -> None:
+        """Writes some rows of such a table and bias as outputs of the graph, for `product_of_columns`."""
 
     def product_of_columns(self, graph: Graph, entering: Part) -> ir.Value:
         """Entering [rows, size] times what `output_columns` gives, which the graph takes as inputs: [rows, columns]."""
@@ -90,11 +90,13 @@ class Float32:
         kernel = graph.weight(f"{name}.table", table)
         return graph.op("Gemm", entering.value, kernel, graph.weight(f"{name}.bias", bias), transB=1)
 
-    def output_columns(self, graph: Graph, name: str, table: np.ndarray, columns: ir.Value) -> None:
+    def output_columns(self, graph: Graph, name: str, table: np.ndarray, bias: np.ndarray, columns: ir.Value) -> None:
         graph.output("kernel", graph.op("Transpose", self.lookup(graph, name, table, columns)))
+        graph.output("column_bias", graph.op("Gather", graph.weight(f"{name}.bias", bias), columns))
 
     def product_of_columns(self, graph: Graph, entering: Part) -> ir.Value:
-        return graph.op("MatMul", entering.value, graph.input("kernel", np.float32, [entering.size, "columns"]))
+        kernel = graph.input("kernel", np.float32, [entering.size, "columns"])
+        return graph.op("Gemm", entering.value, kernel, graph.input("column_bias", np.float32, ["columns"]))
 
 
 def beside(graph: Graph, parts: Sequence[Part]) -> ir.Value:

@@ -88,16 +88,17 @@ class Int8:
         bound = entering.bounds.max()
         return _integer_product(graph, _round(graph, entering.value, bound), bound, kernel, scales, added)
 
-    def output_columns(self, graph: Graph, name: str, table: np.ndarray, columns: ir.Value) -> None:
+    def output_columns(self, graph: Graph, name: str, table: np.ndarray, bias: np.ndarray, columns: ir.Value) -> None:
         rows, scales = _table(graph, name, table)
         graph.output("kernel", graph.op("Transpose", graph.op("Gather", rows, columns)), np.int8)
         graph.output("scales", graph.op("Gather", scales, columns))
+        graph.output("column_bias", graph.op("Gather", graph.weight(f"{name}.bias", bias), columns))
 
     def product_of_columns(self, graph: Graph, entering: Part) -> ir.Value:
         kernel = graph.input("kernel", np.int8, [entering.size, "columns"])
-        scales = graph.input("scales", np.float32, ["columns"])
+        scales, bias = (graph.input(each, np.float32, ["columns"]) for each in ("scales", "column_bias"))
         bound = entering.bounds.max()
-        return _integer_product(graph, _round(graph, entering.value, bound), bound, kernel, scales, None)
+        return _integer_product(graph, _round(graph, entering.value, bound), bound, kernel, scales, bias)
 
 
 def with_fixed_scale(weights: Weights) -> dict[str, np.ndarray]:

@@ -7,7 +7,7 @@ import pytest
 from tiny_model import VOCABULARY, tiny_model
 from tiny_onnx import write_tiny_onnx
 
-from nmt.onnx_engine.files import GRAPHS, MANIFEST, WEIGHTS, read_manifest
+from nmt.onnx_engine.files import FORMAT_VERSION, GRAPHS, MANIFEST, WEIGHTS, read_manifest
 
 FILES = [*(f"{graph}.onnx" for graph in GRAPHS), WEIGHTS]
 
@@ -57,12 +57,14 @@ def test_a_missing_file_is_an_error_with_its_name(export, name):
 
 
 def test_another_version_of_the_format_is_an_error_that_says_which(export):
-    change_manifest(export, format_version=2)
-    with pytest.raises(ValueError, match=r"manifest.json: .*version 2.*reads version 1"):
+    change_manifest(export, format_version=FORMAT_VERSION + 1)
+    with pytest.raises(
+        ValueError, match=f"manifest.json: .*version {FORMAT_VERSION + 1}.*reads version {FORMAT_VERSION}"
+    ):
         read_manifest(export)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"format_version": 1}', "\udcff"])
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", f'{{"format_version": {FORMAT_VERSION}}}', "\udcff"])
 def test_what_is_no_manifest_is_an_error_with_its_name(export, content):
     (export / MANIFEST).write_bytes(content.encode("utf-8", "surrogateescape"))
     with pytest.raises(ValueError, match=r"manifest.json is damaged"):
