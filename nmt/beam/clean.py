@@ -7,9 +7,7 @@ what is known of each chunk then meets, and a worker reads it again to count and
 from __future__ import annotations
 
 import pickle
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ import apache_beam as beam
 import numpy as np
 from apache_beam.pvalue import AsIter, AsSingleton
 
-from nmt.beam.corpora import CHUNK_PAIRS, RANGE_BYTES, Chunk, read_corpora
+from nmt.beam.corpora import CHUNK_PAIRS, RANGE_BYTES, Chunk, read_corpora, scratch_directory
 from nmt.beam.first import FirstOfEachKey, rows
 from nmt.beam.pipeline import pipeline
 from nmt.cleaning.context import Context, context_of
@@ -63,24 +61,13 @@ def clean(
             "`--set cleaning.min_lexicon=0` here, and `nmt clean` what is left"
         )
     output = output.resolve()
-    with open_output(config, output) as files, _scratch(output / "parts.unfinished") as scratch:
+    with open_output(config, output) as files, scratch_directory(output / "parts.unfinished") as scratch:
         with pipeline(arguments) as building:
             _build(building, config, scratch, chunk_pairs, range_bytes, bucket_pairs)
         cleaned, chunks = pickle.loads((scratch / "cleaned").read_bytes())
         for corpus, number in sorted(chunks):
             files.append(corpus, _part(scratch, corpus, number))
     return cleaned
-
-
-@contextmanager
-def _scratch(directory: Path) -> Iterator[Path]:
-    """A directory for what workers write; an interrupted run may have left one."""
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir()
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _part(scratch: Path, corpus: int, number: int) -> list[Path]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import codecs
 import os
+import shutil
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import NamedTuple
@@ -101,6 +103,17 @@ class _Layout(NamedTuple):
 
     ranges: dict[tuple[int, int], tuple[list[int], list[int]]]
     pairs: list[int]
+
+
+@contextmanager
+def scratch_directory(directory: Path) -> Iterator[Path]:
+    """A directory for what workers write; an interrupted run may have left one."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir()
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def read_corpora(

@@ -15,6 +15,7 @@ from typing import Protocol
 from nmt.cli import (
     augment,
     beam_clean,
+    beam_prepare,
     beam_translate,
     calibrate,
     check,
@@ -67,6 +68,7 @@ COMMANDS: Mapping[str, Command] = {
     "serve": serve,
     "gateway": gateway,
     "beam clean": beam_clean,
+    "beam prepare": beam_prepare,
     "beam translate": beam_translate,
 }
 

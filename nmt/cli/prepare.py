@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from typing import TYPE_CHECKING
 
 from nmt.cli.arguments import add_config, positive
+
+if TYPE_CHECKING:
+    from nmt.data.preparation import Prepared
 
 HELP = "prepare the data that training begins with"
 
@@ -24,8 +28,12 @@ def execute(options: argparse.Namespace) -> int:
     from nmt.training.prepare import prepare
 
     config = load_config(options.config, options.overrides)
-    prepared = prepare(config, processes=options.processes)
+    report(options, prepare(config, processes=options.processes))
+    return 0
+
+
+def report(options: argparse.Namespace, prepared: Prepared) -> None:
+    """Prints what was prepared, and the command that trains on it."""
     print(f"{prepared.report}\n{prepared.num_batches:,} batches in {prepared.directory}")
     arguments = [options.config, *(part for override in options.overrides for part in ("--set", override))]
     print(f"  nmt train {shlex.join(arguments)}\ntrains on them.")
-    return 0

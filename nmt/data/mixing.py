@@ -18,6 +18,8 @@ from nmt.config.data import Corpus
 from nmt.config.settings import Config
 from nmt.text.files import count_pairs, read_pairs
 
+_DRAWS = 10_000  # at a time: the same numbers as one by one, sooner
+
 
 class Pair(NamedTuple):
     """A pair of lines, and the number of its corpus in data.train."""
@@ -132,9 +134,11 @@ def _repeated(source: Source, needed: int, random: np.random.Generator, first: i
 
 def _chosen(pairs: int, needed: int, random: np.random.Generator) -> Iterator[int]:
     """Exactly `needed` of the numbers of pairs, at random and in order (Knuth's algorithm S)."""
-    for seen in range(pairs):
+    for start in range(0, pairs, _DRAWS):
+        draws = random.random(min(_DRAWS, pairs - start)).tolist()
+        for seen, draw in enumerate(draws, start=start):
+            if draw * (pairs - seen) < needed:
+                needed -= 1
+                yield seen
         if not needed:
             return
-        if random.random() * (pairs - seen) < needed:
-            needed -= 1
-            yield seen

@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +28,9 @@ from nmt.text.tokenizer import Tokenizers
 
 # So few pairs are prepared sooner than a process is started.
 _FEW_PAIRS = 2_048
+
+# Makes all shards of an epoch: the directory, the epoch's number.
+MakeShards = Callable[[Path, int], None]
 
 
 class Preparer:
@@ -72,8 +76,11 @@ class Preparer:
         """An epoch's data, if they are complete."""
         return open_prepared(self._config, self._of(epoch), self._fingerprint)
 
-    def prepare(self, epoch: int) -> Prepared:
+    def prepare(self, epoch: int, make_shards: MakeShards | None = None) -> Prepared:
         """An epoch's data; waits until they are complete, and deletes those of epochs before.
+
+        Args:
+            make_shards: makes them instead of processes of this machine.
 
         Raises:
             ValueError: for corpora that cannot be read, where nothing is left to train on, or where processes failed.
@@ -88,7 +95,9 @@ class Preparer:
         if self._asked != epoch:
             self._wait()
             begin(self._of(epoch), self._fingerprint)
-            if self.in_background:
+            if make_shards:
+                make_shards(self._of(epoch), self._number(epoch))
+            elif self.in_background:
                 self._ask(epoch)
             else:
                 prepare_shards(self._config, self._tokenizers, self._of(epoch), epoch=self._number(epoch))

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
+from uuid import uuid4
 
 import google_crc32c
 import numpy as np
@@ -107,8 +108,8 @@ def _summary(path: Path) -> Path:
 
 @contextmanager
 def _aside(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes its name when all is written."""
-    aside = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
+    """A file that takes its name when all is written; processes of several machines may write it at once."""
+    aside = path.with_name(f"{path.name}.{uuid4().hex}.unfinished")
     try:
         with naming(path), open(aside, "wb") as file:
             yield file

@@ -57,6 +57,11 @@ _LEXICON = "lexicon.npz"
 _STEP_FILE = re.compile(r"step-(\d{8,})\.npz")
 
 
+def tokenizer_path(run: str | os.PathLike[str]) -> Path:
+    """Where a run has its tokenizers."""
+    return Path(run) / "tokenizer"
+
+
 def prepared_path(run: Path) -> Path:
     """Where the data are prepared that a run is trained on."""
     return run / "prepared"
@@ -108,8 +113,8 @@ class Run:
             raise ValueError(f"{path} already holds this run: resume it, or choose another directory with run:")
         check_place(path)
         (path / "log.jsonl").unlink(missing_ok=True)  # of a training that was aborted at its start
-        (path / "tokenizer").mkdir(parents=True, exist_ok=True)
-        tokenizers.save(path / "tokenizer")
+        tokenizer_path(path).mkdir(parents=True, exist_ok=True)
+        tokenizers.save(tokenizer_path(path))
         run = cls(path, config, tokenizers)
         run._keep_glossary()
         write_text(config_path(path), dump_config(config))
@@ -126,7 +131,7 @@ class Run:
         if not is_run(path):
             what = "is not a run (it has no config.yaml and tokenizer/)" if path.is_dir() else "no such directory"
             raise ValueError(f"{path}: {what}; `nmt train CONFIG` makes a run")
-        return cls(path, load_config(config_path(path)), Tokenizers.load(path / "tokenizer"))
+        return cls(path, load_config(config_path(path)), Tokenizers.load(tokenizer_path(path)))
 
     @classmethod
     def resume(cls, config: Config) -> Run:
