@@ -17,7 +17,7 @@ from functools import partial
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
@@ -26,7 +26,7 @@ from nmt.cleaning.context import Context, context_of, edited
 from nmt.cleaning.judgement import CORPUS_RULES, MEANINGS, judge
 from nmt.cleaning.keys import DTYPE
 from nmt.cleaning.output import open_output
-from nmt.cleaning.repeats import repeated
+from nmt.cleaning.repeats import StoredKeys, repeated
 from nmt.cleaning.scores import ScoreRule, score_rules
 from nmt.cleaning.tally import Place, Tally, Verdict, tally
 from nmt.config.settings import Config
@@ -102,10 +102,10 @@ def _rules(config: Config, context: Context, first: int | None, processes: int) 
             keys.tofile(file)
             progress.update(len(keys))
         found = np.frombuffer(rules, np.uint8)
-        all_keys = _mapped(file, len(found))
+        file.flush()
         for rule in CORPUS_RULES:
             if (limit := rule.limit(context.settings)) is not None:
-                found[repeated(all_keys[rule.field], found == 0, limit=limit)] = NAMES.index(rule.name)
+                found[repeated(StoredKeys(file, rule.field), found == 0, limit=limit)] = NAMES.index(rule.name)
     for score_rule in score_rules(config):
         apply_score_rule(score_rule, _chunks(config, first), context, found)
     return found
@@ -120,11 +120,6 @@ def apply_score_rule(rule: ScoreRule, chunks: Iterable[Chunk], context: Context,
             breaks = rule.breaks([edited(*chunk[place - done][1], context.settings) for place in kept])
             found[kept[breaks]] = NAMES.index(rule.name)
         done += len(chunk)
-
-
-def _mapped(file: IO[bytes], pairs: int) -> np.ndarray:
-    file.flush()
-    return np.memmap(file, DTYPE, "r", shape=pairs) if pairs else np.empty(0, DTYPE)
 
 
 def _judge_all(
