@@ -1,9 +1,10 @@
-"""How long one line takes in an exported model: through the Session that servers use, `nmt serve`'s REST and its gRPC.
+"""How long one line takes in an exported model: through the Session that servers use, `nmt serve`'s REST and its gRPC;
+in an ONNX export, in this process and through REST.
 
     python tests/benchmarks/serve.py RUN [--repetitions 200] [--cores 1]
 
-The run is exported and loaded once for the Session and once for the server, which is a process of its own. Lines of the
-run's validation set are sent one at a time, each to all three before the next.
+The run is exported and loaded once in this process and once for a server, which is a process of its own. Lines of the
+run's validation set are sent one at a time, each to all before the next.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,15 @@ def serve(directory: str) -> None:
     with Server([model_config(directory, name="translator")], port=0, rest_api_port=0) as server:
         print(json.dumps({"REST": server.rest_url, "gRPC": server.grpc_url}), flush=True)
         sys.stdin.read()
+
+
+@contextmanager
+def serving(directory: str, arguments: list[str]) -> Iterator[dict[str, str]]:
+    """The URLs of a server in a process of its own."""
+    command = [*contender_command(__file__, directory), *arguments]
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    yield next(json.loads(line) for line in server.stdout if line.startswith("{"))
+    server.communicate()
 
 
 def latencies(asks: dict[str, Callable[[str], object]], lines: list[str]) -> dict[str, list[float]]:
@@ -59,6 +70,8 @@ def main() -> None:
     from nmt.exports.saved_model import SavedModel
     from nmt.exports.signatures import DEFAULT_SIGNATURE
     from nmt.exports.writer import export
+    from nmt.onnx_engine.open_onnx import onnx_translator, open_onnx
+    from nmt.onnx_export.writer import export as export_onnx
     from nmt.runs.run import Run
     from nmt.text.files import read_pairs
 
@@ -72,17 +85,24 @@ def main() -> None:
         model = SavedModel(version)
         loaded = time.perf_counter()
         megabytes = sum(file.stat().st_size for file in Path(version).rglob("*") if file.is_file()) / 2**20
-        command = [*contender_command(__file__, directory), options.run, "--cores", str(options.cores)]
-        server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        urls = next(json.loads(line) for line in server.stdout if line.startswith("{"))
-        with connect(urls["REST"]) as rest, connect(urls["gRPC"]) as grpc:
+        onnx = str(export_onnx(run, Path(directory) / "onnx"))
+        translator = onnx_translator(*open_onnx(onnx))
+        given = [options.run, "--cores", str(options.cores)]
+        with (
+            serving(directory, given) as urls,
+            serving(onnx, given) as onnx_urls,
+            connect(urls["REST"]) as rest,
+            connect(urls["gRPC"]) as grpc,
+            connect(onnx_urls["REST"]) as onnx_rest,
+        ):
             asks = {
                 "Session": lambda line: model.run(DEFAULT_SIGNATURE, {"text": np.array([line.encode()], object)}),
                 "REST": lambda line: rest.translate([line]),
                 "gRPC": lambda line: grpc.translate([line]),
+                "ONNX": lambda line: translator.translate([line]),
+                "ONNX REST": lambda line: onnx_rest.translate([line]),
             }
             taken = latencies(asks, lines)
-        server.communicate()
     print(f"\nOne line at a time, beam {run.config.search.beam_size}, {options.cores} core(s); {machine()}\n")
     words = np.mean([len(line.split()) for line in lines])
     print(f"{megabytes:.1f} MB, exported in {exported - began_at:.1f} s, loaded and warm in {loaded - exported:.1f} s;")
