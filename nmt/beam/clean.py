@@ -27,7 +27,6 @@ from nmt.cleaning.output import open_output, open_part
 from nmt.cleaning.scores import score_rules
 from nmt.cleaning.tally import Place, Tally, tally
 from nmt.config.settings import Config
-from nmt.text.files import is_chosen
 
 # Pairs whose keys meet on a worker, on average: 40 bytes each.
 _BUCKET_PAIRS = 4_000_000
@@ -112,14 +111,7 @@ def _corpus_rules(config: Config) -> list[tuple[CorpusRule, int]]:
 
 
 def _sample(chunk: Chunk, sizes: list[int]) -> Iterator[tuple[int, tuple[str, str]]]:
-    chosen = [
-        place
-        for place in range(chunk.before, chunk.before + chunk.pairs)
-        if is_chosen(place, total=sum(sizes), keep=SAMPLE_PAIRS)
-    ]
-    pairs = enumerate((pair for _, pair in chunk.read()), start=chunk.before)
-    wanted = set(chosen)
-    return ((place, pair) for place, pair in pairs if place in wanted) if chosen else iter(())
+    return chunk.sample(total=sum(sizes), keep=SAMPLE_PAIRS)
 
 
 def _context(sample: list[tuple[int, tuple[str, str]]], config: Config) -> Context:

@@ -23,7 +23,7 @@ from apache_beam.pvalue import AsSingleton
 
 from nmt.cleaning.tally import Place
 from nmt.config.data import TextPair
-from nmt.text.files import aligned, read_pairs
+from nmt.text.files import aligned, is_chosen, read_pairs
 from nmt.text.lines import read_lines_from
 from nmt.text.opening import is_compressed
 
@@ -64,6 +64,14 @@ class Chunk(NamedTuple):
         """
         for line, pair in enumerate(zip(*map(self._lines, self.starts), strict=True), start=self.line):
             yield Place(self.corpus, line), pair
+
+    def sample(self, *, total: int, keep: int) -> Iterator[tuple[int, tuple[str, str]]]:
+        """Those of its pairs that are among `keep` chosen of the `total` pairs of all corpora, and their places."""
+        places = range(self.before, self.before + self.pairs)
+        chosen = {place for place in places if is_chosen(place, total=total, keep=keep)}
+        if chosen:
+            pairs = (pair for _, pair in self.read())
+            yield from ((place, pair) for place, pair in zip(places, pairs, strict=True) if place in chosen)
 
     def _lines(self, start: Start) -> Iterator[str]:
         above = self.line - start.line

@@ -16,6 +16,7 @@ from nmt.cli import (
     augment,
     beam_clean,
     beam_prepare,
+    beam_sample,
     beam_translate,
     calibrate,
     check,
@@ -69,6 +70,7 @@ COMMANDS: Mapping[str, Command] = {
     "gateway": gateway,
     "beam clean": beam_clean,
     "beam prepare": beam_prepare,
+    "beam sample": beam_sample,
     "beam translate": beam_translate,
 }
 

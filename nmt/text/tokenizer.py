@@ -14,7 +14,7 @@ from bisect import bisect
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from random import Random
 from typing import Literal, NamedTuple
@@ -23,7 +23,6 @@ import numpy as np
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
 
-from nmt.config.data import TextPair
 from nmt.config.settings import Config
 from nmt.full_disk import naming
 from nmt.text.files import count_pairs, evenly, read_side
@@ -55,7 +54,7 @@ _PHRASE_END = re.compile("(?<=[\u3041-\u309f])(?=[^\u3041-\u309f])|(?<=[\u3001\u
 _UNSPACED_SPAN, _SPAN = 8, 32
 
 _Normalize = Callable[[str], str]
-_Text = tuple[TextPair, Literal["source", "target"], _Normalize]  # a side of a corpus, and how it is normalized
+_Side = tuple[Literal["source", "target"], _Normalize]  # of all corpora, and how it is normalized
 
 
 class Tokenizer:
@@ -285,23 +284,25 @@ def train_tokenizers(config: Config) -> Tokenizers:
     Raises:
         ValueError: if a file cannot be read, or the text does not allow such a vocabulary; says what it does allow.
     """
-    settings, corpora = config.tokenizer, config.data.train
+    settings = config.tokenizer
     sentencepiece.set_min_log_level(2)  # else it reports every normalizer that it builds
     source_normalizer, target_normalizer = _normalizer(settings.normalization), normalizer()
-    sources: list[_Text] = [
-        (corpus, "source", lambda line: source_normalizer.normalize(visible(line))) for corpus in corpora
-    ]
-    targets: list[_Text] = [
-        (corpus, "target", lambda line: target_normalizer.normalize(prepare(line))) for corpus in corpora
-    ]
+    source: _Side = ("source", lambda line: source_normalizer.normalize(visible(line)))
+    target: _Side = ("target", lambda line: target_normalizer.normalize(prepare(line)))
     if settings.joint:
-        models = [_train([*sources, *targets], config, "source and target")] * 2
+        models = [_train([source, target], config, "source and target")] * 2
     else:
-        models = [_train(sources, config, "source"), _train(targets, config, "target")]
+        models = [_train([source], config, "source"), _train([target], config, "target")]
     return Tokenizers(
         _with_normalization(models[0], settings.normalization, source_normalizer),
         _with_normalization(models[1], VERBATIM, target_normalizer, denormalizer()),
     )
+
+
+def sample_size(config: Config) -> int:
+    """How many pairs, evenly spread over all corpora, train the tokenizers where there are more."""
+    sentences = config.tokenizer.max_sentences
+    return max(1, sentences // 2) if config.tokenizer.joint else sentences
 
 
 def _normalizer(rule: str) -> sentencepiece.SentencePieceNormalizer:
@@ -323,7 +324,7 @@ def _with_normalization(
     return Tokenizer(parsed.SerializeToString())
 
 
-def _train(texts: Sequence[_Text], config: Config, side: str) -> bytes:
+def _train(sides: Sequence[_Side], config: Config, name: str) -> bytes:
     """A SentencePiece model, without normalization rules, of normalized text."""
     settings = config.tokenizer
     tags = dict.fromkeys(corpus.tag for corpus in config.data.train if corpus.tag)
@@ -334,7 +335,7 @@ def _train(texts: Sequence[_Text], config: Config, side: str) -> bytes:
             f"token: a line that contains it would end or begin a sentence; use another spelling"
         )
     model = io.BytesIO()
-    sentences = _sentences(texts, config)
+    sentences = _sentences(sides, config)
     symbols = [*SYMBOLS, JOINER] if config.protect else []
     try:
         sentencepiece.SentencePieceTrainer.train(
@@ -360,16 +361,20 @@ def _train(texts: Sequence[_Text], config: Config, side: str) -> bytes:
             eos_id=EOS,
         )
     except RuntimeError as error:
-        raise ValueError(_explained(str(error), config, side)) from None
+        raise ValueError(_explained(str(error), config, name)) from None
     return model.getvalue()
 
 
-def _sentences(texts: Sequence[_Text], config: Config) -> Iterator[str]:
+def _sentences(sides: Sequence[_Side], config: Config) -> Iterator[str]:
     # Counting reads every file to its end: an error in one is said by its own name, not from inside the trainer.
-    total = sum(count_pairs(pair) for pair, _, _ in texts)
-    lines = ((line, normalize) for pair, side, normalize in texts for line in read_side(pair, side))
-    kept = evenly(lines, total=total, keep=config.tokenizer.max_sentences)
-    return _normalized(kept, in_capitals_too=config.data.case_augmentation / 2)
+    total = sum(map(count_pairs, config.data.train))
+
+    def kept(side: _Side) -> Iterator[tuple[str, _Normalize]]:
+        name, normalize = side
+        lines = chain.from_iterable(read_side(corpus, name) for corpus in config.data.train)
+        return ((line, normalize) for line in evenly(lines, total=total, keep=sample_size(config)))
+
+    return _normalized(chain.from_iterable(map(kept, sides)), in_capitals_too=config.data.case_augmentation / 2)
 
 
 def _normalized(lines: Iterable[tuple[str, _Normalize]], *, in_capitals_too: float) -> Iterator[str]:
