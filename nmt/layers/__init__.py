@@ -20,7 +20,7 @@ this package sets where no other one has been chosen.
 from nmt.startup import import_tensorflow, require_tensorflow_backend
 
 require_tensorflow_backend()
-import_tensorflow()
+import_tensorflow(keras_plots=True)
 
 from nmt.layers.attention import Attention, Memory  # noqa: E402
 from nmt.layers.bidirectional import Bidirectional  # noqa: E402
