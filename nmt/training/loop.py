@@ -13,8 +13,9 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import keras
@@ -75,7 +76,6 @@ class Trainer:
         with workers.strategy.scope():
             self.state = TrainState(self.config, run.tokenizers, precision=progress.precision)
             self.step = TrainStep(self.state, self.config, workers.strategy)
-        self.validator = Validator(self.config, run.tokenizers)
         own = default_callbacks(run) if workers.is_chief else []
         self.callbacks = keras.callbacks.CallbackList([*callbacks, *own], model=self.state.model)
         self.logs: dict[str, Any] = {}
@@ -86,6 +86,11 @@ class Trainer:
         # The clocks continue as if this session had followed the others without a break.
         self._began_at = time.monotonic() - progress.seconds
         self._cpu_began_at = time.process_time() - progress.cpu_seconds
+
+    @cached_property
+    def validator(self) -> Validator:
+        """Made when it is first needed, for the first step does not need it."""
+        return Validator(self.config, self.run.tokenizers)
 
     def run_to_end(self) -> None:
         """Trains until one of training's limits is met.
@@ -113,10 +118,13 @@ class Trainer:
             skip=progress.batch,
             prefetch=self.config.data.prefetch,
         )
+        iterator = iter(batches)  # the first batches are read while the step is compiled
         self.step.compile(batches.element_spec)
         self.callbacks.on_epoch_begin(epoch)
-        for group in _groups(batches, self.training.accumulate_batches):
+        for number, group in enumerate(_groups(iterator, self.training.accumulate_batches)):
             self._train_on(group)
+            if not number:  # so that the first step waits for nothing else
+                self._prepare_next(prepared)
             if self._between_steps():
                 return
         self._look()
@@ -135,16 +143,12 @@ class Trainer:
         self._save()
 
     def _prepared(self) -> Prepared:
-        """The data of this epoch; those of the next one, if there will be one, are begun with."""
+        """The data of this epoch."""
         progress, preparer = self.progress, self.preparer
         if self.workers.is_chief:
             if preparer.in_background and not preparer.begun(progress.epoch):
                 say(f"Preparing the data of epoch {progress.epoch + 1}.")
             prepared = preparer.prepare(progress.epoch)
-            steps = math.ceil((prepared.num_batches - progress.batch) / self.training.accumulate_batches)
-            after = dataclasses.replace(progress, epoch=progress.epoch + 1, step=progress.step + steps)
-            if not after.end(self.training):
-                preparer.prepare_ahead(after.epoch)
         self.workers.mean(0.0)
         if not self.workers.is_chief:
             found = preparer.ready(progress.epoch)
@@ -155,6 +159,14 @@ class Trainer:
                 )
             prepared = found
         return prepared
+
+    def _prepare_next(self, prepared: Prepared) -> None:
+        """Begins with the data of the next epoch if there will be one."""
+        progress = self.progress
+        steps = math.ceil((prepared.num_batches - progress.batch) / self.training.accumulate_batches)
+        after = dataclasses.replace(progress, epoch=progress.epoch + 1, step=progress.step + steps)
+        if self.workers.is_chief and not after.end(self.training):
+            self.preparer.prepare_ahead(after.epoch)
 
     def _train_on(self, group: list[Batch]) -> None:
         progress = self.progress
@@ -338,8 +350,7 @@ class Trainer:
                 signal.signal(number, handler)
 
 
-def _groups(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
-    iterator = iter(batches)
+def _groups(iterator: Iterator[Batch], size: int) -> Iterator[list[Batch]]:
     try:
         while group := list(itertools.islice(iterator, size)):
             yield group

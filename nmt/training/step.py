@@ -120,17 +120,17 @@ class TrainStep:
         self._compiled: dict[str, Any] = {}
 
     def compile(self, batch_signature: Any) -> None:
-        """Fixes what a batch looks like: the element_spec of a (distributed) dataset with lengths left open, so that
-        one trace serves batches of all lengths.
+        """Traces the step, at the first call, for what a batch looks like: the element_spec of a (distributed) dataset
+        with lengths left open, so that one trace serves batches of all lengths.
         """
-        if not self._compiled:
-            self._compiled = {
-                "step": tf.function(self._per_replica(self._step), input_signature=[batch_signature], autograph=False),
-                "accumulate": tf.function(
-                    self._per_replica(self._accumulate), input_signature=[batch_signature], autograph=False
-                ),
-                "finish": tf.function(self._per_replica(self._finish), input_signature=[], autograph=False),
-            }
+        if self._compiled:
+            return
+        functions: dict[str, tuple[Callable, list]] = {"step": (self._step, [batch_signature])}
+        if self._sums:
+            functions = {"accumulate": (self._accumulate, [batch_signature]), "finish": (self._finish, [])}
+        for name, (function, signature) in functions.items():
+            self._compiled[name] = tf.function(self._per_replica(function), input_signature=signature, autograph=False)
+            self._compiled[name].get_concrete_function()
 
     def __call__(self, batches: list[Batch], learning_rate: float) -> StepResult:
         """Takes one optimizer step on 1 to accumulate_batches batches."""

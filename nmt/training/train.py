@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 
 import keras
+import tensorflow as tf
 
 from nmt.config.settings import Config
 from nmt.model.precision import choose_precision
@@ -35,7 +36,7 @@ def train(config: Config, *, callbacks: Sequence[keras.callbacks.Callback] = ())
     """
     # Several workers: this comes before any other use of TensorFlow.
     workers = Workers(make_strategy(config.training.strategy))
-    with trained_alone(config.run) if workers.is_chief else nullcontext():
+    with trained_alone(config.run) if workers.is_chief else nullcontext(), _graphs_as_traced():
         return _train(config, workers, callbacks)
 
 
@@ -71,6 +72,19 @@ def _train(config: Config, workers: Workers, callbacks: Sequence[keras.callbacks
     if workers.is_chief:
         say(f"Trained: {progress.end(config.training)}.\n{next_commands(run)}")
     return run
+
+
+@contextmanager
+def _graphs_as_traced() -> Iterator[None]:
+    """On CPUs, without TensorFlow's rewriting of graphs, which delays the first step and makes none faster."""
+    if tf.config.list_physical_devices("GPU"):
+        yield
+        return
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
 
 
 def next_commands(run: Run) -> str:
