@@ -1,25 +1,13 @@
 """An export is opened only as it was written."""
 
 import json
-import shutil
 
 import pytest
-from tiny_model import VOCABULARY, tiny_model
-from tiny_onnx import write_tiny_onnx
+from tiny_model import VOCABULARY
 
 from nmt.onnx_engine.files import FORMAT_VERSION, GRAPHS, MANIFEST, WEIGHTS, read_manifest
 
 FILES = [*(f"{graph}.onnx" for graph in GRAPHS), WEIGHTS]
-
-
-@pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    return write_tiny_onnx(tmp_path_factory.mktemp("written"), tiny_model())
-
-
-@pytest.fixture
-def export(written, tmp_path):
-    return shutil.copytree(written, tmp_path / "export")
 
 
 def test_what_was_written_is_read(export):

@@ -1,25 +1,12 @@
 """An export's graphs run wherever it lies, and only if they are graphs."""
 
-import shutil
-
 import numpy as np
 import pytest
-from tiny_model import SOURCE, tiny_model
-from tiny_onnx import write_tiny_onnx
+from tiny_model import SOURCE
 
 from nmt.onnx_engine.files import MANIFEST, write_manifest
 from nmt.onnx_engine.sessions import OnnxModel
 from nmt.text.tokenizer import BOS
-
-
-@pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    return write_tiny_onnx(tmp_path_factory.mktemp("written"), tiny_model())
-
-
-@pytest.fixture
-def export(written, tmp_path):
-    return shutil.copytree(written, tmp_path / "export")
 
 
 def first_scores(export):
