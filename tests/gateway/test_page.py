@@ -1,10 +1,10 @@
 """The page at /, in a real browser in front of a real gateway."""
 
 import re
-import shutil
 from contextlib import contextmanager
 
 import pytest
+from chromium import open_tab
 
 from nmt.gateway.server import start as start_gateway
 from nmt.gateway.settings import GatewaySettings
@@ -20,15 +20,8 @@ ENGLISH = "This is an English sentence that is long enough to be recognized."
 @pytest.fixture(scope="module")
 def tab():
     """A tab of a browser, for all tests: a new one takes two seconds of a core."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        pytest.skip("no Chromium here: apt-get install chromium")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=found)
-        tab = browser.new_page()
-        tab.set_default_timeout(30_000)
+    with playwright.sync_playwright() as driver, open_tab(driver, timeout=30_000) as tab:
         yield tab
-        browser.close()
 
 
 @pytest.fixture

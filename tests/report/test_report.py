@@ -9,6 +9,7 @@ from pathlib import Path
 import html5lib
 import pytest
 import sacrebleu
+from chromium import find_chromium
 
 from nmt.config.data import TextPair
 from nmt.report.gather import gather
@@ -141,9 +142,7 @@ def test_the_page_asks_for_nothing_but_itself(file):
 
 
 def test_a_real_browser_shows_it_without_a_complaint(file, tmp_path):
-    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if browser is None:
-        pytest.skip("no Chromium here: apt-get install chromium")
+    browser = find_chromium()
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
     flags += ["--disable-component-update", "--enable-logging=stderr", f"--user-data-dir={tmp_path}", "--dump-dom"]
     done = subprocess.run([browser, *flags, file.as_uri()], capture_output=True, text=True, timeout=120, check=True)

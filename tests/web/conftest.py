@@ -10,6 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from chromium import open_tab
 
 from nmt.web.runtime import open_runtime
 
@@ -40,15 +41,8 @@ def serving() -> Callable:
 @pytest.fixture(scope="module")
 def tab():
     """A tab of a browser, for all tests of a file."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        pytest.skip("no Chromium here: apt-get install chromium")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=found)
-        tab = browser.new_page()
-        tab.set_default_timeout(60_000)
+    with playwright.sync_playwright() as driver, open_tab(driver, timeout=60_000) as tab:
         yield tab
-        browser.close()
 
 
 @pytest.fixture(scope="session")
