@@ -16,7 +16,7 @@ import apache_beam as beam
 import numpy as np
 from apache_beam.pvalue import AsIter, AsSingleton
 
-from nmt.beam.corpora import CHUNK_PAIRS, RANGE_BYTES, Chunk, read_corpora, scratch_directory
+from nmt.beam.corpora import CHUNK_PAIRS, RANGE_BYTES, Chunk, read_corpora, scratch_directory, with_absolute_paths
 from nmt.beam.first import FirstOfEachKey, rows
 from nmt.beam.pipeline import pipeline
 from nmt.cleaning.context import Context, context_of
@@ -28,8 +28,8 @@ from nmt.cleaning.scores import score_rules
 from nmt.cleaning.tally import Place, Tally, tally
 from nmt.config.settings import Config
 
-# Pairs whose keys meet on a worker, on average: 40 bytes each.
-_BUCKET_PAIRS = 4_000_000
+# Pairs whose keys meet on a worker, on average; sorting them takes some 150 bytes each.
+_BUCKET_PAIRS = 2_000_000
 _BLOCK_PAIRS = 5_000
 
 
@@ -62,11 +62,11 @@ def clean(
     output = output.resolve()
     with open_output(config, output) as files, scratch_directory(output / "parts.unfinished") as scratch:
         with pipeline(arguments) as building:
-            _build(building, config, scratch, chunk_pairs, range_bytes, bucket_pairs)
-        cleaned, chunks = pickle.loads((scratch / "cleaned").read_bytes())
+            _build(building, with_absolute_paths(config), scratch, chunk_pairs, range_bytes, bucket_pairs)
+        counts, context, chunks = pickle.loads((scratch / "cleaned").read_bytes())
         for corpus, number in sorted(chunks):
             files.append(corpus, _part(scratch, corpus, number))
-    return cleaned
+    return Cleaned(counts, context._replace(settings=config.cleaning))
 
 
 def _part(scratch: Path, corpus: int, number: int) -> list[Path]:
@@ -192,4 +192,4 @@ def _sum(tallies: Iterable[Tally]) -> Tally:
 
 
 def _save(path: str, counts: Tally, context: Context, chunks: Iterable[tuple[int, int]]) -> None:
-    Path(path).write_bytes(pickle.dumps((Cleaned(counts, context), list(chunks))))
+    Path(path).write_bytes(pickle.dumps((counts, context, list(chunks))))

@@ -12,17 +12,19 @@ import os
 import shutil
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate, islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import apache_beam as beam
 from apache_beam.pvalue import AsSingleton
 
 from nmt.cleaning.tally import Place
 from nmt.config.data import TextPair
+from nmt.config.section import Section
+from nmt.config.settings import Config
 from nmt.text.files import aligned, is_chosen, read_pairs
 from nmt.text.lines import read_lines_from
 from nmt.text.opening import is_compressed
@@ -31,6 +33,7 @@ CHUNK_PAIRS = 50_000
 RANGE_BYTES = 64 << 20
 # Lines between those whose places are noted, at most.
 _MARKED_LINES = 1000
+SomeSection = TypeVar("SomeSection", bound=Section)
 _SIDES = ("source", "target")
 
 
@@ -159,6 +162,22 @@ def read_corpora(
         | "chunks" >> beam.Map(_chunk, AsSingleton(layout), chunk_pairs)
     )
     return Corpora(chunks, layout | "sizes" >> beam.Map(lambda each: each.pairs))
+
+
+def with_absolute_paths(config: Config) -> Config:
+    """A job as workers read it, which may run in other directories."""
+    data, cleaning = config.data, config.cleaning
+    sets = {
+        "train": [_absolute(pair, pair.files) for pair in data.train],
+        "validation": _absolute(data.validation, data.validation.files),
+        "test": {name: _absolute(pair, pair.files) for name, pair in data.test.items()},
+    }
+    judges = {"forward_run": cleaning.forward_run, "backward_run": cleaning.backward_run}
+    return config.model_copy(update={"data": data.model_copy(update=sets), "cleaning": _absolute(cleaning, judges)})
+
+
+def _absolute(section: SomeSection, paths: Mapping[str, str | None]) -> SomeSection:
+    return section.model_copy(update={name: path and os.path.abspath(path) for name, path in paths.items()})
 
 
 def _ranges(numbered: tuple[int, TextPair], scratch: str, range_bytes: int) -> Iterator[_Range]:

@@ -26,6 +26,9 @@ _DEFAULTS = (
 # That error tells of the worker's in its text, by most runners at the end of the worker's traceback.
 _MISTAKE = re.compile(r"^ValueError: (.*) \[while running '", re.MULTILINE)
 
+# What the direct runner says where a worker process is gone, if it does not wait for it.
+_DEAD = "Channel closed prematurely"
+
 
 @contextmanager
 def pipeline(arguments: Sequence[str]) -> Iterator[beam.Pipeline]:
@@ -36,6 +39,7 @@ def pipeline(arguments: Sequence[str]) -> Iterator[beam.Pipeline]:
 
     Raises:
         ValueError: for options that Beam does not take, and the user's mistakes that workers found.
+        ChildProcessError: if a worker of the direct runner died.
         Exception: whatever the runner raises if the pipeline fails for another reason.
     """
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
@@ -46,6 +50,11 @@ def pipeline(arguments: Sequence[str]) -> Iterator[beam.Pipeline]:
     except Exception as error:
         if mistake := _MISTAKE.search(f"{type(error).__name__}: {error}"):
             raise ValueError(mistake[1]) from None
+        if _DEAD in str(error):
+            raise ChildProcessError(
+                "a worker process died, perhaps for want of memory, and this runner does not replace it: give the "
+                "command again"
+            ) from None
         raise
 
 

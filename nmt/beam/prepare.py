@@ -14,7 +14,7 @@ from pathlib import Path
 import apache_beam as beam
 from apache_beam.pvalue import AsSingleton
 
-from nmt.beam.corpora import CHUNK_PAIRS, RANGE_BYTES, Chunk, read_corpora, scratch_directory
+from nmt.beam.corpora import CHUNK_PAIRS, RANGE_BYTES, Chunk, read_corpora, scratch_directory, with_absolute_paths
 from nmt.beam.pipeline import pipeline
 from nmt.config.settings import Config
 from nmt.data.mixing import Source, count_mixed, mixed_pairs
@@ -47,7 +47,11 @@ def prepare(
         directory = directory.resolve()
         with scratch_directory(directory / "unpacked") as scratch, pipeline(arguments) as building:
             chunks = read_corpora(
-                building, config.data.train, scratch, chunk_pairs=chunk_pairs, range_bytes=range_bytes
+                building,
+                with_absolute_paths(config).data.train,
+                scratch,
+                chunk_pairs=chunk_pairs,
+                range_bytes=range_bytes,
             ).chunks
             _build(building, config, chunks, directory, epoch)
 

@@ -16,7 +16,7 @@ from uuid import uuid4
 import apache_beam as beam
 from apache_beam.pvalue import AsSingleton
 
-from nmt.beam.corpora import CHUNK_PAIRS, RANGE_BYTES, Chunk, read_corpora, scratch_directory
+from nmt.beam.corpora import CHUNK_PAIRS, RANGE_BYTES, Chunk, read_corpora, scratch_directory, with_absolute_paths
 from nmt.beam.pipeline import pipeline
 from nmt.cleaning.output import cleaned_pairs
 from nmt.config.data import Corpus
@@ -52,7 +52,11 @@ def sample(
     with scratch_directory(output / "parts.unfinished") as scratch:
         with pipeline(arguments) as building:
             chunks, sizes = read_corpora(
-                building, config.data.train, scratch, chunk_pairs=chunk_pairs, range_bytes=range_bytes
+                building,
+                with_absolute_paths(config).data.train,
+                scratch,
+                chunk_pairs=chunk_pairs,
+                range_bytes=range_bytes,
             )
             _ = chunks | "write" >> beam.Map(_write, AsSingleton(sizes), scratch, sample_size(config))
         corpora = []

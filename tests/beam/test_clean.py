@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from nmt.beam.clean import clean
+from nmt.beam.corpora import with_absolute_paths
 from nmt.cleaning.corpora import clean as clean_alone
 from nmt.cleaning.scores import ScoreRule
 from nmt.cli.main import main
@@ -154,13 +155,17 @@ def test_the_command_writes_the_report_of_nmt_clean(dirty, tmp_path):
     assert {"report.html", "report.json"} < set(os.listdir(tmp_path / "beam"))
 
 
+def test_workers_in_another_directory_read_the_same_files(dirty, tmp_path, monkeypatch):
+    folder = Path(dirty.data.validation.source).parent
+    monkeypatch.chdir(folder)
+    relative = parse_config(dump_config(dirty).replace(f"{folder}/", ""))
+    assert relative.data.train[0].source == "one.en"
+    assert with_absolute_paths(relative).data == dirty.data
+
+
 @pytest.mark.parametrize(
     ("arguments", "settings", "complaint"),
-    [
-        (["--direct_num_workers=many"], [], "Apache Beam: argument --direct_num_workers: invalid int value: 'many'"),
-        (["--runner=Nonsense"], [], "Nonsense"),
-        ([], ["cleaning.min_lexicon=0.5"], "min_lexicon"),
-    ],
+    [(["--runner=Nonsense"], [], "Nonsense"), ([], ["cleaning.min_lexicon=0.5"], "min_lexicon")],
 )
 def test_what_beam_cannot_do_is_said_and_nothing_is_written(dirty, tmp_path, arguments, settings, complaint):
     with pytest.raises(ValueError, match=complaint):
