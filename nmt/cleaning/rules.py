@@ -22,6 +22,7 @@ _COPIED_LETTERS = 15
 _DIGITS = 4
 _WORD = re.compile(r"[^\W\d_]+")
 _MARKS = re.compile(r"[^\W\d_][\u0300-\u036f\u0900-\u0dff\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff]*")
+_ONLY_LETTERS = {code: None for code in range(128) if not chr(code).isalpha()}
 _DIGIT = re.compile(r"\d")
 # Their addresses differ between languages (en.wikipedia.org), their number does not.
 _COUNTED = ("urls", "emails")
@@ -48,12 +49,17 @@ def has_few_letters(source: str, target: str, *, least: float) -> bool:
 
 
 def _letter_share(line: str) -> float:
-    words = line.split()
-    size = sum(map(len, words))
-    letters = sum(len(word) if word.isalpha() else sum(map(str.isalpha, word)) for word in words)
+    size = sum(map(len, line.split()))
+    letters = _letters(line)
     if 2 * letters < size and not line.isascii():  # vowel signs of some scripts are no letters to Python
         letters = sum(len(found) for found in _MARKS.findall(line))
     return letters / max(1, size)
+
+
+def _letters(line: str) -> int:
+    if line.isascii():
+        return len(line.translate(_ONLY_LETTERS))
+    return sum(len(word) if word.isalpha() else sum(map(str.isalpha, word)) for word in line.split())
 
 
 def have_odd_lengths(pairs: Sequence[tuple[str, str]], *, usual: float, most: float) -> list[bool]:
@@ -93,7 +99,7 @@ def are_in_another_language(lines: Sequence[str], *, expected: str, probability:
     language = base(expected)
     if language not in known_languages():
         return [False] * len(lines)
-    sure = [len(line) >= _SURE_LETTERS and sum(map(str.isalpha, line)) >= _SURE_LETTERS for line in lines]
+    sure = [len(line) >= _SURE_LETTERS and _letters(line) >= _SURE_LETTERS for line in lines]
     guesses = iter(guess_languages([line for line, long in zip(lines, sure, strict=True) if long]))
     return [long and _is_another(next(guesses), language, probability) for long in sure]
 
