@@ -32,7 +32,9 @@ class TokenizerConfig(Section):
         default_factory=list, description="Strings that always stay one piece, such as <b> or placeholders."
     )
     max_sentences: Positive = Field(
-        default=2_000_000, description="At most so many sentences, spread over the corpora, train the tokenizer."
+        default=250_000,
+        description="At most so many sentences, spread over the corpora, train the tokenizer. unigram needs some 25 "
+        "bytes of memory for each of their characters.",
     )
     sampling_alpha: float = Field(
         default=0.0,
