@@ -7,6 +7,7 @@ time of cleaning, 32 bytes a pair.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from array import array
 from collections import deque
@@ -15,8 +16,9 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import nullcontext
 from functools import partial
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import NamedTuple
 
 import numpy as np
@@ -131,13 +133,25 @@ def _judge_all(
         yield from map(work, chunks)
         return
     waiting: deque[Future[tuple[bytes, np.ndarray]]] = deque()
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_end_with_parent) as pool:
         for chunk in chunks:
             waiting.append(pool.submit(work, chunk))
             if len(waiting) > 2 * processes:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+def _end_with_parent() -> None:
+    """Ends this process when the one that started it does: a killed one cannot tell its workers."""
+    parent = parent_process()
+    assert parent is not None, "a worker's"
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
 
 
 def _judge(pairs: list[tuple[str, str]], context: Context) -> tuple[bytes, np.ndarray]:

@@ -2,9 +2,13 @@
 
 import html
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -113,6 +117,25 @@ def test_a_line_that_comes_too_often_with_other_translations_is_boilerplate(tmp_
     pairs = [("Click here.", f"Hier {word} klicken.") for word in "abcdefgh"]
     config = job(tmp_path, pairs, settings=["cleaning.max_repeats=3", "cleaning.language=1.0"])
     assert clean(config).tally.removed == {"max_repeats": 5}
+
+
+def test_processes_that_judge_end_with_the_one_that_started_them():
+    code = (
+        "from nmt.cleaning.corpora import _end_with_parent; import multiprocessing, time\n"
+        "context = multiprocessing.get_context('fork'); process = context.Process(target=lambda: "
+        "(_end_with_parent(), time.sleep(60))); process.start(); print(process.pid, flush=True); process.join()"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    process = int(parent.stdout.readline())
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    status = Path(f"/proc/{process}/stat")
+    for _ in range(600):
+        if not status.exists() or " Z " in status.read_text():
+            return
+        time.sleep(0.05)
+    os.kill(process, signal.SIGKILL)
+    pytest.fail("the process lives on")
 
 
 def test_a_pair_is_judged_alike_alone_in_other_processes_and_in_any_chunk(dirty, cleaned, tmp_path, monkeypatch):
