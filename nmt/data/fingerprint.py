@@ -15,7 +15,7 @@ from nmt.config.settings import Config
 from nmt.text.tokenizer import Tokenizers
 
 # Of another layout, or made by other rules.
-_VERSION = 1
+_VERSION = 2
 # Of the settings of section `data`, those that preparing does not look at.
 _UNUSED = ("validation", "test", "bleu_tokenize", "prefetch", "train")
 

@@ -7,14 +7,14 @@ can share one set of pieces all the same.
 from __future__ import annotations
 
 import io
+import math
 import os
 import re
 import string
 from bisect import bisect
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
-from itertools import chain, pairwise
+from itertools import accumulate, chain
 from pathlib import Path
 from random import Random
 from typing import Literal, NamedTuple
@@ -25,6 +25,7 @@ from sentencepiece import sentencepiece_model_pb2
 
 from nmt.config.settings import Config
 from nmt.full_disk import naming
+from nmt.text.bpe_dropout import merged
 from nmt.text.files import count_pairs, evenly, read_side
 from nmt.text.invisible import visible
 from nmt.text.target_text import EXTRA_SPACE, VERBATIM, denormalizer, normalizer, prepare, shown
@@ -54,6 +55,7 @@ _PHRASE_END = re.compile("(?<=[\u3041-\u309f])(?=[^\u3041-\u309f])|(?<=[\u3001\u
 _UNSPACED_SPAN, _SPAN = 8, 32
 
 _Normalize = Callable[[str], str]
+_Segmentations = Callable[[float], list[int]]
 _Side = tuple[Literal["source", "target"], _Normalize]  # of all corpora, and how it is normalized
 
 
@@ -85,7 +87,7 @@ class Tokenizer:
         self.vocabulary_size: int = processor.get_piece_size()
         symbols = [processor.piece_to_id(symbol) for symbol in (*SYMBOLS, JOINER)]
         self.has_symbols = symbols == list(range(FIRST_SYMBOL, FIRST_SYMBOL + len(symbols)))
-        self._segmentations = lru_cache(maxsize=_CACHED_SPANS)(self._weighted_segmentations)
+        self._remembered = lru_cache(maxsize=_CACHED_SPANS)(self._segmentations)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Tokenizer:
@@ -144,8 +146,7 @@ class Tokenizer:
         for line_spans in spans:
             ids: list[int] = []
             for span in line_spans:
-                limits, segmentations = self._segmentations(span, alpha)
-                ids += segmentations[bisect(limits, next(draws))]
+                ids += self._remembered(span, alpha)(next(draws))
             sampled.append(ids)
         return sampled
 
@@ -190,44 +191,49 @@ class Tokenizer:
         model.normalizer_spec.add_dummy_prefix = model.normalizer_spec.remove_extra_whitespaces = False
         return sentencepiece.SentencePieceProcessor(model_proto=model.SerializeToString())
 
-    def _weighted_segmentations(self, span: str, alpha: float) -> tuple[list[float], list[list[int]]]:
-        """Segmentations of a span, and where in [0, 1) each but the last ends."""
+    def _segmentations(self, span: str, alpha: float) -> _Segmentations:
+        """Segmentations of a span, by a random number in [0, 1)."""
         if self._is_bpe:
-            counts = Counter(self._dropout_segmentations(span, alpha))
-            found, weights = [list(ids) for ids in counts], np.array(list(counts.values()), dtype=np.float64)
-        else:
-            found = self._exact.nbest_encode(span, nbest_size=_SEGMENTATIONS)
-            scores = np.array([sum(map(self._exact.get_score, ids)) for ids in found])
-            weights = np.exp(alpha * (scores - scores.max()))
-        return (np.cumsum(weights) / weights.sum())[:-1].tolist(), found
+            return self._dropout_segmentations(span, alpha)
+        found = self._exact.nbest_encode(span, nbest_size=_SEGMENTATIONS)
+        scores = [sum(map(self._id_scores.__getitem__, ids)) for ids in found]
+        weights = [math.exp(alpha * (score - max(scores))) for score in scores]
+        limits = [end / sum(weights) for end in accumulate(weights[:-1])]
+        return lambda number: found[bisect(limits, number)]
 
-    def _dropout_segmentations(self, span: str, rate: float) -> list[tuple[int, ...]]:
-        whole = tuple(self._exact.encode(span))
+    def _dropout_segmentations(self, span: str, rate: float) -> _Segmentations:
+        """Each is made when it is first chosen: most words of a large corpus are rare."""
+        whole = self._exact.encode(span)
         # Unknown characters, bytes and user-defined symbols are not merges: spans with them are not resegmented.
-        if rate == 0.0 or tuple(map(self._processor.piece_to_id, self._merged(span, 0.0))) != whole:
-            return [whole]
-        random = Random(span)
-        drawn = [self._merged(span, rate, random) for _ in range(_SEGMENTATIONS)]
-        return [tuple(map(self._processor.piece_to_id, pieces)) for pieces in drawn]
+        if rate == 0.0 or self._piece_ids(merged(span, self._piece_scores)) != whole:
+            return lambda number: whole
+        found: dict[int, list[int]] = {}
 
-    def _merged(self, span: str, rate: float, random: Random | None = None) -> list[str]:
-        """Merges the best pair until none is left; each is skipped with probability `rate` each time (algorithm 1)."""
-        pieces = list(span)
-        while True:
-            merges = [
-                (self._scores[pair], -position)
-                for position, pair in enumerate(map("".join, pairwise(pieces)))
-                if pair in self._scores and (random is None or random.random() >= rate)
-            ]
-            if not merges:
-                return pieces
-            position = -max(merges)[1]
-            pieces[position : position + 2] = ["".join(pieces[position : position + 2])]
+        def choose(number: float) -> list[int]:
+            draw = int(number * _SEGMENTATIONS)
+            ids = found.get(draw)
+            if ids is None:
+                random = Random(f"{draw} {span}")
+                ids = self._piece_ids(merged(span, self._piece_scores, rate=rate, random=random))
+                found[draw] = ids = whole if ids == whole else ids  # the same list, for memory
+            return ids
+
+        return choose
+
+    def _piece_ids(self, pieces: Sequence[str]) -> list[int]:
+        return [self._ids.get(piece, UNK) for piece in pieces]
 
     @cached_property
-    def _scores(self) -> dict[str, float]:
-        ids = range(EOS + 1, self.vocabulary_size)
-        return {self._processor.id_to_piece(id_): self._processor.get_score(id_) for id_ in ids}
+    def _piece_scores(self) -> dict[str, float]:
+        return {piece: self._id_scores[id_] for piece, id_ in self._ids.items()}
+
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        return {self._processor.id_to_piece(id_): id_ for id_ in range(EOS + 1, self.vocabulary_size)}
+
+    @cached_property
+    def _id_scores(self) -> list[float]:
+        return [self._processor.get_score(id_) for id_ in range(self.vocabulary_size)]
 
     def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
         """Text of each row of ids; PAD, BOS and EOS are skipped.
