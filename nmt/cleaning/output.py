@@ -18,7 +18,6 @@ from nmt.full_disk import naming
 
 _REMOVED = "removed.jsonl"
 _COPIED_CHARACTERS = 1 << 20
-_LINE_ENDS = str.maketrans("\n\r", "  ")
 
 
 class Output:
@@ -28,21 +27,30 @@ class Output:
         self._sides, self._removed = sides, removed
 
     def write(self, verdicts: Sequence[Verdict]) -> None:
+        kept: dict[int, tuple[list[str], list[str]]] = {number: ([], []) for number in self._sides}
+        removed = []
         for place, _, (source, target), rule in verdicts:
             if not rule:
-                for file, line in zip(self._sides[place.corpus], (source, target), strict=True):
-                    with naming(file.name):
-                        file.write(line.translate(_LINE_ENDS) + "\n")
+                for lines, line in zip(kept[place.corpus], (source, target), strict=True):
+                    lines.append(line.replace("\n", " ").replace("\r", " ") + "\n")
             else:
                 fields = {"corpus": place.corpus, "line": place.line, "rule": rule, "source": source, "target": target}
-                with naming(self._removed.name):
-                    self._removed.write(json.dumps(fields, ensure_ascii=False) + "\n")
+                removed.append(json.dumps(fields, ensure_ascii=False) + "\n")
+        for number, sides in kept.items():
+            for file, lines in zip(self._sides[number], sides, strict=True):
+                _write(file, lines)
+        _write(self._removed, removed)
 
     def append(self, corpus: int, part: Sequence[Path]) -> None:
         """Copies what another Output wrote of a part of one corpus: both sides and what was removed."""
         for file, path in zip((*self._sides[corpus], self._removed), part, strict=True):
             with naming(file.name), open(path, encoding="utf-8", newline="\n") as content:
                 shutil.copyfileobj(content, file, _COPIED_CHARACTERS)
+
+
+def _write(file: TextIO, lines: list[str]) -> None:
+    with naming(file.name):
+        file.writelines(lines)
 
 
 def cleaned_pairs(config: Config, directory: Path) -> list[TextPair]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -78,9 +79,9 @@ def tally(verdicts: Iterable[Verdict]) -> Tally:
         counts.kept += kept
         counts.edited += kept and came != (source, target)
         counts.characters[kept] += len(source) + len(target)
-        counts.lengths[kept, _class(len(source), LENGTHS)] += 1
+        counts.lengths[kept, bisect_right(LENGTHS, len(source))] += 1
         if source and target:
-            counts.ratios[kept, _class(math.log2(len(target) / len(source)), RATIOS)] += 1
+            counts.ratios[kept, bisect_right(RATIOS, math.log2(len(target) / len(source)))] += 1
         if rule:
             counts.removed[rule] += 1
             examples.setdefault(rule, []).append(Example(key(source, target), place, source, target))
@@ -96,8 +97,3 @@ def _first(examples: list[Example]) -> list[Example]:
         if len(different) == EXAMPLES:
             break
     return list(different.values())
-
-
-def _class(value: float, edges: tuple[float, ...]) -> int:
-    """The number of edges at or below a value."""
-    return sum(edge <= value for edge in edges)
