@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from pathlib import Path
-from typing import Any
 
+from nmt.config.data import Corpus
 from nmt.config.settings import Config
+from nmt.text.known_files import sha256
 from nmt.text.tokenizer import Tokenizers
 
 # Of another layout, or made by other rules.
@@ -28,13 +27,8 @@ def differs_by_epoch(config: Config) -> bool:
     return bool(config.tokenizer.sampling_alpha or augments or parts)
 
 
-def fingerprint(config: Config, tokenizers: Tokenizers, files: dict[str, dict[str, Any]]) -> str:
-    """SHA-256 of all that an epoch's prepared data depend on, beside its number.
-
-    Args:
-        files: as of `identities`.
-    """
-    corpora = [corpus.model_dump(mode="json") for corpus in config.data.train]
+def fingerprint(config: Config, tokenizers: Tokenizers) -> str:
+    """SHA-256 of all that an epoch's prepared data depend on, beside its number."""
     depends = {
         "version": _VERSION,
         "seed": config.seed,
@@ -42,35 +36,12 @@ def fingerprint(config: Config, tokenizers: Tokenizers, files: dict[str, dict[st
         "data": config.data.model_dump(mode="json", exclude=set(_UNUSED)),
         "sampling_alpha": config.tokenizer.sampling_alpha,
         "protect": list(config.protect),
-        "corpora": [{**corpus, **_content(corpus, files)} for corpus in corpora],
+        "corpora": [{**corpus.model_dump(mode="json"), **_content(corpus)} for corpus in config.data.train],
         "tokenizers": [hashlib.sha256(tokenizer.model).hexdigest() for tokenizer in tokenizers],
     }
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
 
 
-def identities(config: Config, known: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Size, time of change and SHA-256 of each training file, by path.
-
-    Args:
-        known: what this returned earlier. A file whose size and time have not changed since is not read again, so that
-            a training on prepared data begins at once.
-    """
-    return {path: _identity(path, known.get(path, {})) for path in _paths(config)}
-
-
-def _paths(config: Config) -> list[str]:
-    return [path for corpus in config.data.train for path in corpus.files.values()]
-
-
-def _identity(path: str, known: dict[str, Any]) -> dict[str, Any]:
-    status = os.stat(path)
-    now = {"bytes": status.st_size, "changed": status.st_mtime_ns}
-    if now.items() <= known.items():
-        return known
-    with Path(path).open("rb") as file:
-        return {**now, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
-
-
-def _content(corpus: dict[str, Any], files: dict[str, dict[str, Any]]) -> dict[str, str]:
+def _content(corpus: Corpus) -> dict[str, str]:
     """In place of each path what is in the file, so that files may be moved."""
-    return {name: files[value]["sha256"] for name, value in corpus.items() if isinstance(value, str) and value in files}
+    return {setting: sha256(path) for setting, path in corpus.files.items()}

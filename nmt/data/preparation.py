@@ -43,6 +43,7 @@ class Window(NamedTuple):
     """Pairs that are shuffled and sorted together."""
 
     files: list[str]
+    bytes: list[int]  # of each file
     records: int
     batches: list[int]  # the rows of each, shortest pairs first
 
@@ -173,10 +174,10 @@ def open_prepared(config: Config, directory: Path, fingerprint: str) -> Prepared
         if (directory / "fingerprint").read_text() != fingerprint:
             return None
         found = json.loads((directory / "manifest.json").read_bytes())
+        windows = [Window(**window) for window in found["windows"]]
+        if any(window.bytes != [os.stat(directory / name).st_size for name in window.files] for window in windows):
+            return None
     except (FileNotFoundError, json.JSONDecodeError):
-        return None
-    windows = [Window(**window) for window in found["windows"]]
-    if any(read_summary(directory / name) is None for window in windows for name in window.files):
         return None
     report = DataReport([CorpusReport(**corpus) for corpus in found["report"]["corpora"]])
     return Prepared(directory, config.seed, windows, report)
@@ -210,4 +211,5 @@ def _window(shards: list[tuple[str, Shard]], budget: int) -> Window:
         counts.update(shard.lengths)
     by_length = [counts[length] for length in range(max(counts, default=0) + 1)]
     records = sum(shard.records for _, shard in shards)
-    return Window([name for name, _ in shards], records, batch_sizes(by_length, budget))
+    sizes = [shard.bytes for _, shard in shards]
+    return Window([name for name, _ in shards], sizes, records, batch_sizes(by_length, budget))

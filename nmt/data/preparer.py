@@ -20,10 +20,10 @@ from types import TracebackType
 from typing import IO, Any
 
 from nmt.config.settings import Config
-from nmt.data.fingerprint import differs_by_epoch, fingerprint, identities
+from nmt.data.fingerprint import differs_by_epoch, fingerprint
 from nmt.data.mixing import count_mixed
 from nmt.data.preparation import Prepared, begin, finish, num_shards, open_prepared, prepare_shards
-from nmt.full_disk import naming
+from nmt.text.known_files import keep, take_over
 from nmt.text.tokenizer import Tokenizers
 
 # So few pairs are prepared sooner than a process is started.
@@ -31,6 +31,11 @@ _FEW_PAIRS = 2_048
 
 # Makes all shards of an epoch: the directory, the epoch's number.
 MakeShards = Callable[[Path, int], None]
+
+
+def known_files(directory: Path) -> Path:
+    """What is known of the corpora (known_files.py of text), in a directory of prepared data."""
+    return directory / "files.json"
 
 
 class Preparer:
@@ -50,7 +55,9 @@ class Preparer:
         self._workers: list[subprocess.Popen[str]] = []
         self._asked: int | None = None  # the epoch that they are preparing
         self._differs = differs_by_epoch(config)
-        self._fingerprint = fingerprint(config, tokenizers, self._files())
+        take_over(known_files(directory))
+        self._fingerprint = fingerprint(config, tokenizers)
+        keep(known_files(directory))
 
     def __enter__(self) -> Preparer:
         return self
@@ -121,21 +128,6 @@ class Preparer:
     def _number(self, epoch: int) -> int:
         return epoch if self._differs else 0
 
-    def _files(self) -> dict[str, dict[str, Any]]:
-        """Of the training files what `identities` says, which is kept for the next time."""
-        file = self.directory / "files.json"
-        before = file.read_text() if file.is_file() else "{}"
-        try:
-            known = json.loads(before)
-        except json.JSONDecodeError:
-            known = {}
-        found = identities(self._config, known)
-        if found != known:
-            self.directory.mkdir(parents=True, exist_ok=True)
-            with naming(file):
-                file.write_text(json.dumps(found, indent=1))
-        return found
-
     def _ask(self, epoch: int) -> None:
         """Hands an epoch to the worker processes, which are started first if there are none."""
         if not self._workers:
@@ -144,6 +136,7 @@ class Preparer:
             self._tokenizers.save(folder)
             count = min(self._processes, num_shards(self._config))
             job = {"config": self._config.model_dump_json(), "tokenizers": str(folder), "count": count}
+            job["known_files"] = str(known_files(self.directory))
             for index in range(count):
                 self._workers.append(_start())
                 _send(self._workers[-1], {**job, "index": index})

@@ -18,6 +18,7 @@ from typing import Any
 
 from nmt.config.settings import Config
 from nmt.data.preparation import prepare_shards
+from nmt.text.known_files import take_over
 from nmt.text.tokenizer import Tokenizers
 
 # Training, which waits for nobody, goes first.
@@ -31,6 +32,7 @@ def main() -> None:
     requests: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=_read, args=(requests,), daemon=True).start()
     job = requests.get()
+    take_over(Path(job["known_files"]))
     config, tokenizers = Config.model_validate_json(job["config"]), Tokenizers.load(job["tokenizers"])
     while True:
         request = requests.get()

@@ -5,7 +5,6 @@ Imports no TensorFlow.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Any
 from nmt.config.data import TextPair
 from nmt.config.settings import Config
 from nmt.runs.files import write_text
+from nmt.text.known_files import sha256
 
 
 def record_corpora(run: str | os.PathLike[str], config: Config) -> None:
@@ -48,8 +48,7 @@ def _files(config: Config) -> Iterator[tuple[str, str]]:
 
 
 def _identity(path: str) -> dict[str, Any]:
-    with open(path, "rb") as file:
-        return {"bytes": os.fstat(file.fileno()).st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    return {"sha256": sha256(path), "bytes": os.stat(path).st_size}
 
 
 def _difference(before: dict[str, Any], now: dict[str, Any]) -> str:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import codecs
 import os
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import BinaryIO
 
-from nmt.text.opening import DamagedError, open_text, size_and_change
+from nmt.text.known_files import known
+from nmt.text.opening import DamagedError, open_text
 
 _BLOCK_BYTES = 1 << 20
 
@@ -53,16 +53,15 @@ def _decoded(file: BinaryIO, path: str | os.PathLike[str], *, first: int) -> Ite
 def count_lines(path: str | os.PathLike[str]) -> int:
     """Number of lines of a file. Reads all of it once, so afterwards it is known to be readable UTF-8.
 
-    A last line without a line end counts. Cached until the file's size or modification time changes.
+    A last line without a line end counts. Remembered, as known_files.py says.
 
     Raises:
         ValueError: as `read_lines`, and for a pipe.
     """
-    return _count_lines(os.fspath(path), *size_and_change(path))
+    return int(known("lines", path, lambda: _count_lines(path)))
 
 
-@lru_cache(maxsize=256)
-def _count_lines(path: str, size: int, changed: int) -> int:
+def _count_lines(path: str | os.PathLike[str]) -> int:
     decoder = codecs.getincrementaldecoder("utf-8")()
     lines, last = 0, b"\n"
     with open_text(path) as file:

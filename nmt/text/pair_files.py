@@ -5,15 +5,16 @@ Imports no TensorFlow.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from pathlib import PurePath
 from typing import NamedTuple
 
-from nmt.config.data import TextPair
+from nmt.config.data import OF_A_FILE, TextPair
+from nmt.text.known_files import known
 from nmt.text.memories import read_po, read_tmx, read_xliff
-from nmt.text.opening import COMPRESSED_SUFFIXES, size_and_change
+from nmt.text.opening import COMPRESSED_SUFFIXES
 from nmt.text.tables import read_csv, read_jsonl, read_parquet, read_tsv
 from nmt.text.unit import Unit
 
@@ -57,16 +58,16 @@ def read_file(pair: TextPair) -> Iterator[tuple[str, str]]:
 
 
 def summarize(pair: TextPair) -> Summary:
-    """Reads a file once; remembered until its size or modification time changes.
+    """Reads a file once; remembered, as known_files.py says.
 
     Raises:
         ValueError: as `read_file`.
     """
-    return _summarize(pair, *size_and_change(pair.files["file"]))
+    settings = [getattr(pair, name) for name in OF_A_FILE]
+    return Summary(*known(f"units {json.dumps(settings)}", pair.files["file"], lambda: _summarize(pair)))
 
 
-@lru_cache(maxsize=256)
-def _summarize(pair: TextPair, size: int, changed: int) -> Summary:
+def _summarize(pair: TextPair) -> Summary:
     left_out: Counter[str] = Counter()
     remarks: Counter[str] = Counter()
     pairs = 0

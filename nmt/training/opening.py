@@ -11,8 +11,10 @@ from nmt.config.resuming import is_begun, is_run
 from nmt.config.settings import Config
 from nmt.corpus.habits import measure_habits
 from nmt.corpus.quick_check import quick_check, tokenizers_from
+from nmt.data.preparer import known_files
 from nmt.runs.corpora import changed_corpora, record_corpora
-from nmt.runs.run import Run
+from nmt.runs.run import Run, prepared_path
+from nmt.text.known_files import take_over
 from nmt.text.tokenizer import Tokenizers, train_tokenizers
 from nmt.training.messages import say
 
@@ -23,6 +25,7 @@ def open_run(config: Config) -> Run:
     Raises:
         ValueError: for files or settings that cannot be trained on, and a run of another job.
     """
+    take_over(known_files(prepared_path(Path(config.run))))
     report = quick_check(config)
     if report.errors:
         raise ValueError(report.refusal())

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 from prepared_corpus import prepared, sentences, write
 
+from nmt.corpus.quick_check import quick_check
 from nmt.data import preparation, preparer
 from nmt.data.dataset import dataset
 from nmt.data.preparer import Preparer
 from nmt.data.shards import framed
+from nmt.text import known_files, lines
 
 VARIED = {"sampling_alpha": 0.3, "case_augmentation": 0.3, "shuffle_window": 60}
 
@@ -109,6 +111,26 @@ def test_data_are_stale_when_the_corpus_the_tokenizer_or_a_setting_changes(job, 
     assert Preparer(config, swapped, tmp_path).ready(0) is None
     write(folder, "changing", [*sentences("c", 39), ("another", "one")])
     assert not ready(config)
+
+
+def test_a_second_start_on_prepared_data_reads_no_corpus(job, tokenizers, folder, tmp_path, monkeypatch):
+    """So it takes no longer where corpora are large. Another process has no more than what is in the directory."""
+    write(folder, "long", sentences("l", 40))
+    config = job([("long", 1.0)])
+    quick_check(config)  # reads the other files
+    with Preparer(config, tokenizers, tmp_path) as first:
+        first.prepare(0)
+    monkeypatch.setattr(known_files, "_known", {})
+
+    def reading(path):
+        pytest.fail(f"{path} is read")
+
+    monkeypatch.setattr(lines, "open_text", reading)
+    monkeypatch.setattr(known_files.hashlib, "file_digest", reading)
+    with Preparer(config, tokenizers, tmp_path) as second:
+        assert quick_check(config).errors == []
+        assert not second.in_background
+        assert second.ready(0) is not None
 
 
 @pytest.fixture
