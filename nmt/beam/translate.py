@@ -65,7 +65,7 @@ def translate(
     """Translates each file as `nmt translate` does, line by line, into `output`.
 
     Args:
-        where: what `nmt.load` takes; like the files and the output it has this name on all machines.
+        where: what `nmt.load` takes; like the files and the output it has the same absolute path on all machines.
         output: a directory, for files of the same names; of one file also the file to write.
         overrides: settings of search as `nmt.load` takes them.
         arguments: options of Beam.
@@ -75,25 +75,25 @@ def translate(
         ValueError: for what cannot be translated, and an output that an earlier call began otherwise.
     """
     origin = {"model": model_identity(where), "search": list(overrides)}
+    place = where if "://" in where else os.path.abspath(where)
     tasks = [
         _task(source, path, origin, window_lines) for source, path in zip(files, _outputs(files, output), strict=True)
     ]
-    if not all(task.shards.complete for task in tasks):
-        with pipeline(arguments) as building:
-            _ = (
-                building
-                | "files" >> beam.Create(tasks)
-                | "windows" >> beam.FlatMap(_windows)
-                | "spread" >> beam.Reshuffle()
-                | "read" >> beam.FlatMap(_untranslated)
-                | "translate" >> RunInference(_Handler(where, overrides))
-                | "write" >> beam.MapTuple(_write)
-            )
+    try:
+        if not all(task.shards.complete for task in tasks):
+            with pipeline(arguments) as building:
+                _build(building, tasks, _Handler(place, overrides))
+    except BaseException:
+        for task in tasks:
+            if not any(map(task.shards.has, range(len(task.shards)))):  # the next call may do it otherwise
+                shutil.rmtree(task.shards.directory)
+        raise
     return list(map(_join, tasks))
 
 
 def _outputs(files: Sequence[str], output: str) -> list[Path]:
     """The file that each file becomes."""
+    output = os.path.abspath(output)
     if len(files) == 1 and not os.path.isdir(output):
         return [Path(output)]
     paths = [Path(output, Path(file).name) for file in files]
@@ -111,7 +111,19 @@ def _task(source: str, output: Path, origin: dict[str, Any], size: int) -> Task:
         raise ValueError(f"{output} is to be read and to be written: choose another --output")
     identity = TextIdentity.of(line for window in find_windows(source) for line in read_window(source, window))
     shards = Shards(output.with_name(f"{output.name}.parts"), identity, origin, size=size)
-    return Task(source, output, shards)
+    return Task(os.path.abspath(source), output, shards)
+
+
+def _build(building: beam.Pipeline, tasks: list[Task], handler: _Handler) -> None:
+    _ = (
+        building
+        | "files" >> beam.Create(tasks)
+        | "windows" >> beam.FlatMap(_windows)
+        | "spread" >> beam.Reshuffle()
+        | "read" >> beam.FlatMap(_untranslated)
+        | "translate" >> RunInference(handler)
+        | "write" >> beam.MapTuple(_write)
+    )
 
 
 def _windows(task: Task) -> Iterator[tuple[Task, Window]]:

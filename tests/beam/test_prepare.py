@@ -60,10 +60,10 @@ def alone(request, corpora, tmp_path_factory):
 @pytest.mark.parametrize(
     ("sizes", "arguments"),
     [
-        ((1000, 1 << 20), []),
+        ((1000, 1 << 20), ["--direct_runner_bundle_repeat=1"]),
         ((7, 100), ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]),
     ],
-    ids=["one worker", "two workers"],
+    ids=["each bundle twice", "two workers"],
 )
 def test_workers_make_the_files_of_one_process(alone, tmp_path, sizes, arguments):
     config, files, expected = alone

@@ -30,7 +30,8 @@ def test_it_trains_the_tokenizers_that_the_corpora_train(corpora, tmp_path, sett
     folder, train = corpora
     few = ["tokenizer.max_sentences=101", "data.case_augmentation=0.3"]
     config = tiny_job(folder, f"data.train={json.dumps(train)}", "protect=[urls]", *few, *settings)
-    found = sample(config, tmp_path, chunk_pairs=sizes[0], range_bytes=sizes[1])
+    again = ["--direct_runner_bundle_repeat=1"]
+    found = sample(config, tmp_path, again, chunk_pairs=sizes[0], range_bytes=sizes[1])
     assert [corpus.tag for corpus in found] == [None, "<tsv>"]
     assert len(list(tmp_path.iterdir())) == 4
     instead = config.model_copy(update={"data": config.data.model_copy(update={"train": found})})

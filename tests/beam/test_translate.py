@@ -56,8 +56,11 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize(
     ("window_lines", "arguments"),
-    [(2000, []), (3, ["--direct_running_mode=multi_processing", "--direct_num_workers=2"])],
-    ids=["one worker", "two workers"],
+    [
+        (2000, ["--direct_runner_bundle_repeat=1"]),
+        (3, ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]),
+    ],
+    ids=["each bundle twice", "two workers"],
 )
 def test_workers_write_what_one_process_writes(exported, files, expected, tmp_path, window_lines, arguments):
     done = translate(exported, files, str(tmp_path), arguments=arguments, window_lines=window_lines)
@@ -117,4 +120,4 @@ def test_what_cannot_be_translated_is_refused_before_anything_is_done(exported, 
     with pytest.raises(ValueError, match="no such"):
         translate(str(tmp_path / "nothing"), [str(text)], str(tmp_path / "output"))
     assert text.read_text() == "one\n"
-    assert not (tmp_path / "output").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.po", "plain.en"]
