@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -163,6 +164,47 @@ def test_workers_end_with_the_process_that_started_them(tmp_path):
         time.sleep(0.05)
     os.kill(worker, signal.SIGKILL)
     pytest.fail("the worker lives on")
+
+
+@pytest.mark.parametrize("moment", ["*.unfinished", "shard-00003.json"])
+def test_what_a_killed_worker_had_begun_is_made_again_to_the_same_bytes(
+    job, tokenizers, tmp_path, in_background, moment
+):
+    config = job([("a", 20.0)], **VARIED)
+    with Preparer(config, tokenizers, tmp_path / "killed", processes=2) as ahead:
+        ahead.prepare_ahead(1)
+        while not list((tmp_path / "killed" / "epoch-00001").glob(moment)):
+            time.sleep(0.001)
+        ahead._workers[1].send_signal(signal.SIGKILL)
+        with pytest.raises(ValueError, match="has ended"):
+            ahead.prepare(1)
+    with Preparer(config, tokenizers, tmp_path / "killed", processes=2) as again:
+        directory = again.prepare(1).directory
+    prepared(config, tokenizers, tmp_path / "one", epoch=1)
+    assert files(directory) == files(tmp_path / "one")
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs Linux")
+def test_a_full_disk_is_told_leaves_nothing_half_written_and_once_there_is_room_work_goes_on(
+    job, tokenizers, tmp_path, in_background
+):
+    config = job(**VARIED)
+    with Preparer(config, tokenizers, tmp_path / "full", processes=2) as ahead:
+        ahead.prepare(0)
+
+        def limit(size):
+            for worker in ahead._workers:
+                resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+        limit(1_000)  # bytes: less than a shard has
+        ahead.prepare_ahead(1)
+        with pytest.raises(ValueError, match=r"epoch-00001/shard-\d+\.tfrecord: File too large"):
+            ahead.prepare(1)
+        assert not list((tmp_path / "full" / "epoch-00001").glob("*.tfrecord*"))
+        limit(resource.RLIM_INFINITY)
+        directory = ahead.prepare(1).directory
+    prepared(config, tokenizers, tmp_path / "one", epoch=1)
+    assert files(directory) == files(tmp_path / "one")
 
 
 def test_errors_of_workers_are_told_and_so_is_their_end(job, tokenizers, folder, tmp_path, in_background):

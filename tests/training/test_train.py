@@ -103,10 +103,12 @@ def scored(event):
 
 
 def killed(corpus, settings, run):
-    """A training in a process of its own, killed at a random moment after its first checkpoint."""
+    """A training in a process of its own, killed at a random moment after its first checkpoint, while other processes
+    prepare its next epoch.
+    """
     program = (
         "import sys; from pathlib import Path; from tiny_job import tiny_job; from nmt.training.train import train;"
-        "train(tiny_job(Path(sys.argv[1]), *sys.argv[2:]))"
+        "import nmt.data.preparer; nmt.data.preparer._FEW_PAIRS = 0; train(tiny_job(Path(sys.argv[1]), *sys.argv[2:]))"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", program, str(corpus), *settings],
