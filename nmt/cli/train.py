@@ -16,11 +16,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     from nmt.api import train
-    from nmt.training.interrupted import Interrupted
+    from nmt.training.cluster import TRY_AGAIN
+    from nmt.training.interrupted import Interrupted, WorkerLostError
 
     try:
         train(options.config, overrides=options.overrides)
     except Interrupted as stop:
         print(stop, file=sys.stderr)
         return 128 + stop.signal
+    except WorkerLostError as error:
+        print(f"nmt: error: {error}", file=sys.stderr)
+        return TRY_AGAIN
     return 0

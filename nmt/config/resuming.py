@@ -25,6 +25,7 @@ CHANGEABLE = (
     "training.patience",
     "training.save_minutes",
     "training.keep_checkpoints",
+    "training.gather_minutes",
     "training.tensorboard",
     "search",
     "export",
@@ -75,19 +76,24 @@ def check_changes(run: str | os.PathLike[str], old: Config, new: Config) -> None
     Raises:
         ValueError: if a setting differs that what was trained so far depends on, with all that do.
     """
-    before, after = _flat(old.model_dump()), _flat(new.model_dump())
-    changed = [
-        f"  {key}: {before.get(key, 'absent')!r} in the run, {after.get(key, 'absent')!r} now"
-        for key in sorted(before.keys() | after.keys())
-        if before.get(key) != after.get(key)
-        and not any(key == free or key.startswith(free + ".") for free in CHANGEABLE)
-    ]
+    changed = differences(old, new, apart_from=CHANGEABLE)
     if changed:
         raise ValueError(
             f"{run} holds a run with other settings:\n" + "\n".join(changed) + "\n"
             "Choose a new directory with run:, or delete the old run, or take the settings back. (On a run that is "
             f"resumed only these may change: {', '.join(CHANGEABLE[1:])}.)"
         )
+
+
+def differences(old: Config, new: Config, *, apart_from: Sequence[str] = ()) -> list[str]:
+    """A line for each setting in which a job differs from that of a run."""
+    before, after = _flat(old.model_dump()), _flat(new.model_dump())
+    return [
+        f"  {key}: {before.get(key, 'absent')!r} in the run, {after.get(key, 'absent')!r} now"
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
+        and not any(key == free or key.startswith(free + ".") for free in apart_from)
+    ]
 
 
 def override_run(config: Config, overrides: Sequence[str], *, sections: Sequence[str] = ("search",)) -> Config:

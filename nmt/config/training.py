@@ -79,6 +79,9 @@ class TrainingConfig(Section):
     strategy: Literal["default", "mirrored", "multi_worker"] = Field(
         default="default", description="tf.distribute: one device, all local devices, or TF_CONFIG's workers."
     )
+    gather_minutes: float = Field(
+        default=10.0, gt=0.0, description="multi_worker: minutes that workers wait for each other at the start."
+    )
     ema_decay: Probability = Field(
         default=0.0, description="Exponential moving average of the weights, used to validate and translate; 0 = off."
     )

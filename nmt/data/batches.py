@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -80,6 +81,19 @@ def batch_sizes(counts: Sequence[int] | np.ndarray, budget: int) -> list[int]:
         sizes.append(rows)
         start += rows
     return sizes
+
+
+def cut_further(sizes: Sequence[int], count: int) -> list[int]:
+    """Rows of `count` batches: those of `sizes` in their order, the largest cut in equal parts; some may have none."""
+    parts = [1] * len(sizes)
+    largest = [(-float(rows), place) for place, rows in enumerate(sizes)]
+    heapq.heapify(largest)
+    for _ in range(count - len(sizes) if sizes else 0):
+        _, place = largest[0]
+        parts[place] += 1
+        heapq.heapreplace(largest, (-sizes[place] / parts[place], place))
+    cut = [(rows + part) // number for rows, number in zip(sizes, parts, strict=True) for part in range(number)]
+    return cut or [0] * count
 
 
 def _pad(rows: list[list[int]]) -> np.ndarray:

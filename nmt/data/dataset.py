@@ -20,6 +20,8 @@ from nmt.text.tokenizer import BOS, EOS, PAD
 _PARALLEL = 4
 # Traced without AutoGraph, which takes longer than the rest of the tracing: nothing here branches on a tensor.
 _as_written = tf.autograph.experimental.do_not_convert
+# What a record without pairs holds, as of `_lengths_and_ids`.
+_NO_PAIRS = (np.zeros([0], np.int32), np.zeros([0], np.int32))
 
 
 class _Side(NamedTuple):
@@ -44,16 +46,19 @@ def dataset(prepared: Prepared, *, epoch: int, skip: int = 0, multiple: int = 1,
 
     Args:
         skip: batches to leave out at the start (to resume); the others are the same as without.
-        multiple: rows of PAD are added until the number of rows is a multiple of this (the number of replicas). They
-            have no weight, as only `ids != PAD` counts.
+        multiple: rows of PAD are added until the number of rows is a multiple of this (the number of replicas), and
+            not 0. They have no weight, as only `ids != PAD` counts.
         prefetch: batches made ahead of the training step.
     """
     seed = tf.constant(np.random.SeedSequence([prepared.seed, epoch]).generate_state(2).astype(np.int32))
 
     @_as_written
     def pairs_of(window: dict[str, tf.Tensor]) -> tf.data.Dataset:
-        records = tf.data.TFRecordDataset(window["files"], num_parallel_reads=_PARALLEL)
-        whole = records.map(_lengths_and_ids).ragged_batch(window["records"], row_splits_dtype=tf.int64)
+        pieces = tf.data.Dataset.from_tensor_slices((window["files"], window["firsts"], window["records"]))
+        records = pieces.interleave(_records, _PARALLEL, block_length=1, num_parallel_calls=_PARALLEL)
+        # A chunk without pairs comes last, so that there is something of a window of which a worker has no share, too.
+        chunks = records.map(_lengths_and_ids).concatenate(tf.data.Dataset.from_tensors(_NO_PAIRS))
+        whole = chunks.ragged_batch(tf.reduce_sum(window["records"]) + 1, row_splits_dtype=tf.int64)
 
         @_as_written
         def shuffle(lengths: tf.RaggedTensor, ids: tf.RaggedTensor) -> _Pairs:
@@ -85,13 +90,14 @@ def _windows(prepared: Prepared, skip: int) -> tf.data.Dataset:
         if before < len(window.batches):
             rows.append((number, before, window))
     numbers, skips, windows = zip(*rows, strict=True) if rows else ((), (), ())
-    files = [[str(prepared.directory / name) for name in window.files] for window in windows]
+    files = [[str(prepared.directory / piece.file) for piece in window.pieces] for window in windows]
     return tf.data.Dataset.from_tensor_slices(
         {
             "number": np.array(numbers, np.int64),
             "skip": np.array(skips, np.int64),
-            "records": np.array([window.records for window in windows], np.int64),
             "files": _ragged(files, tf.string),
+            "firsts": _ragged([[piece.first for piece in window.pieces] for window in windows], tf.int64),
+            "records": _ragged([[piece.records for piece in window.pieces] for window in windows], tf.int64),
             "sizes": _ragged([window.batches for window in windows], tf.int64),
         }
     ).map(_dense)
@@ -104,6 +110,10 @@ def _ragged(rows: list[list], dtype: tf.DType) -> tf.RaggedTensor:
 
 def _dense(window: dict[str, tf.Tensor | tf.RaggedTensor]) -> dict[str, tf.Tensor]:
     return {name: tf.convert_to_tensor(value) for name, value in window.items()}
+
+
+def _records(file: tf.Tensor, first: tf.Tensor, records: tf.Tensor) -> tf.data.Dataset:
+    return tf.data.TFRecordDataset(file).skip(first).take(records)
 
 
 @tf.function(autograph=False, input_signature=[tf.TensorSpec([], tf.string)])
@@ -151,9 +161,14 @@ def _batch(window: _Pairs, number: tf.Tensor, multiple: int) -> Batch:
     begin = tf.fill([tf.shape(target_out)[0], 1], BOS)
     before = tf.concat([begin, target_out[:, :-1]], axis=1)
     batch = Batch(source, tf.where(before == EOS, PAD, before), target_out)
-    if multiple == 1:
-        return batch
-    return Batch(*(tf.pad(ids, [[0, -tf.shape(ids)[0] % multiple], [0, 0]], constant_values=PAD) for ids in batch))
+    rows = tf.cast(window.sizes[number], tf.int32)
+    least = tf.maximum(rows, 1)
+
+    def filled(ids: tf.Tensor) -> tf.Tensor:
+        added = [[0, least + -least % multiple - rows], [0, tf.maximum(1 - tf.shape(ids)[1], 0)]]
+        return tf.pad(ids, added, constant_values=PAD)
+
+    return Batch(*map(filled, batch))
 
 
 def _padded(side: _Side, start: tf.Tensor, end: tf.Tensor) -> tf.Tensor:

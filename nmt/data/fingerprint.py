@@ -14,7 +14,7 @@ from nmt.text.known_files import sha256
 from nmt.text.tokenizer import Tokenizers
 
 # Of another layout, or made by other rules.
-_VERSION = 2
+_VERSION = 3
 # Of the settings of section `data`, those that preparing does not look at.
 _UNUSED = ("validation", "test", "bleu_tokenize", "prefetch", "train")
 

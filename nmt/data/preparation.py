@@ -4,7 +4,7 @@
         fingerprint              what it depends on (fingerprint.py)
         shard-00000.tfrecord     pairs (shards.py) ...
         shard-00000.json         ... and what the shard holds
-        manifest.json            all shards, the batches of each window, the report; written last
+        manifest.json            of each window, what each worker reads and in which batches; the report; written last
 
 An epoch is cut into windows of data.shuffle_window pairs, windows into shards, shards into chunks, by counting only. So
 each process knows which shards are its own, and after a kill only those that are missing are made. Imports no
@@ -21,12 +21,12 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from nmt.config.settings import Config
-from nmt.data.batches import batch_sizes
+from nmt.data.batches import batch_sizes, cut_further
 from nmt.data.chunk import Ids, tokenized
 from nmt.data.mixing import Pair, count_mixed, mixed_pairs
 from nmt.data.report import CorpusReport, DataReport
@@ -39,17 +39,37 @@ _SHARD_PAIRS = 8_192
 _CHUNK_PAIRS = 1_024
 
 
-class Window(NamedTuple):
-    """Pairs that are shuffled and sorted together."""
+class Share(NamedTuple):
+    """Which of the workers that train together this is, and how many there are.
 
-    files: list[str]
-    bytes: list[int]  # of each file
+    Each prepares every so many-th shard, and reads as large a part of each window, cut between two records.
+    """
+
+    worker: int = 0
+    workers: int = 1
+
+
+ALONE = Share()
+
+
+class Piece(NamedTuple):
+    """Records of a file that follow each other."""
+
+    file: str
+    bytes: int  # of the whole file
+    first: int
     records: int
+
+
+class Window(NamedTuple):
+    """Pairs that are shuffled and sorted together; of several workers, the share of one."""
+
+    pieces: list[Piece]
     batches: list[int]  # the rows of each, shortest pairs first
 
 
 class Prepared(NamedTuple):
-    """Prepared data, complete."""
+    """Prepared data, complete; of several workers, the share of one, which has as many batches as the others."""
 
     directory: Path
     seed: int
@@ -82,13 +102,19 @@ def num_shards(config: Config) -> int:
 def begin(directory: Path, fingerprint: str) -> None:
     """Makes a directory for prepared data; what else is in it is kept if it has the same fingerprint."""
     file = directory / "fingerprint"
-    if not file.is_file() or file.read_text() != fingerprint:
+    if not has_begun(directory, fingerprint):
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
         with naming(file):
             file.write_text(fingerprint)
     for unfinished in directory.glob("*.unfinished"):
         unfinished.unlink()
+
+
+def has_begun(directory: Path, fingerprint: str) -> bool:
+    """Whether a directory is for data with this fingerprint."""
+    file = directory / "fingerprint"
+    return file.is_file() and file.read_text() == fingerprint
 
 
 def prepare_shards(
@@ -140,8 +166,10 @@ def make_shard(
     write_shard(shard_path(directory, part.number), chunks)
 
 
-def finish(config: Config, directory: Path, *, windows: int | None = None) -> Prepared:
-    """Writes the manifest of data whose shards are all there.
+def finish(config: Config, directory: Path, *, windows: int | None = None, share: Share = ALONE) -> Prepared:
+    """Writes the manifest, for all workers, of data whose shards are all there.
+
+    Returns: this worker's share.
 
     Raises:
         ValueError: if no pair is left to train on.
@@ -149,33 +177,38 @@ def finish(config: Config, directory: Path, *, windows: int | None = None) -> Pr
     wanted = [part for part in parts(config, count_mixed(config)) if windows is None or part.window < windows]
     shards = [read_summary(shard_path(directory, part.number)) for part in wanted]
     report = DataReport.empty(config)
-    found: dict[int, list[tuple[str, Shard]]] = {}
+    found: dict[int, dict[str, Shard]] = {}
     for part, shard in zip(wanted, shards, strict=True):
         if shard is None:
             raise ValueError(f"{shard_path(directory, part.number)} is missing or damaged: run the command again")
         report.add(shard.report)
-        found.setdefault(part.window, []).append((shard_path(directory, part.number).name, shard))
+        found.setdefault(part.window, {})[shard_path(directory, part.number).name] = shard
     if not any(corpus.pairs for corpus in report.corpora):
         raise ValueError(f"data.train: no pair to train on:\n{report}")
-    prepared = Prepared(
-        directory, config.seed, [_window(shards, config.data.batch_tokens) for shards in found.values()], report
-    )
-    manifest = {"windows": [window._asdict() for window in prepared.windows], "report": dataclasses.asdict(report)}
+    shared = [_windows(of_window, config.data.batch_tokens, share.workers) for of_window in found.values()]
+    manifest = {
+        "workers": share.workers,
+        "windows": [[window._asdict() for window in windows_] for windows_ in shared],
+        "report": dataclasses.asdict(report),
+    }
     aside = directory / "manifest.json.unfinished"
     with naming(aside):
         aside.write_text(json.dumps(manifest))
     os.replace(aside, directory / "manifest.json")
-    return prepared
+    return Prepared(directory, config.seed, [windows_[share.worker] for windows_ in shared], report)
 
 
-def open_prepared(config: Config, directory: Path, fingerprint: str) -> Prepared | None:
-    """Prepared data that are complete and not stale; None if there are none."""
+def open_prepared(config: Config, directory: Path, fingerprint: str, share: Share = ALONE) -> Prepared | None:
+    """A worker's share of prepared data that are complete and not stale; None if there are none for so many workers."""
+    if not has_begun(directory, fingerprint):
+        return None
     try:
-        if (directory / "fingerprint").read_text() != fingerprint:
-            return None
         found = json.loads((directory / "manifest.json").read_bytes())
-        windows = [Window(**window) for window in found["windows"]]
-        if any(window.bytes != [os.stat(directory / name).st_size for name in window.files] for window in windows):
+        if found["workers"] != share.workers:
+            return None
+        windows = [_window(**shared[share.worker]) for shared in found["windows"]]
+        pieces = [piece for window in windows for piece in window.pieces]
+        if any(os.stat(directory / piece.file).st_size != piece.bytes for piece in pieces):
             return None
     except (FileNotFoundError, json.JSONDecodeError):
         return None
@@ -205,11 +238,37 @@ def _chunks(
         first += len(chunk)
 
 
-def _window(shards: list[tuple[str, Shard]], budget: int) -> Window:
+def _window(pieces: list[list[Any]], batches: list[int]) -> Window:
+    """From the manifest."""
+    return Window([Piece(*piece) for piece in pieces], batches)
+
+
+def _windows(shards: dict[str, Shard], budget: int, workers: int) -> list[Window]:
+    """A window's shares, from its shards by file name: all with as many batches, which together have the budget."""
+    records = sum(len(shard.lengths) for shard in shards.values())
+    shares = [
+        _pieces(shards, records * worker // workers, records * (worker + 1) // workers) for worker in range(workers)
+    ]
+    batches = [batch_sizes(_counts(pieces, shards), max(1, budget // workers)) for pieces in shares]
+    most = max(map(len, batches))
+    return [Window(pieces, cut_further(sizes, most)) for pieces, sizes in zip(shares, batches, strict=True)]
+
+
+def _pieces(shards: dict[str, Shard], start: int, end: int) -> list[Piece]:
+    """Some of a window's records, by their numbers in it."""
+    pieces = []
+    for file, shard in shards.items():
+        first, last = max(start, 0), min(end, len(shard.lengths))
+        if first < last:
+            pieces.append(Piece(file, shard.bytes, first, last - first))
+        start, end = start - len(shard.lengths), end - len(shard.lengths)
+    return pieces
+
+
+def _counts(pieces: list[Piece], shards: dict[str, Shard]) -> list[int]:
+    """How many pairs have each length."""
     counts = Counter[int]()
-    for _, shard in shards:
-        counts.update(shard.lengths)
-    by_length = [counts[length] for length in range(max(counts, default=0) + 1)]
-    records = sum(shard.records for _, shard in shards)
-    sizes = [shard.bytes for _, shard in shards]
-    return Window([name for name, _ in shards], sizes, records, batch_sizes(by_length, budget))
+    for file, _, first, records in pieces:
+        for lengths in shards[file].lengths[first : first + records]:
+            counts.update(lengths)
+    return [counts[length] for length in range(max(counts, default=0) + 1)]

@@ -3,12 +3,15 @@
 Where epochs differ, the next one is prepared by processes in the background while training uses the one before; older
 ones are deleted, so there are never more than two. Where they do not, one preparation serves all.
 
+Of several workers each prepares its share; the first decides what is to be done, and writes the manifest.
+
 Imports no TensorFlow.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -22,7 +25,17 @@ from typing import IO, Any
 from nmt.config.settings import Config
 from nmt.data.fingerprint import differs_by_epoch, fingerprint
 from nmt.data.mixing import count_mixed
-from nmt.data.preparation import Prepared, begin, finish, num_shards, open_prepared, prepare_shards
+from nmt.data.preparation import (
+    ALONE,
+    Prepared,
+    Share,
+    begin,
+    finish,
+    has_begun,
+    num_shards,
+    open_prepared,
+    prepare_shards,
+)
 from nmt.text.known_files import keep, take_over
 from nmt.text.tokenizer import Tokenizers
 
@@ -41,14 +54,27 @@ def known_files(directory: Path) -> Path:
 class Preparer:
     """Prepares a job's epochs in a directory, `with` which its processes end.
 
+    Args:
+        share: of the workers that train together, which this is. All call the same methods in the same order.
+        any_worker: whether a flag is set for any of them; it waits for them all to ask.
+
     Raises:
         ValueError: for corpora that cannot be read.
     """
 
     def __init__(
-        self, config: Config, tokenizers: Tokenizers, directory: Path, *, processes: int | None = None
+        self,
+        config: Config,
+        tokenizers: Tokenizers,
+        directory: Path,
+        *,
+        processes: int | None = None,
+        share: Share = ALONE,
+        any_worker: Callable[[bool], bool] = bool,
     ) -> None:
         self.directory = directory
+        self._share = share
+        self._any_worker = any_worker
         self._config = config
         self._tokenizers = tokenizers
         self._processes = processes or os.cpu_count() or 1
@@ -57,7 +83,8 @@ class Preparer:
         self._differs = differs_by_epoch(config)
         take_over(known_files(directory))
         self._fingerprint = fingerprint(config, tokenizers)
-        keep(known_files(directory))
+        if self._first:
+            keep(known_files(directory))
 
     def __enter__(self) -> Preparer:
         return self
@@ -80,11 +107,11 @@ class Preparer:
         return self._asked == epoch or self.ready(epoch) is not None
 
     def ready(self, epoch: int) -> Prepared | None:
-        """An epoch's data, if they are complete."""
-        return open_prepared(self._config, self._of(epoch), self._fingerprint)
+        """An epoch's data, or this worker's share, if they are complete."""
+        return open_prepared(self._config, self._of(epoch), self._fingerprint, self._share)
 
     def prepare(self, epoch: int, make_shards: MakeShards | None = None) -> Prepared:
-        """An epoch's data; waits until they are complete, and deletes those of epochs before.
+        """An epoch's data, or this worker's share; waits until they are complete, and deletes those of epochs before.
 
         Args:
             make_shards: makes them instead of processes of this machine.
@@ -93,34 +120,72 @@ class Preparer:
             ValueError: for corpora that cannot be read, where nothing is left to train on, or where processes failed.
             OSError: where there is no room.
         """
-        wanted = {self._of(epoch), self._of(epoch + 1)}
-        for other in self.directory.glob("e*-*"):
-            if other not in wanted:
-                shutil.rmtree(other, ignore_errors=True)
-        if prepared := self.ready(epoch):
-            return prepared
-        if self._asked != epoch:
+        prepared = None
+        if self._first:
+            self._delete_others(epoch)
+            prepared = self.ready(epoch)
+        if self._any_worker(self._first and prepared is None):
+            if self._asked != epoch:
+                self._begin(epoch)
+                if make_shards:
+                    make_shards(self._of(epoch), self._number(epoch))
+                elif self.in_background:
+                    self._ask(epoch)
+                else:
+                    self._prepare_shards(epoch)
             self._wait()
-            begin(self._of(epoch), self._fingerprint)
-            if make_shards:
-                make_shards(self._of(epoch), self._number(epoch))
-            elif self.in_background:
-                self._ask(epoch)
-            else:
-                prepare_shards(self._config, self._tokenizers, self._of(epoch), epoch=self._number(epoch))
-        self._wait()
-        return finish(self._config, self._of(epoch))
+            self._all_have_come()
+            prepared = finish(self._config, self._of(epoch), share=self._share) if self._first else None
+            self._all_have_come()
+        prepared = prepared or self.ready(epoch)
+        if prepared is None:
+            raise self._another_directory(epoch)
+        return prepared
 
     def prepare_ahead(self, epoch: int) -> None:
         """Begins with an epoch's data in the background, unless they are there or so few that there is no need."""
-        if self.in_background and not self.begun(epoch):
-            self._wait()
-            begin(self._of(epoch), self._fingerprint)
+        if self.in_background and self._any_worker(self._first and not self.begun(epoch)):
+            self._begin(epoch)
             self._ask(epoch)
 
     def delete(self) -> None:
         """Deletes everything that was prepared."""
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    @property
+    def _first(self) -> bool:
+        return self._share.worker == 0
+
+    def _all_have_come(self) -> None:
+        """Waits for the other workers."""
+        self._any_worker(False)
+
+    def _begin(self, epoch: int) -> None:
+        """Has a directory for an epoch's data, when the processes have done what they were asked for before."""
+        self._wait()
+        if self._first:
+            begin(self._of(epoch), self._fingerprint)
+        self._all_have_come()
+        if not self._first and not has_begun(self._of(epoch), self._fingerprint):
+            raise self._another_directory(epoch)
+
+    def _prepare_shards(self, epoch: int) -> None:
+        """In this process."""
+        worker, workers = self._share
+        number = self._number(epoch)
+        prepare_shards(self._config, self._tokenizers, self._of(epoch), epoch=number, index=worker, count=workers)
+
+    def _another_directory(self, epoch: int) -> ValueError:
+        return ValueError(
+            f"{self._of(epoch)} does not hold the data that the first worker prepares: all workers need the same "
+            "directory run: and the same corpora"
+        )
+
+    def _delete_others(self, epoch: int) -> None:
+        wanted = {self._of(epoch), self._of(epoch + 1)}
+        for other in self.directory.glob("e*-*"):
+            if other not in wanted:
+                shutil.rmtree(other, ignore_errors=True)
 
     def _of(self, epoch: int) -> Path:
         return self.directory / (f"epoch-{epoch:05d}" if self._differs else "every-epoch")
@@ -131,15 +196,16 @@ class Preparer:
     def _ask(self, epoch: int) -> None:
         """Hands an epoch to the worker processes, which are started first if there are none."""
         if not self._workers:
-            folder = self.directory / "tokenizer"
+            own, workers = self._share
+            folder = self.directory / f"tokenizer-{own}"
             folder.mkdir(parents=True, exist_ok=True)
             self._tokenizers.save(folder)
-            count = min(self._processes, num_shards(self._config))
-            job = {"config": self._config.model_dump_json(), "tokenizers": str(folder), "count": count}
+            count = min(self._processes, math.ceil(num_shards(self._config) / workers))
+            job = {"config": self._config.model_dump_json(), "tokenizers": str(folder), "count": workers * count}
             job["known_files"] = str(known_files(self.directory))
-            for index in range(count):
+            for process in range(count):
                 self._workers.append(_start())
-                _send(self._workers[-1], {**job, "index": index})
+                _send(self._workers[-1], {**job, "index": own + workers * process})
         for worker in self._workers:
             _send(worker, {"epoch": self._number(epoch), "directory": str(self._of(epoch))})
         self._asked = epoch

@@ -35,9 +35,8 @@ _MASK = 0xA282EAD8
 class Shard(NamedTuple):
     """What a complete shard holds."""
 
-    records: int
     bytes: int
-    lengths: dict[int, int]  # how many pairs have each length of the longer side, EOS included
+    lengths: list[dict[int, int]]  # of each record, how many pairs have each length of the longer side, EOS included
     report: DataReport
 
 
@@ -51,19 +50,20 @@ def write_shard(path: Path, chunks: Iterable[tuple[Ids, DataReport]]) -> Shard:
     Raises:
         OSError: where there is no room, with the file's name.
     """
-    records, lengths, report = 0, Counter[int](), None
+    lengths: list[dict[int, int]] = []
+    report = None
     with _aside(path) as file:
         for ids, counts in chunks:
             if ids.sources:
-                records += 1
                 file.write(framed(as_record(ids)))
-                lengths.update(max(map(len, pair)) + 1 for pair in zip(*ids, strict=True))
+                counts_of = Counter(max(map(len, pair)) + 1 for pair in zip(*ids, strict=True))
+                lengths.append(dict(sorted(counts_of.items())))
             if report is None:
                 report = DataReport([dataclasses.replace(corpus) for corpus in counts.corpora])
             else:
                 report.add(counts)
         size = file.tell()
-    shard = Shard(records, size, dict(sorted(lengths.items())), report or DataReport())
+    shard = Shard(size, lengths, report or DataReport())
     with _aside(_summary(path)) as file:
         file.write(json.dumps({**shard._asdict(), "report": dataclasses.asdict(shard.report)}).encode())
     return shard
@@ -77,9 +77,9 @@ def read_summary(path: Path) -> Shard | None:
             return None
     except (FileNotFoundError, json.JSONDecodeError):
         return None
-    lengths = {int(length): count for length, count in found["lengths"].items()}
+    lengths = [{int(length): count for length, count in of_record.items()} for of_record in found["lengths"]]
     report = DataReport([CorpusReport(**corpus) for corpus in found["report"]["corpora"]])
-    return Shard(found["records"], found["bytes"], lengths, report)
+    return Shard(found["bytes"], lengths, report)
 
 
 def as_record(ids: Ids) -> bytes:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import tensorflow as tf
 
+from nmt.config.resuming import is_run
 from nmt.data.batches import Batch
 from nmt.data.dataset import dataset
 from nmt.data.preparation import Prepared
+from nmt.runs.run import Run
+from nmt.training.cluster import Cluster
+from nmt.training.interrupted import WorkerLostError
 
 
 def make_strategy(name: str) -> tf.distribute.Strategy:
@@ -19,6 +25,16 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     return tf.distribute.get_strategy()
 
 
+# What operations of several workers fail with when one of them is gone.
+_PEER_ERRORS = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.FailedPreconditionError,
+)
+
+
 class Workers:
     """The processes that train together; a single one, except with the multi_worker strategy."""
 
@@ -26,7 +42,8 @@ class Workers:
         self.strategy = strategy
         resolver = strategy.cluster_resolver
         self.count = max(1, resolver.cluster_spec().num_tasks("worker")) if resolver else 1
-        self.is_chief = self.count == 1 or resolver.task_id == 0
+        self.index = resolver.task_id if self.count > 1 else 0
+        self.is_chief = self.index == 0
 
     def mean(self, value: float) -> float:
         """The mean of a number over all workers. All must call this; it also synchronizes them."""
@@ -47,25 +64,37 @@ class Workers:
         return self.strategy.experimental_local_results(self.strategy.run(replica_sum, args=(value,)))[0]
 
 
+def lost_worker(error: tf.errors.OpError, cluster: Cluster, run: str) -> WorkerLostError | None:
+    """What an error of an operation of all workers means: that one is gone; None if it means something else."""
+    if not isinstance(error, _PEER_ERRORS) and "ollective" not in error.message:
+        return None
+    named = {int(index) for index in re.findall(r"/task:(\d+)", error.message)} - {cluster.own}
+    unreachable = cluster.unreachable()
+    gone = cluster.named([index for index in unreachable if index in named] or unreachable or sorted(named))
+    step = Run.open(run).latest_step() if is_run(run) else None
+    saved = f"{run} is saved at step {step:,}" if step is not None else "nothing was saved yet"
+    return WorkerLostError(
+        f"{gone or 'another worker'} is gone, so this one stops, too; {saved}. Its own last message may say why. "
+        "Start all workers again with the same command: training goes on from what is saved."
+    )
+
+
 def distributed_dataset(
     prepared: Prepared, *, strategy: tf.distribute.Strategy, epoch: int, skip: int = 0, prefetch: int
 ):
-    """`data.dataset` with the rows of each batch divided over the replicas; what a strategy's `run` takes.
-
-    Every worker reads all that is prepared and takes its own rows: order and batches are those of a single device.
+    """`data.dataset` of this worker's share, with the rows of each batch divided over its replicas; what a strategy's
+    `run` takes.
     """
-    replicas = strategy.num_replicas_in_sync
 
     def make(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        replicas = strategy.num_replicas_in_sync // context.num_input_pipelines
         whole = dataset(prepared, epoch=epoch, skip=skip, multiple=replicas, prefetch=prefetch)
         if replicas == 1:
             return whole
-        local = replicas // context.num_input_pipelines
-        first = context.input_pipeline_id * local
 
         def shares(batch: Batch) -> tf.data.Dataset:
             parts = [tf.reshape(ids, [replicas, -1, tf.shape(ids)[1]]) for ids in batch]  # [replicas, batch, time]
-            return tf.data.Dataset.from_tensor_slices(Batch(*(part[first : first + local] for part in parts)))
+            return tf.data.Dataset.from_tensor_slices(Batch(*parts))
 
         return whole.flat_map(shares)
 

@@ -1,4 +1,4 @@
-"""What a training that was told to stop raises. Imports no TensorFlow."""
+"""What a training raises that has to stop before its end. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -14,3 +14,7 @@ class Interrupted(Exception):
         self.signal = signal_number
         name = signal.Signals(signal_number).name
         super().__init__(f"stopped by {name}; {run.path} is saved and `nmt train` with the same config continues it")
+
+
+class WorkerLostError(Exception):
+    """One of the workers that train together is gone, so that the others cannot go on; starting all again can."""

@@ -23,7 +23,7 @@ import numpy as np
 import tensorflow as tf
 
 from nmt.data.batches import Batch
-from nmt.data.preparation import Prepared
+from nmt.data.preparation import Prepared, Share
 from nmt.data.preparer import Preparer
 from nmt.data.report import DataReport
 from nmt.runs.run import Run, prepared_path
@@ -72,7 +72,13 @@ class Trainer:
         self.training = run.config.training
         self.progress = progress
         self.workers = workers
-        self.preparer = Preparer(self.config, run.tokenizers, prepared_path(run.path))
+        self.preparer = Preparer(
+            self.config,
+            run.tokenizers,
+            prepared_path(run.path),
+            share=Share(workers.index, workers.count),
+            any_worker=workers.any,
+        )
         with workers.strategy.scope():
             self.state = TrainState(self.config, run.tokenizers, precision=progress.precision)
             self.step = TrainStep(self.state, self.config, workers.strategy)
@@ -145,19 +151,9 @@ class Trainer:
     def _prepared(self) -> Prepared:
         """The data of this epoch."""
         progress, preparer = self.progress, self.preparer
-        if self.workers.is_chief:
-            if preparer.in_background and not preparer.begun(progress.epoch):
-                say(f"Preparing the data of epoch {progress.epoch + 1}.")
-            prepared = preparer.prepare(progress.epoch)
-        self.workers.mean(0.0)
-        if not self.workers.is_chief:
-            found = preparer.ready(progress.epoch)
-            if found is None:
-                raise ValueError(
-                    f"{preparer.directory} does not hold the data that the first worker has prepared: all workers need "
-                    "the same directory run: and the same corpora"
-                )
-            prepared = found
+        if self.workers.is_chief and preparer.in_background and not preparer.begun(progress.epoch):
+            say(f"Preparing the data of epoch {progress.epoch + 1}.")
+        prepared = preparer.prepare(progress.epoch)
         return prepared
 
     def _prepare_next(self, prepared: Prepared) -> None:
@@ -165,7 +161,7 @@ class Trainer:
         progress = self.progress
         steps = math.ceil((prepared.num_batches - progress.batch) / self.training.accumulate_batches)
         after = dataclasses.replace(progress, epoch=progress.epoch + 1, step=progress.step + steps)
-        if self.workers.is_chief and not after.end(self.training):
+        if not after.end(self.training):
             self.preparer.prepare_ahead(after.epoch)
 
     def _train_on(self, group: list[Batch]) -> None:

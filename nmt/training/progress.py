@@ -17,6 +17,7 @@ class Progress:
 
     precision: str  # of this training, "auto" decided
     order: int = 1  # that `batch` counts in, as BATCH_ORDER; 1 in checkpoints that do not say
+    workers: int = 1  # that the batches are shared by
     step: int = 0  # optimizer steps made
     epoch: int = 0  # counted from 0
     batch: int = 0  # batches of this epoch already used

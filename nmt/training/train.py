@@ -9,11 +9,13 @@ from contextlib import contextmanager, nullcontext
 import keras
 import tensorflow as tf
 
+from nmt.config.resuming import differences
 from nmt.config.settings import Config
 from nmt.model.precision import choose_precision
 from nmt.runs.lock import trained_alone
 from nmt.runs.run import Run
-from nmt.training.distribution import Workers, make_strategy
+from nmt.training.cluster import Cluster, gathering, read_cluster
+from nmt.training.distribution import Workers, lost_worker, make_strategy
 from nmt.training.loop import Trainer
 from nmt.training.messages import say
 from nmt.training.opening import open_run
@@ -33,11 +35,25 @@ def train(config: Config, *, callbacks: Sequence[keras.callbacks.Callback] = ())
     Raises:
         ValueError: for files or settings that cannot be trained on, a run of another job, a loss that diverges.
         Interrupted: after SIGINT, SIGTERM or SIGHUP, when the run is saved.
+        WorkerLostError: if one of several workers is gone.
     """
-    # Several workers: this comes before any other use of TensorFlow.
-    workers = Workers(make_strategy(config.training.strategy))
-    with trained_alone(config.run) if workers.is_chief else nullcontext(), _graphs_as_traced():
-        return _train(config, workers, callbacks)
+    if config.training.strategy == "multi_worker":
+        return _train_together(config, read_cluster(), callbacks)
+    with trained_alone(config.run), _graphs_as_traced():
+        return _train(config, Workers(make_strategy(config.training.strategy)), callbacks)
+
+
+def _train_together(config: Config, cluster: Cluster, callbacks: Sequence[keras.callbacks.Callback]) -> Run:
+    """`train` by several workers."""
+    try:
+        with gathering(cluster, minutes=config.training.gather_minutes):
+            # Before any other use of TensorFlow.
+            workers = Workers(make_strategy(config.training.strategy))
+            workers.mean(0.0)
+        with trained_alone(config.run) if workers.is_chief else nullcontext(), _graphs_as_traced():
+            return _train(config, workers, callbacks)
+    except tf.errors.OpError as error:
+        raise lost_worker(error, cluster, config.run) or error from None
 
 
 def _train(config: Config, workers: Workers, callbacks: Sequence[keras.callbacks.Callback]) -> Run:
@@ -45,10 +61,13 @@ def _train(config: Config, workers: Workers, callbacks: Sequence[keras.callbacks
     chief_run = open_run(config) if workers.is_chief else None
     workers.mean(0.0)
     run = chief_run or Run.open(config.run)
+    _check_same_settings(run, config, workers)
     checkpoint = run.latest_checkpoint()
     if not checkpoint:
         progress = Progress(
-            precision=choose_precision(config.training.precision, for_any=workers.any), order=BATCH_ORDER
+            precision=choose_precision(config.training.precision, for_any=workers.any),
+            order=BATCH_ORDER,
+            workers=workers.count,
         )
         trainer = Trainer(run, progress, workers=workers, callbacks=callbacks)
         if start := config.training.start_from:
@@ -62,12 +81,13 @@ def _train(config: Config, workers: Workers, callbacks: Sequence[keras.callbacks
         trainer = Trainer(run, progress, workers=workers, callbacks=callbacks)
         trainer.state.restore(checkpoint.arrays)
         say(f"Continuing {run.path} at step {progress.step:,}, epoch {progress.epoch + 1}.")
-        if progress.order != BATCH_ORDER and progress.batch:
+        if (progress.order, progress.workers) != (BATCH_ORDER, workers.count) and progress.batch:
+            before = f"{progress.workers} workers" if progress.workers != workers.count else "an earlier version"
             say(
-                f"Warning: an earlier version began epoch {progress.epoch + 1}, with its batches in another order: "
+                f"Warning: {before} began epoch {progress.epoch + 1}, with its batches in another order: "
                 "some of its pairs will be trained on twice, some not at all. From the next epoch on all is as usual."
             )
-        progress.order = BATCH_ORDER
+        progress.order, progress.workers = BATCH_ORDER, workers.count
     trainer.run_to_end()
     if workers.is_chief:
         say(f"Trained: {progress.end(config.training)}.\n{next_commands(run)}")
@@ -85,6 +105,18 @@ def _graphs_as_traced() -> Iterator[None]:
         yield
     finally:
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
+
+
+def _check_same_settings(run: Run, config: Config, workers: Workers) -> None:
+    """The first worker's settings are in the run; with others, another worker would do something else."""
+    differing = differences(run.config, config)
+    if workers.any(bool(differing)):
+        raise ValueError(
+            "all workers need the same settings, and those of the first one are others than here:\n"
+            + "\n".join(differing)
+            if differing
+            else "all workers need the same settings, and another one has others than the first: see its message"
+        )
 
 
 def next_commands(run: Run) -> str:

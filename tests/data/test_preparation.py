@@ -71,8 +71,8 @@ def test_what_lies_before_the_window_of_a_place_is_not_read(job, tokenizers, tmp
     whole = [batch.source.tolist() for batch in dataset(data, epoch=4).as_numpy_iterator()]
     skip = sum(len(window.batches) for window in data.windows[:2]) + 1
     for window in data.windows[:2]:
-        for name in window.files:
-            (tmp_path / name).unlink()
+        for piece in window.pieces:
+            (tmp_path / piece.file).unlink()
     rest = [batch.source.tolist() for batch in dataset(data, epoch=4, skip=skip).as_numpy_iterator()]
     assert rest == whole[skip:]
 
@@ -227,7 +227,7 @@ def test_a_changed_byte_is_found_when_it_is_read(job, tokenizers, tmp_path):
     import tensorflow as tf
 
     data = prepared(job(), tokenizers, tmp_path)
-    path = tmp_path / data.windows[0].files[0]
+    path = tmp_path / data.windows[0].pieces[0].file
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)

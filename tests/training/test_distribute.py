@@ -1,112 +1,221 @@
-"""Several devices, several machines: the same training. Each role is a process of its own, made by this file."""
+"""Several devices, several machines: the same training as by one on the same batches. Each worker is a process."""
 
+import itertools
 import json
-import os
-import socket
-import subprocess
-import sys
+import re
+import signal
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from tiny_job import tiny_job, write_corpus
+from worker_process import Worker, addresses
 
+from nmt.config.file import dump_config
+from nmt.data import preparation
+from nmt.data.batches import Batch
+from nmt.data.dataset import dataset
+from nmt.data.preparer import Preparer
 from nmt.runs.run import Run
+from nmt.training.cluster import TRY_AGAIN, read_cluster
+from nmt.training.step import TrainState, TrainStep
 
+STEPS = 50
 # SGD, as Adam would hide a gradient that is a multiple of the right one; without dropout, whose masks go by rows.
-SETTINGS = (
+EXACT = (
+    "protect=[]",
     "model.dropout={embedding: 0, layers: 0, output: 0}",
     "training.optimizer={name: sgd, clip_norm: 0.5}",
-    "training.schedule={name: constant, learning_rate: 1.0, warmup_steps: 0}",
+    "training.schedule={name: constant, learning_rate: 0.5, warmup_steps: 0}",
+    "training.strategy=multi_worker",
+    f"training.validate_every={STEPS}",
+    f"training.max_steps={STEPS}",
+)
+# With dropout and pairs that differ in each epoch: all that has a state.
+VARIED = (
     "training.accumulate_batches=2",
     "training.ema_decay=0.9",
-    "training.max_steps=4",
+    "tokenizer.sampling_alpha=0.3",
+    "training.strategy=multi_worker",
+    f"training.validate_every={STEPS // 2}",
+    f"training.max_steps={STEPS}",
 )
 
 
-def train_as(strategy: str, folder: Path) -> None:
-    import tensorflow as tf
-
-    from nmt.training.train import train
-
-    if strategy != "multi_worker":
-        [processor] = tf.config.list_physical_devices("CPU")
-        tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
-    train(tiny_job(folder, *SETTINGS, f"run={folder}/{strategy}", f"training.strategy={strategy}"))
-    if strategy == "mirrored":
-        train(tiny_job(folder, *SETTINGS, f"run={folder}/default"))
-        compare_dropout()
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("workers")
+    write_corpus(folder)
+    return folder
 
 
-def compare_dropout() -> None:
-    """Replicas must not drop the same units, and only the first one's generator is saved."""
-    import keras
-    import tensorflow as tf
+def job(folder, name, *settings):
+    config = tiny_job(folder, f"run={folder}/{name}", *settings)
+    file = folder / f"{name}.yaml"
+    file.write_text(dump_config(config))
+    return config, file
 
-    from nmt.training.distribution import make_strategy
-    from nmt.training.step import separate_seeds
 
-    strategy = make_strategy("mirrored")
-    with strategy.scope():
-        generator = keras.random.SeedGenerator(5)
-    saved = generator.state.numpy()
-    separate_seeds([generator.state], strategy)
-    assert (generator.state.numpy() == saved).all()
-    draw = tf.function(lambda: strategy.run(lambda: keras.random.uniform([50], seed=generator)))
-    for _ in range(2):
-        one, two = strategy.experimental_local_results(draw())
-        assert not np.intersect1d(one, two).size
+def cluster(file, count, *overrides):
+    of = addresses(count)
+    return [Worker(file, *overrides, cluster=of, index=index) for index in range(count)]
+
+
+def losses(run):
+    events = map(json.loads, (Path(run) / "log.jsonl").read_text().splitlines())
+    return {event["step"]: event["loss"] for event in events if event["event"] == "train"}
+
+
+def assert_all_end_well(workers):
+    for worker in workers:
+        status, said = worker.end(120)
+        assert status == 0, said
+
+
+def until(done, workers):
+    while not done():
+        assert all(worker.running for worker in workers), [worker.end(1) for worker in workers]
+        time.sleep(0.02)
+
+
+# --- The same training ---
+
+
+def joined(shares):
+    """A batch with the rows of all workers' batches."""
+
+    def sides():
+        for parts in zip(*shares, strict=True):
+            width = max(part.shape[1] for part in parts)
+            yield np.concatenate([np.pad(part, [(0, 0), (0, width - part.shape[1])]) for part in parts])
+
+    return Batch(*map(tf.constant, sides()))
+
+
+def one_process(config, run, workers, monkeypatch, directory):
+    """Losses and weights of one process that trains on the batches of so many workers."""
+    monkeypatch.setattr(preparation, "_CHUNK_PAIRS", 10)
+    state = TrainState(config, run.tokenizers, precision="float32")
+    step = TrainStep(state, config, tf.distribute.get_strategy())
+    step.compile(Batch(*[tf.TensorSpec([None, None], tf.int32)] * 3))
+    Preparer(config, run.tokenizers, directory).prepare(0)
+    shares = [
+        preparation.finish(config, directory / "every-epoch", share=preparation.Share(index, workers))
+        for index in range(workers)
+    ]
+    found = []
+    for epoch in itertools.count():
+        for parts in zip(*(dataset(share, epoch=epoch).as_numpy_iterator() for share in shares), strict=True):
+            result = step([joined(parts)], config.training.schedule.learning_rate)
+            found.append(float(result.loss / result.tokens))
+            if len(found) == STEPS:
+                return found, state.arrays()
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_several_workers_train_as_one_process_on_the_same_batches(folder, count, monkeypatch, tmp_path):
+    config, file = job(folder, f"exact-{count}", *EXACT)
+    assert_all_end_well(cluster(file, count))
+    run = Run.open(config.run)
+    expected, arrays = one_process(config, run, count, monkeypatch, tmp_path)
+    found = losses(run.path)
+    assert sorted(found) == list(range(1, STEPS + 1))
+    np.testing.assert_allclose([found[step] for step in sorted(found)], expected, rtol=1e-4)
+    checkpoint = run.latest_checkpoint()
+    assert checkpoint.step == STEPS
+    for name, array in arrays.items():
+        np.testing.assert_allclose(checkpoint.arrays[name], array, atol=1e-4, err_msg=name)
+
+
+# --- Workers that are gone ---
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """The same job trained with each strategy: by name, its run."""
-    folder = tmp_path_factory.mktemp("distributed")
-    write_corpus(folder)
-    addresses = [f"localhost:{port}" for port in free_ports(2)]
-    processes = [process("mirrored", folder)]
-    for index in range(2):
-        cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-        processes.append(process("multi_worker", folder, TF_CONFIG=json.dumps(cluster)))
-    for started in processes:
-        _, error = started.communicate()
-        assert started.returncode == 0, error[-4000:]
-    return {name: Run.open(folder / name) for name in ("default", "mirrored", "multi_worker")}
+def whole(folder):
+    """A training by two workers that was never stopped."""
+    config, file = job(folder, "whole", *VARIED)
+    assert_all_end_well(cluster(file, 2))
+    return Run.open(config.run)
 
 
-def process(strategy: str, folder: Path, **environment: str) -> subprocess.Popen:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment}
-    command = [sys.executable, __file__, strategy, str(folder)]
-    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+def assert_same_end(run, other):
+    one, two = run.latest_checkpoint(), other.latest_checkpoint()
+    assert one.step == two.step == STEPS
+    assert one.arrays.keys() == two.arrays.keys()
+    for name in one.arrays:
+        np.testing.assert_array_equal(one.arrays[name], two.arrays[name], name)
+    assert losses(run.path) == losses(other.path)
+    for name in one.progress.keys() - {"seconds", "cpu_seconds"}:
+        assert one.progress[name] == two.progress[name], name
 
 
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("localhost", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+def test_a_killed_worker_stops_the_others_in_words_and_all_go_on_to_the_same_bits(folder, whole):
+    config, file = job(folder, "killed", *VARIED)
+    run = Path(config.run)
+    workers = cluster(file, 2, "training.save_minutes=0.0001")
+    until(lambda: list((run / "checkpoints").glob("*.npz")), workers)
+    workers[1].send(signal.SIGKILL)
+    status, said = workers[0].end(60)
+    assert status == TRY_AGAIN, said
+    message = said.splitlines()[-1]
+    step = Run.open(run).latest_step()
+    assert re.fullmatch(
+        rf"nmt: error: worker 1 \(localhost:\d+\) is gone.*{run} is saved at step {step}\..*same command.*", message
+    )
+    assert "Traceback" not in said
+    assert 0 < step < STEPS
+    assert_all_end_well(cluster(file, 2))
+    assert_same_end(Run.open(run), whole)
 
 
-@pytest.mark.parametrize("strategy", ["mirrored", "multi_worker"])
-def test_two_replicas_train_the_weights_of_one(runs, strategy):
-    expected, found = (runs[name].latest_checkpoint() for name in ("default", strategy))
-    assert (found.step, found.progress["batch"]) == (expected.step, expected.progress["batch"])
-    assert found.arrays.keys() == expected.arrays.keys()
-    for name, array in expected.arrays.items():
-        np.testing.assert_allclose(found.arrays[name], array, atol=1e-5, err_msg=name)
-    assert found.progress["scores"] == pytest.approx(expected.progress["scores"], rel=1e-4)
+def test_a_signal_to_one_worker_saves_and_stops_all(folder):
+    config, file = job(folder, "signalled", *VARIED)
+    workers = cluster(file, 2)
+    until(lambda: (Path(config.run) / "log.jsonl").is_file() and losses(config.run), workers)
+    workers[1].send(signal.SIGTERM)
+    for worker in workers:
+        status, said = worker.end(60)
+        assert status == 128 + signal.SIGTERM, said
+        assert "is saved" in said
+    assert Run.open(config.run).latest_step() < STEPS
 
 
-@pytest.mark.parametrize("strategy", ["default", "mirrored", "multi_worker"])
-def test_one_process_alone_writes_the_run(runs, strategy):
-    lines = (runs[strategy].path / "log.jsonl").read_text().splitlines()
-    validated = [json.loads(line)["step"] for line in lines if json.loads(line)["event"] == "validation"]
-    assert validated == sorted(set(validated))
-    assert validated[-1] == 4
+def test_a_worker_that_never_comes_is_named_after_the_time_to_gather(folder):
+    _, file = job(folder, "waiting", *VARIED, "training.gather_minutes=0.05")
+    (alone, never) = addresses(2)
+    status, said = Worker(file, cluster=[alone, never]).end(60)
+    assert status == TRY_AGAIN, said
+    assert re.search(rf"worker 0 has waited 0.05 minutes .* for worker 1 \({never}\)", said)
 
 
-if __name__ == "__main__":
-    train_as(sys.argv[1], Path(sys.argv[2]))
+def test_workers_with_other_settings_are_refused_with_what_differs(folder):
+    _, file = job(folder, "other", *VARIED)
+    of = addresses(2)
+    workers = [
+        Worker(file, cluster=of),
+        Worker(file, "training.label_smoothing=0.2", "seed=7", cluster=of, index=1),
+    ]
+    ends = [worker.end(60) for worker in workers]
+    assert [status for status, _ in ends] == [2, 2], ends
+    assert "another one has others than the first" in ends[0][1]
+    assert "seed: 1 in the run, 7 now" in ends[1][1]
+    assert "training.label_smoothing: 0.1 in the run, 0.2 now" in ends[1][1]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "is not set"),
+        ("{cluster", "expected something like"),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}', "none with index 1"),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"index": 0}}', "'type' is missing"),
+        ('{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}', "HOST:PORT"),
+        ('{"cluster": {"ps": ["b:1"], "worker": ["a:1"]}, "task": {"type": "ps", "index": 0}}', "no workers"),
+    ],
+)
+def test_a_wrong_list_of_workers_is_refused_with_what_it_should_be(monkeypatch, text, complaint):
+    monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(ValueError, match=re.escape(complaint)):
+        read_cluster()
