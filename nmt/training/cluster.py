@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from nmt.training.interrupted import WorkerLostError
 from nmt.training.messages import say
 
 # Of a process that stops because another one is gone: EX_TEMPFAIL of sysexits.h, "try again".
 TRY_AGAIN = 75
 _EXAMPLE = '{"cluster": {"worker": ["HOST-0:2222", "HOST-1:2222"]}, "task": {"type": "worker", "index": 0}}'
-# Seconds after which it is said who is waited for, and that a machine has to answer in.
+# Seconds: after which it is said who is waited for; between two looks for them; that a machine has to answer in.
 _SILENT = 15.0
-_ANSWER = 3.0
+_PAUSE = 0.5
+_ANSWER = 2.0
 
 
 class Cluster(NamedTuple):
@@ -29,7 +31,7 @@ class Cluster(NamedTuple):
 
     def unreachable(self) -> list[int]:
         """The other workers at whose address no process listens."""
-        return [index for index, address in enumerate(self.addresses) if index != self.own and not _listens(address)]
+        return [index for index, address in enumerate(self.addresses) if index != self.own and _answer(address) is None]
 
     def named(self, indices: Iterable[int]) -> str:
         """Workers as messages name them: "worker 1 (host-1:2222) and worker 2 (host-2:2222)"."""
@@ -68,46 +70,91 @@ def read_cluster() -> Cluster:
     return Cluster(workers, index)
 
 
-@contextmanager
-def gathering(cluster: Cluster, *, minutes: float) -> Iterator[None]:
-    """Ends this process if the block, in which it waits for the others, takes too long.
+def gather(cluster: Cluster, *, minutes: float) -> None:
+    """Waits until all workers have been started, each of which listens at its address until it has found the others.
 
-    TensorFlow waits for ever there, and Python cannot act on a signal meanwhile: Ctrl-C ends the process at once.
+    It comes before TensorFlow waits for them, as that would be for ever, and heed no signal.
+
+    Raises:
+        WorkerLostError: if it takes too long.
+        ValueError: if another process uses this worker's port, or if workers have different lists of workers.
     """
-    gathered = threading.Event()
+    missing = [index for index in range(len(cluster.addresses)) if index != cluster.own]
+    since, said = time.monotonic(), False
+    with _answering(cluster):
+        while missing := [index for index in missing if not _found(cluster, index)]:
+            waited = time.monotonic() - since
+            if waited > 60 * minutes:
+                raise WorkerLostError(
+                    f"worker {cluster.own} has waited {minutes:g} minutes (training.gather_minutes) for "
+                    f"{cluster.named(missing)}: start the command on all machines, each with its index in TF_CONFIG"
+                )
+            if waited > _SILENT and not said:
+                say(f"Worker {cluster.own} waits for {cluster.named(missing)}.")
+                said = True
+            time.sleep(_PAUSE)
 
-    def watch() -> None:
-        if gathered.wait(min(_SILENT, 60 * minutes)):
-            return
-        say(f"Worker {cluster.own} waits for {_missing(cluster)}.")
-        if gathered.wait(60 * minutes - _SILENT):
-            return
-        say(
-            f"nmt: error: worker {cluster.own} has waited {minutes:g} minutes (training.gather_minutes) for "
-            f"{_missing(cluster)}. Start the same command on all machines, with the same list of workers in TF_CONFIG."
+
+@contextmanager
+def _answering(cluster: Cluster) -> Iterator[None]:
+    """Tells whoever connects to this worker's port which list of workers it has."""
+    port = int(cluster.addresses[cluster.own].rpartition(":")[2])
+    try:
+        both = socket.has_dualstack_ipv6()
+        server = socket.create_server(
+            ("", port), family=socket.AF_INET6 if both else socket.AF_INET, dualstack_ipv6=both
         )
-        os._exit(TRY_AGAIN)
+    except OSError as error:
+        raise ValueError(
+            f"worker {cluster.own} cannot listen at its port {port}: {error.strerror}. Choose another one, in "
+            "TF_CONFIG on all machines"
+        ) from None
 
-    threading.Thread(target=watch, daemon=True).start()
-    main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL) if main else None
+    def answer() -> None:
+        while True:
+            try:
+                with server.accept()[0] as connection:
+                    connection.sendall(json.dumps(cluster.addresses).encode())
+            except ConnectionError:  # it did not wait for the answer
+                continue
+            except OSError:  # the server is closed
+                return
+
+    threading.Thread(target=answer, daemon=True).start()
     try:
         yield
     finally:
-        gathered.set()
-        if main:
-            signal.signal(signal.SIGINT, before)
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
 
 
-def _missing(cluster: Cluster) -> str:
-    missing = cluster.unreachable()
-    return cluster.named(missing) if missing else "the other workers, which all answer but have not joined"
-
-
-def _listens(address: str) -> bool:
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER).close()
-    except OSError:
+def _found(cluster: Cluster, index: int) -> bool:
+    """Whether a worker answers, by `_answering` or, when it has found all others, by TensorFlow."""
+    answer = _answer(cluster.addresses[index])
+    if answer is None:
         return False
+    try:
+        others = json.loads(answer)
+    except ValueError:  # TensorFlow's
+        return True
+    if others != cluster.addresses:
+        raise ValueError(
+            f"all workers need the same list of workers in TF_CONFIG: worker {cluster.own} has "
+            f"{', '.join(cluster.addresses)}, worker {index} has {', '.join(others)}"
+        )
     return True
+
+
+def _answer(address: str) -> bytes | None:
+    """What a process at an address says first, possibly nothing; None if nobody listens."""
+    host, _, port = address.rpartition(":")
+    answer = b""
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER) as connection:
+            while part := connection.recv(65_536):
+                answer += part
+    except TimeoutError:
+        return answer
+    except OSError:
+        return None
+    return answer

@@ -153,8 +153,7 @@ class Trainer:
         progress, preparer = self.progress, self.preparer
         if self.workers.is_chief and preparer.in_background and not preparer.begun(progress.epoch):
             say(f"Preparing the data of epoch {progress.epoch + 1}.")
-        prepared = preparer.prepare(progress.epoch)
-        return prepared
+        return preparer.prepare(progress.epoch)
 
     def _prepare_next(self, prepared: Prepared) -> None:
         """Begins with the data of the next epoch if there will be one."""

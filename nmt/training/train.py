@@ -14,7 +14,7 @@ from nmt.config.settings import Config
 from nmt.model.precision import choose_precision
 from nmt.runs.lock import trained_alone
 from nmt.runs.run import Run
-from nmt.training.cluster import Cluster, gathering, read_cluster
+from nmt.training.cluster import Cluster, gather, read_cluster
 from nmt.training.distribution import Workers, lost_worker, make_strategy
 from nmt.training.loop import Trainer
 from nmt.training.messages import say
@@ -45,12 +45,11 @@ def train(config: Config, *, callbacks: Sequence[keras.callbacks.Callback] = ())
 
 def _train_together(config: Config, cluster: Cluster, callbacks: Sequence[keras.callbacks.Callback]) -> Run:
     """`train` by several workers."""
+    gather(cluster, minutes=config.training.gather_minutes)
     try:
-        with gathering(cluster, minutes=config.training.gather_minutes):
-            # Before any other use of TensorFlow.
-            workers = Workers(make_strategy(config.training.strategy))
-            workers.mean(0.0)
-        with trained_alone(config.run) if workers.is_chief else nullcontext(), _graphs_as_traced():
+        # Before any other use of TensorFlow.
+        workers = Workers(make_strategy(config.training.strategy))
+        with trained_alone(config.run) if workers.is_chief else nullcontext():
             return _train(config, workers, callbacks)
     except tf.errors.OpError as error:
         raise lost_worker(error, cluster, config.run) or error from None

@@ -190,6 +190,15 @@ def test_a_worker_that_never_comes_is_named_after_the_time_to_gather(folder):
     assert re.search(rf"worker 0 has waited 0.05 minutes .* for worker 1 \({never}\)", said)
 
 
+def test_workers_with_other_lists_of_workers_are_refused(folder):
+    _, file = job(folder, "lists", *VARIED, "training.gather_minutes=0.1")
+    of = addresses(3)
+    workers = [Worker(file, cluster=of, index=0), Worker(file, cluster=of[:2], index=1)]
+    ends = [worker.end(60) for worker in workers]
+    assert {status for status, _ in ends} <= {2, TRY_AGAIN}
+    assert any("all workers need the same list of workers in TF_CONFIG" in said for _, said in ends)
+
+
 def test_workers_with_other_settings_are_refused_with_what_differs(folder):
     _, file = job(folder, "other", *VARIED)
     of = addresses(2)
