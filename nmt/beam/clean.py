@@ -28,8 +28,8 @@ from nmt.cleaning.scores import score_rules
 from nmt.cleaning.tally import Place, Tally, tally
 from nmt.config.settings import Config
 
-# Pairs whose keys meet on a worker, on average; sorting them takes some 150 bytes each.
-_BUCKET_PAIRS = 2_000_000
+# Pairs whose keys meet on a worker, on average. To receive and sort them takes some 800 bytes each.
+_BUCKET_PAIRS = 500_000
 _BLOCK_PAIRS = 5_000
 
 
