@@ -21,13 +21,13 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import sentencepiece
-from sentencepiece import sentencepiece_model_pb2
 
 from nmt.config.settings import Config
 from nmt.full_disk import naming
 from nmt.text.bpe_dropout import merged
 from nmt.text.files import count_pairs, evenly, read_side
 from nmt.text.invisible import visible
+from nmt.text.sentencepiece_model import BPE, Model
 from nmt.text.target_text import EXTRA_SPACE, VERBATIM, denormalizer, normalizer, prepare, shown
 
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
@@ -75,8 +75,8 @@ class Tokenizer:
         except RuntimeError:
             raise ValueError(f"not a SentencePiece model ({len(model):,} bytes)") from None
         processor = self._processor
-        parsed = sentencepiece_model_pb2.ModelProto.FromString(model)  # type: ignore[attr-defined]
-        self._is_bpe = parsed.trainer_spec.model_type == parsed.trainer_spec.BPE
+        parsed = Model.FromString(model)
+        self._is_bpe = parsed.trainer_spec.model_type == BPE
         self.normalization: str = parsed.normalizer_spec.name
         found = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())
         if found != (PAD, UNK, BOS, EOS):
@@ -186,7 +186,7 @@ class Tokenizer:
     @cached_property
     def _exact(self) -> sentencepiece.SentencePieceProcessor:
         """Segments text that is normalized already and has the mark before each word."""
-        model = sentencepiece_model_pb2.ModelProto.FromString(self.model)  # type: ignore[attr-defined]
+        model = Model.FromString(self.model)
         model.normalizer_spec.name, model.normalizer_spec.precompiled_charsmap = "identity", b""
         model.normalizer_spec.add_dummy_prefix = model.normalizer_spec.remove_extra_whitespaces = False
         return sentencepiece.SentencePieceProcessor(model_proto=model.SerializeToString())
@@ -322,8 +322,8 @@ def _with_normalization(
     denormalizer: sentencepiece.SentencePieceNormalizer | None = None,
 ) -> Tokenizer:
     """The pieces of a model with the normalization of one side."""
-    parsed = sentencepiece_model_pb2.ModelProto.FromString(model)  # type: ignore[attr-defined]
-    spec = sentencepiece_model_pb2.NormalizerSpec.FromString(normalizer.serialized_normalizer_spec())  # type: ignore[attr-defined]
+    parsed = Model.FromString(model)
+    spec = type(parsed.normalizer_spec).FromString(normalizer.serialized_normalizer_spec())
     parsed.normalizer_spec.name, parsed.normalizer_spec.precompiled_charsmap = name, spec.precompiled_charsmap
     if denormalizer is not None:
         parsed.denormalizer_spec.ParseFromString(denormalizer.serialized_normalizer_spec())

@@ -10,11 +10,11 @@ import re
 from typing import Any
 
 import numpy as np
-from sentencepiece import sentencepiece_model_pb2
 
 from nmt.config.search import SearchConfig
 from nmt.runs.run import Run
 from nmt.text.invisible import BLANK, SUBSTITUTIONS
+from nmt.text.sentencepiece_model import BPE, Model
 from nmt.text.span_spaces import PATTERNS as SPACES
 from nmt.text.splitter import Splitter
 from nmt.text.tokenizer import UNK, Tokenizer
@@ -80,9 +80,9 @@ def search_rules(search: SearchConfig) -> dict[str, Any]:
 
 def encoding_rules(tokenizer: Tokenizer) -> dict[str, Any]:
     """What takes text to ids."""
-    model = _model(tokenizer)
+    model = Model.FromString(tokenizer.model)
     return {
-        "type": "bpe" if model.trainer_spec.model_type == model.trainer_spec.BPE else "unigram",
+        "type": "bpe" if model.trainer_spec.model_type == BPE else "unigram",
         "unknown": UNK,
         "pieces": [piece.piece for piece in model.pieces],
         "scores": [piece.score for piece in model.pieces],
@@ -93,16 +93,12 @@ def encoding_rules(tokenizer: Tokenizer) -> dict[str, Any]:
 
 def decoding_rules(tokenizer: Tokenizer) -> dict[str, Any]:
     """What takes ids to text."""
-    model = _model(tokenizer)
+    model = Model.FromString(tokenizer.model)
     return {
         "pieces": [piece.piece for piece in model.pieces],
         "types": [piece.type for piece in model.pieces],
         "denormalizer": _normalizer_rules(model.denormalizer_spec) if model.HasField("denormalizer_spec") else None,
     }
-
-
-def _model(tokenizer: Tokenizer) -> Any:
-    return sentencepiece_model_pb2.ModelProto.FromString(tokenizer.model)  # type: ignore[attr-defined]
 
 
 def _normalizer_rules(spec: Any) -> dict[str, Any]:
