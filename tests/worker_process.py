@@ -4,13 +4,18 @@ import contextlib
 import json
 import multiprocessing
 import os
+import random
 import signal
 import socket
 import sys
+import threading
 from pathlib import Path
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["nmt.api", "nmt.cli.main", "nmt.training.train"])
+# Seconds after which a process is ended, whatever it waits for: far more than one needs on a busy machine.
+_LONGEST = 400
+_started: list[multiprocessing.process.BaseProcess] = []
 
 
 class Worker:
@@ -25,6 +30,7 @@ class Worker:
         settings = [part for override in overrides for part in ("--set", override)]
         arguments = (["train", str(config), *settings], environment, str(self.said))
         self._process = _FORKS.Process(target=_train, args=arguments)
+        _started.append(self._process)
         self._process.start()
 
     def send(self, number: signal.Signals) -> None:
@@ -34,24 +40,36 @@ class Worker:
     def running(self) -> bool:
         return self._process.is_alive()
 
-    def end(self, seconds: float) -> tuple[int | None, str]:
-        """Waits for the end, at most so long: exit status, None if there was no end; what was written to stderr."""
-        self._process.join(seconds)
-        status = self._process.exitcode
-        self._process.kill()
+    def end(self) -> tuple[int | None, str]:
+        """Waits for the end: exit status; what was written to stderr."""
         self._process.join()
-        return status, self.said.read_text()
+        return self._process.exitcode, self.said.read_text()
+
+
+def end_all() -> None:
+    """Kills the workers that a test has left."""
+    while _started:
+        process = _started.pop()
+        process.kill()
+        process.join()
 
 
 def addresses(count: int) -> list[str]:
+    """Free ones, below the ports that the system gives to whoever asks for any."""
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("localhost", 0))
-        return [f"localhost:{each.getsockname()[1]}" for each in sockets]
+        found: list[str] = []
+        for port in random.sample(range(20_000, 32_000), 100):
+            with contextlib.suppress(OSError):
+                stack.enter_context(socket.create_server(("localhost", port)))
+                found.append(f"localhost:{port}")
+            if len(found) == count:
+                break
+        return found
 
 
 def _train(arguments: list[str], environment: dict[str, str], said: str) -> None:
+    signal.alarm(_LONGEST)  # ends it also where it heeds nothing else
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.update(environment)
     sys.stderr = open(said, "w")  # noqa: SIM115  (open as long as the process)
     os.dup2(sys.stderr.fileno(), 2)
@@ -63,3 +81,10 @@ def _train(arguments: list[str], environment: dict[str, str], said: str) -> None
     preparation._CHUNK_PAIRS = 10
     callbacks._LOG_STEPS = loop._LOOK_STEPS = 1
     sys.exit(main(arguments))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

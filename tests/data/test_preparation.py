@@ -166,20 +166,51 @@ def test_workers_end_with_the_process_that_started_them(tmp_path):
     pytest.fail("the worker lives on")
 
 
-@pytest.mark.parametrize("moment", ["*.unfinished", "shard-00003.json"])
-def test_what_a_killed_worker_had_begun_is_made_again_to_the_same_bytes(
-    job, tokenizers, tmp_path, in_background, moment
+# A worker process that comes no further than into its third shard.
+STUCK = """
+import itertools, time
+from nmt.data import preparation, worker
+
+calls, tokenized = itertools.count(), preparation.tokenized
+
+def stuck(*arguments, **settings):
+    if next(calls) == 2:
+        time.sleep(600)
+    return tokenized(*arguments, **settings)
+
+preparation.tokenized = stuck
+worker.main()
+"""
+
+
+def test_what_a_killed_worker_had_begun_is_made_again_to_the_same_bytes_and_no_more(
+    job, tokenizers, tmp_path, in_background, monkeypatch
 ):
-    config = job([("a", 20.0)], **VARIED)
-    with Preparer(config, tokenizers, tmp_path / "killed", processes=2) as ahead:
-        ahead.prepare_ahead(1)
-        while not list((tmp_path / "killed" / "epoch-00001").glob(moment)):
-            time.sleep(0.001)
-        ahead._workers[1].send_signal(signal.SIGKILL)
-        with pytest.raises(ValueError, match="has ended"):
-            ahead.prepare(1)
+    config = job(**VARIED)
+    made = tmp_path / "killed" / "epoch-00001"
+    started = []
+
+    def start():
+        program = ["-c", STUCK] if started else ["-m", "nmt.data.worker"]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        started.append(subprocess.Popen([sys.executable, *program], env=preparer._environment(), **pipes))
+        return started[-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(preparer, "_start", start)
+        with Preparer(config, tokenizers, tmp_path / "killed", processes=2) as ahead:
+            ahead.prepare_ahead(1)
+            for _ in range(6_000):
+                if list(made.glob("shard-00005*.unfinished")):
+                    break
+                time.sleep(0.05)
+            started[1].kill()
+            with pytest.raises(ValueError, match="has ended"):
+                ahead.prepare(1)
+    untouched = (made / "shard-00003.tfrecord").stat().st_mtime_ns
     with Preparer(config, tokenizers, tmp_path / "killed", processes=2) as again:
         directory = again.prepare(1).directory
+    assert (made / "shard-00003.tfrecord").stat().st_mtime_ns == untouched
     prepared(config, tokenizers, tmp_path / "one", epoch=1)
     assert files(directory) == files(tmp_path / "one")
 

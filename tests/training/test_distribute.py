@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tiny_job import tiny_job, write_corpus
-from worker_process import Worker, addresses
+from worker_process import Worker, addresses, end_all
 
 from nmt.config.file import dump_config
 from nmt.data import preparation
@@ -51,6 +51,12 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(autouse=True)
+def none_left():
+    yield
+    end_all()
+
+
 def job(folder, name, *settings):
     config = tiny_job(folder, f"run={folder}/{name}", *settings)
     file = folder / f"{name}.yaml"
@@ -70,13 +76,13 @@ def losses(run):
 
 def assert_all_end_well(workers):
     for worker in workers:
-        status, said = worker.end(120)
+        status, said = worker.end()
         assert status == 0, said
 
 
 def until(done, workers):
     while not done():
-        assert all(worker.running for worker in workers), [worker.end(1) for worker in workers]
+        assert all(worker.running for worker in workers), [worker.said.read_text() for worker in workers]
         time.sleep(0.02)
 
 
@@ -157,7 +163,7 @@ def test_a_killed_worker_stops_the_others_in_words_and_all_go_on_to_the_same_bit
     workers = cluster(file, 2, "training.save_minutes=0.0001")
     until(lambda: list((run / "checkpoints").glob("*.npz")), workers)
     workers[1].send(signal.SIGKILL)
-    status, said = workers[0].end(60)
+    status, said = workers[0].end()
     assert status == TRY_AGAIN, said
     message = said.splitlines()[-1]
     step = Run.open(run).latest_step()
@@ -176,7 +182,7 @@ def test_a_signal_to_one_worker_saves_and_stops_all(folder):
     until(lambda: (Path(config.run) / "log.jsonl").is_file() and losses(config.run), workers)
     workers[1].send(signal.SIGTERM)
     for worker in workers:
-        status, said = worker.end(60)
+        status, said = worker.end()
         assert status == 128 + signal.SIGTERM, said
         assert "is saved" in said
     assert Run.open(config.run).latest_step() < STEPS
@@ -185,7 +191,7 @@ def test_a_signal_to_one_worker_saves_and_stops_all(folder):
 def test_a_worker_that_never_comes_is_named_after_the_time_to_gather(folder):
     _, file = job(folder, "waiting", *VARIED, "training.gather_minutes=0.05")
     (alone, never) = addresses(2)
-    status, said = Worker(file, cluster=[alone, never]).end(60)
+    status, said = Worker(file, cluster=[alone, never]).end()
     assert status == TRY_AGAIN, said
     assert re.search(rf"worker 0 has waited 0.05 minutes .* for worker 1 \({never}\)", said)
 
@@ -194,7 +200,7 @@ def test_workers_with_other_lists_of_workers_are_refused(folder):
     _, file = job(folder, "lists", *VARIED, "training.gather_minutes=0.1")
     of = addresses(3)
     workers = [Worker(file, cluster=of, index=0), Worker(file, cluster=of[:2], index=1)]
-    ends = [worker.end(60) for worker in workers]
+    ends = [worker.end() for worker in workers]
     assert {status for status, _ in ends} <= {2, TRY_AGAIN}
     assert any("all workers need the same list of workers in TF_CONFIG" in said for _, said in ends)
 
@@ -206,7 +212,7 @@ def test_workers_with_other_settings_are_refused_with_what_differs(folder):
         Worker(file, cluster=of),
         Worker(file, "training.label_smoothing=0.2", "seed=7", cluster=of, index=1),
     ]
-    ends = [worker.end(60) for worker in workers]
+    ends = [worker.end() for worker in workers]
     assert [status for status, _ in ends] == [2, 2], ends
     assert "another one has others than the first" in ends[0][1]
     assert "seed: 1 in the run, 7 now" in ends[1][1]

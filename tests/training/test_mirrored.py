@@ -60,7 +60,8 @@ def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mirrored")
     write_corpus(folder)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, __file__, str(folder)], env=environment, capture_output=True, text=True)
+    command = [sys.executable, __file__, str(folder)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-4000:]
     return {name: Run.open(folder / name) for name in ("default", "mirrored")}
 
