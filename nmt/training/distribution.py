@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 import tensorflow as tf
 
@@ -54,6 +55,15 @@ class Workers:
     def any(self, flag: bool) -> bool:
         """Whether the flag is set for any worker; all must call this."""
         return self.mean(flag) > 0
+
+    def part(self) -> None:
+        """Waits until all have done their work; all must call this before they end.
+
+        Without, one that ends first is missed by those that still receive what all have computed last.
+        """
+        self.mean(0.0)
+        with suppress(tf.errors.OpError):  # who is gone by now had come as far as this
+            self.mean(0.0)
 
     @tf.function
     def _all_reduce(self, value):

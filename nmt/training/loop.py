@@ -185,6 +185,7 @@ class Trainer:
         self._heed_callbacks()
         if self._any_worker(self._signal is not None):
             self._save()
+            self.workers.part()
             raise Interrupted(self._signal or signal.SIGTERM, self.run)
         return self.progress.end(self.training) is not None
 
@@ -234,6 +235,7 @@ class Trainer:
         self._looked_at = now
 
     def _diverged(self, what: str, step: int, rate: float) -> ValueError:
+        self.workers.part()  # all have the same loss
         saved = self.run.latest_step()
         good = f"the last good checkpoint is step {saved:,}" if saved is not None else "there is no checkpoint yet"
         return ValueError(

@@ -50,7 +50,9 @@ def _train_together(config: Config, cluster: Cluster, callbacks: Sequence[keras.
         # Before any other use of TensorFlow.
         workers = Workers(make_strategy(config.training.strategy))
         with trained_alone(config.run) if workers.is_chief else nullcontext():
-            return _train(config, workers, callbacks)
+            run = _train(config, workers, callbacks)
+            workers.part()
+            return run
     except tf.errors.OpError as error:
         raise lost_worker(error, cluster, config.run) or error from None
 
@@ -110,6 +112,7 @@ def _check_same_settings(run: Run, config: Config, workers: Workers) -> None:
     """The first worker's settings are in the run; with others, another worker would do something else."""
     differing = differences(run.config, config)
     if workers.any(bool(differing)):
+        workers.part()
         raise ValueError(
             "all workers need the same settings, and those of the first one are others than here:\n"
             + "\n".join(differing)
