@@ -71,33 +71,48 @@ def read_cluster() -> Cluster:
 
 
 def gather(cluster: Cluster, *, minutes: float) -> None:
-    """Waits until all workers have been started, each of which listens at its address until it has found the others.
+    """Waits until all workers have been started and have found each other.
 
-    It comes before TensorFlow waits for them, as that would be for ever, and heed no signal.
+    It comes before TensorFlow waits for them, as that would be for ever, and heed no signal. Each worker listens at its
+    address, and goes on when all others, too, have found everybody. So no worker takes the port of a training that has
+    lost one, and is about to stop, for that of the one that is started again.
 
     Raises:
         WorkerLostError: if it takes too long.
         ValueError: if another process uses this worker's port, or if workers have different lists of workers.
     """
-    missing = [index for index in range(len(cluster.addresses)) if index != cluster.own]
+    missing = set(range(len(cluster.addresses))) - {cluster.own}
+    searching = set(missing)  # those that may not have found all others yet
     since, said = time.monotonic(), False
-    with _answering(cluster):
-        while missing := [index for index in missing if not _found(cluster, index)]:
+    with _answering(cluster, missing):
+        while True:
+            for index in sorted(searching):
+                answer = _answer(cluster.addresses[index])
+                ready = _ready(cluster, index, answer)
+                if ready is not None:
+                    missing.discard(index)
+                elif answer is not None and index not in missing:  # it has gone on, and this is TensorFlow's answer
+                    ready = True
+                if ready:
+                    searching.discard(index)
+            if not searching:
+                return
+            awaited = cluster.named(sorted(missing or searching))
             waited = time.monotonic() - since
             if waited > 60 * minutes:
                 raise WorkerLostError(
-                    f"worker {cluster.own} has waited {minutes:g} minutes (training.gather_minutes) for "
-                    f"{cluster.named(missing)}: start the command on all machines, each with its index in TF_CONFIG"
+                    f"worker {cluster.own} has waited {minutes:g} minutes (training.gather_minutes) for {awaited}: "
+                    "start the command on all machines, each with its index in TF_CONFIG"
                 )
             if waited > _SILENT and not said:
-                say(f"Worker {cluster.own} waits for {cluster.named(missing)}.")
+                say(f"Worker {cluster.own} waits for {awaited}.")
                 said = True
             time.sleep(_PAUSE)
 
 
 @contextmanager
-def _answering(cluster: Cluster) -> Iterator[None]:
-    """Tells whoever connects to this worker's port which list of workers it has."""
+def _answering(cluster: Cluster, missing: set[int]) -> Iterator[None]:
+    """Tells whoever connects to this worker's port which list of workers it has, and whether it has found them all."""
     port = int(cluster.addresses[cluster.own].rpartition(":")[2])
     try:
         both = socket.has_dualstack_ipv6()
@@ -114,7 +129,7 @@ def _answering(cluster: Cluster) -> Iterator[None]:
         while True:
             try:
                 with server.accept()[0] as connection:
-                    connection.sendall(json.dumps(cluster.addresses).encode())
+                    connection.sendall(json.dumps({"workers": cluster.addresses, "ready": not missing}).encode())
             except ConnectionError:  # it did not wait for the answer
                 continue
             except OSError:  # the server is closed
@@ -128,21 +143,18 @@ def _answering(cluster: Cluster) -> Iterator[None]:
         server.close()
 
 
-def _found(cluster: Cluster, index: int) -> bool:
-    """Whether a worker answers, by `_answering` or, when it has found all others, by TensorFlow."""
-    answer = _answer(cluster.addresses[index])
-    if answer is None:
-        return False
+def _ready(cluster: Cluster, index: int, answer: bytes | None) -> bool | None:
+    """Whether a worker that gathers, too, has found all others, by its answer; None if the answer is none of such."""
     try:
-        others = json.loads(answer)
-    except ValueError:  # TensorFlow's
-        return True
-    if others != cluster.addresses:
+        found = json.loads(answer or b"")
+    except ValueError:
+        return None
+    if found["workers"] != cluster.addresses:
         raise ValueError(
             f"all workers need the same list of workers in TF_CONFIG: worker {cluster.own} has "
-            f"{', '.join(cluster.addresses)}, worker {index} has {', '.join(others)}"
+            f"{', '.join(cluster.addresses)}, worker {index} has {', '.join(found['workers'])}"
         )
-    return True
+    return found["ready"]
 
 
 def _answer(address: str) -> bytes | None:

@@ -19,7 +19,7 @@ from nmt.data.batches import Batch
 from nmt.data.dataset import dataset
 from nmt.data.preparer import Preparer
 from nmt.runs.run import Run
-from nmt.training.cluster import TRY_AGAIN, read_cluster
+from nmt.training.cluster import TRY_AGAIN
 from nmt.training.step import TrainState, TrainStep
 
 STEPS = 50
@@ -217,20 +217,3 @@ def test_workers_with_other_settings_are_refused_with_what_differs(folder):
     assert "another one has others than the first" in ends[0][1]
     assert "seed: 1 in the run, 7 now" in ends[1][1]
     assert "training.label_smoothing: 0.1 in the run, 0.2 now" in ends[1][1]
-
-
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [
-        ("", "is not set"),
-        ("{cluster", "expected something like"),
-        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}', "none with index 1"),
-        ('{"cluster": {"worker": ["a:1"]}, "task": {"index": 0}}', "'type' is missing"),
-        ('{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}', "HOST:PORT"),
-        ('{"cluster": {"ps": ["b:1"], "worker": ["a:1"]}, "task": {"type": "ps", "index": 0}}', "no workers"),
-    ],
-)
-def test_a_wrong_list_of_workers_is_refused_with_what_it_should_be(monkeypatch, text, complaint):
-    monkeypatch.setenv("TF_CONFIG", text)
-    with pytest.raises(ValueError, match=re.escape(complaint)):
-        read_cluster()
