@@ -7,6 +7,7 @@ import shlex
 import urllib.request
 from pathlib import Path
 
+import kubernetes_validate
 import pytest
 import yaml
 from serving_cases.make_fixtures import save_half_plus
@@ -58,10 +59,15 @@ def ports(container):
     return {port["name"]: port["containerPort"] for port in container["ports"]}
 
 
-def test_every_manifest_is_applied():
-    listed = yaml.safe_load((SERVING / "kubernetes" / "kustomization.yaml").read_text())["resources"]
-    present = {path.name for path in (SERVING / "kubernetes").iterdir()} - {"kustomization.yaml"}
+@pytest.mark.parametrize("folder", ["kubernetes", "kubernetes-training"])
+def test_every_manifest_is_applied_and_has_the_fields_of_kubernetes_api(folder):
+    listed = yaml.safe_load((SERVING / folder / "kustomization.yaml").read_text())["resources"]
+    present = {path.name for path in (SERVING / folder).iterdir()} - {"kustomization.yaml"}
     assert set(listed) == present
+    for name in listed:
+        for manifest in yaml.safe_load_all((SERVING / folder / name).read_text()):
+            for version in ("1.31", kubernetes_validate.latest_version()):
+                kubernetes_validate.validate(manifest, version, strict=True)
 
 
 def test_the_pods_command_has_the_servers_flags_and_ports():
