@@ -136,7 +136,7 @@ def test_a_lost_pod_is_replaced_and_the_job_trains_to_its_end(pods):
         assert all(process.poll() is None for process in pods.processes), [pods.said(index) for index in (0, 1)]
         time.sleep(0.05)
     pods.processes[1].kill()
-    pods.run(400)
+    pods.run(600)
     assert "Continuing" in pods.said(0)
     assert pods.statuses == [[TRY_AGAIN], [128 + signal.SIGKILL]]
     checkpoint = Run.open(run).latest_checkpoint()
