@@ -14,7 +14,7 @@ from pathlib import Path
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["nmt.api", "nmt.cli.main", "nmt.training.train"])
 # Seconds after which a process is ended, whatever it waits for: far more than one needs on a busy machine.
-_LONGEST = 600
+_LONGEST = 400
 _started: list[multiprocessing.process.BaseProcess] = []
 
 

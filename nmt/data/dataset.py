@@ -24,13 +24,19 @@ _as_written = tf.autograph.experimental.do_not_convert
 _NO_PAIRS = (np.zeros([0], np.int32), np.zeros([0], np.int32))
 
 
-class _Pairs(NamedTuple):
-    """The pairs of a window in memory as they were read, and its batches."""
+class _Side(NamedTuple):
+    """One side of a window's pairs, sorted by length."""
 
-    ids: tf.Tensor  # int32 [tokens]: source 1, target 1, source 2, ...
-    splits: tf.Tensor  # int64 [2 * pairs + 1]: where each of them begins
-    order: tf.Tensor  # int64 [pairs]: their numbers, sorted by length
-    starts: tf.Tensor  # int64 [batches]: the place in this order that each batch begins with, in that of training ...
+    ids: tf.Tensor  # int32 [tokens]
+    splits: tf.Tensor  # int64 [pairs + 1]: where each row begins
+
+
+class _Pairs(NamedTuple):
+    """The pairs of a window in memory, and its batches."""
+
+    source: _Side
+    target: _Side
+    starts: tf.Tensor  # int64 [batches]: the pair that each batch begins with, in the order of training ...
     sizes: tf.Tensor  # int64 [batches] ... and its rows
     skip: tf.Tensor  # int64 scalar: batches left out at the start
 
@@ -132,7 +138,11 @@ def _shuffled(lengths: tf.Tensor, ids: tf.Tensor, window: dict[str, tf.Tensor], 
     starts = tf.gather(tf.cumsum(window["sizes"], exclusive=True), shuffled_batches)
     sizes = tf.gather(window["sizes"], shuffled_batches)
     splits = tf.concat([[0], tf.cumsum(lengths)], axis=0)
-    return _Pairs(ids, splits, tf.cast(order, tf.int64), starts, sizes, window["skip"])
+    sides = tf.RaggedTensor.from_row_splits(ids, splits, validate=False)  # source 1, target 1, source 2, ...
+    source, target = (tf.gather(sides, 2 * tf.cast(order, tf.int64) + side) for side in (0, 1))
+    return _Pairs(
+        _Side(source.values, source.row_splits), _Side(target.values, target.row_splits), starts, sizes, window["skip"]
+    )
 
 
 def _permutation(size: tf.Tensor, seed: tf.Tensor, use: int) -> tf.Tensor:
@@ -146,8 +156,8 @@ def _permutation(size: tf.Tensor, seed: tf.Tensor, use: int) -> tf.Tensor:
 @tf.function(autograph=False)
 def _batch(window: _Pairs, number: tf.Tensor, multiple: int) -> Batch:
     start = window.starts[number]
-    pairs = window.order[start : start + window.sizes[number]]
-    source, target_out = (_padded(window, 2 * pairs + side) for side in (0, 1))
+    end = start + window.sizes[number]
+    source, target_out = (_padded(side, start, end) for side in (window.source, window.target))
     begin = tf.fill([tf.shape(target_out)[0], 1], BOS)
     before = tf.concat([begin, target_out[:, :-1]], axis=1)
     batch = Batch(source, tf.where(before == EOS, PAD, before), target_out)
@@ -161,14 +171,13 @@ def _batch(window: _Pairs, number: tf.Tensor, multiple: int) -> Batch:
     return Batch(*map(filled, batch))
 
 
-def _padded(window: _Pairs, numbers: tf.Tensor) -> tf.Tensor:
-    """Some of the sides, by their numbers: int32 [batch, time]."""
-    # A ragged gather would look through all splits of the window each time.
-    places = tf.ragged.range(tf.gather(window.splits, numbers), tf.gather(window.splits, numbers + 1))
+def _padded(side: _Side, start: tf.Tensor, end: tf.Tensor) -> tf.Tensor:
+    """Some of the rows: int32 [batch, time]."""
+    splits = side.splits[start : end + 1]
     return tf.raw_ops.RaggedTensorToTensor(
         shape=tf.constant([-1, -1], tf.int64),
-        values=tf.gather(window.ids, places.values),
+        values=side.ids[splits[0] : splits[-1]],
         default_value=tf.constant(PAD),
-        row_partition_tensors=[places.row_splits],
+        row_partition_tensors=[splits - splits[0]],
         row_partition_types=["ROW_SPLITS"],
     )

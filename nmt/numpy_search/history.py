@@ -20,16 +20,19 @@ class History:
         self._slots = np.empty([max_time, batch, size], np.int32)
         self._weights = None if source_time is None else np.empty([max_time, batch, size, source_time], np.float32)
 
-    def write(self, time: int, rows: Rows, tokens: np.ndarray, slots: np.ndarray, weights: np.ndarray | None) -> None:
+    def write(
+        self, time: int | slice, rows: Rows, tokens: np.ndarray, slots: np.ndarray, weights: np.ndarray | None
+    ) -> None:
         """Writes a step's tokens int32 [batch, size], each after what is in the slot `slots` int [batch, size] so far.
+        Of several steps, all have one axis more, in front.
 
         Args: weights float32 [batch, slots before, source_time], what the step read.
         """
-        self._tokens[time, rows, : tokens.shape[1]] = tokens
-        self._slots[time, rows, : tokens.shape[1]] = slots
+        self._tokens[time, rows, : tokens.shape[-1]] = tokens
+        self._slots[time, rows, : tokens.shape[-1]] = slots
         if self._weights is not None:
             assert weights is not None
-            self._weights[time, rows, : weights.shape[1]] = weights
+            self._weights[time, rows, : weights.shape[-2]] = weights
 
     def read(self, lengths: np.ndarray, slots: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """The sequences that end in EOS after `lengths` tokens, written by the step that read the slots `slots`.

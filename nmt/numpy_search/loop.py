@@ -49,6 +49,24 @@ class Progress(NamedTuple):
     num_ended: np.ndarray  # int [batch], all that ever ended
 
 
+class Candidates(NamedTuple):
+    """Continued hypotheses of each row: [batch, k] each, best first."""
+
+    rank: np.ndarray  # float32
+    log_probability: np.ndarray  # float32
+    token: np.ndarray  # int32, the last one
+    slot: np.ndarray  # int, of the beam before it
+
+    def first(self, count: int) -> Candidates:
+        return Candidates(*(field[:, :count] for field in self))
+
+    def but(self, some: np.ndarray) -> Candidates:
+        """With `some` bool [batch, k] of them impossible, and therefore last."""
+        rank = np.where(some, np.float32(IMPOSSIBLE), self.rank)
+        order = some.argsort(axis=1, kind="stable") + starts(*some.shape)
+        return Candidates(*(field.take(order) for field in self._replace(rank=rank)))
+
+
 def start_search(state: Arrays, rules: Rules, *, size: int) -> Progress:
     """`size` empty hypotheses for each row, all of them alive."""
     batch, source_time, options = len(rules.maximum), rules.source_mask.shape[2], rules.options

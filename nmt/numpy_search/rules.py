@@ -56,7 +56,7 @@ def length_limits(
     if required is not None:
         given = 0 if prefix is None else count_symbols(prefix, required.shape[1])
         needed = needed + np.maximum(required - given, 0).sum(axis=1)
-    return minimum, np.maximum(maximum, needed)
+    return minimum, np.maximum(maximum, needed).astype(np.int32)
 
 
 def count_symbols(tokens: np.ndarray, num_symbols: int) -> np.ndarray:

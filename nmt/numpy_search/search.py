@@ -6,8 +6,6 @@ once it is done nothing can change it.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from nmt.config.search import SearchConfig
@@ -15,6 +13,7 @@ from nmt.numpy_search.history import History
 from nmt.numpy_search.loop import (
     ENDED,
     Beam,
+    Candidates,
     Progress,
     hypotheses,
     leave,
@@ -24,10 +23,11 @@ from nmt.numpy_search.loop import (
     top_k,
     with_token,
 )
+from nmt.numpy_search.plain_steps import PlainSteps, is_plain
 from nmt.numpy_search.rules import Continuations, Rules, make_rules, num_best, rank_continuations, score, write_off
 from nmt.numpy_search.step import Arrays, Step
 from nmt.search.definitions import IMPOSSIBLE, Hypotheses
-from nmt.text.tokenizer import EOS
+from nmt.text.tokenizer import EOS, FIRST_SYMBOL
 
 
 def beam_search(
@@ -41,17 +41,21 @@ def beam_search(
     prefix: np.ndarray | None = None,
     required: np.ndarray | None = None,
     with_weights: bool = False,
+    plain_steps: PlainSteps | None = None,
 ) -> Hypotheses:
     """The n_best hypotheses that a beam of beam_size finds, by the rules of search.search.beam_search.
 
-    Args: as there, of arrays; state and memory are tuples.
+    Args: as there, of arrays; state and memory are tuples. Where there are plain_steps, they find what `step` finds.
     """
     rules = make_rules(source_lengths, source_time, options, prefix=prefix, required=required)
     history = History(len(source_lengths), options.beam_size, rules.max_time, source_time if with_weights else None)
     progress = start_search(state, rules, size=1)
     found = progress.ended.copy()
     while len(progress.tokens):
-        progress = advance_beam(step, progress, memory, rules, history)
+        if plain_steps is not None and is_plain(progress.time, rules):
+            progress = advance_far(plain_steps, progress, memory, rules, history)
+        else:
+            progress = advance_beam(step, progress, memory, rules, history)
         progress, memory, rules = leave(progress, memory, rules, found)
     return hypotheses(found, history)
 
@@ -59,13 +63,59 @@ def beam_search(
 def advance_beam(step: Step, progress: Progress, memory: Arrays, rules: Rules, history: History) -> Progress:
     """Every alive hypothesis by one token, after which there are up to beam_size of each row."""
     time, alive, options = progress.time, progress.alive, rules.options
-    batch, size = alive.rank.shape
     scores, state, weights = step(progress.tokens, progress.state, memory, num_best(2 * options.beam_size, time, rules))
     best = _best_continuations(
         rank_continuations(scores, alive.rank, written=alive.written, missing=alive.missing, time=time, rules=rules),
         alive,
         options,
     )
+    return _settle(progress, best, state, weights, rules, history)
+
+
+def advance_far(
+    plain_steps: PlainSteps, progress: Progress, memory: Arrays, rules: Rules, history: History
+) -> Progress:
+    """The same, by as many plain steps as there are before one that is not, or that ends something."""
+    time, rank, tokens = progress.time, progress.alive.rank, progress.tokens
+    (batch, size), beam = rank.shape, rules.options.beam_size
+    parents = np.arange(batch * size)
+    if size < beam:  # the first step: hypotheses that are not there fill up
+        parents = parents.repeat(beam)
+        rank = np.pad(rank, [(0, 0), (0, beam - size)], constant_values=IMPOSSIBLE)
+        tokens = tokens.repeat(beam, axis=1)
+    found = plain_steps(
+        *(tokens, rank, parents, progress.state, memory),
+        first_length=time + 1,
+        minimum=np.minimum(rules.minimum, rules.maximum),
+        maximum=rules.maximum,
+        least=progress.ended["rank"][:, -1],
+        largest_penalty=rules.largest_penalty,
+        first_free=FIRST_SYMBOL + rules.num_symbols,
+    )
+    last = len(found.weights) - 1
+    if last:
+        _, _, token, slot = (field[:last, :, :beam] for field in found.candidates)
+        weights = found.weights[:last].reshape(last, batch, beam, -1)
+        history.write(slice(time, time + last), progress.rows, token, slot, weights)
+    best = Candidates(*(field[last] for field in found.candidates))
+    return _settle(progress._replace(time=time + last), best, found.state, found.weights[last], rules, history)
+
+
+def _settle(
+    progress: Progress,
+    best: Candidates,
+    state: Arrays,
+    weights: np.ndarray | None,
+    rules: Rules,
+    history: History,
+) -> Progress:
+    """What is left of a step's candidates: those that ended are put aside, the best others go on.
+
+    Args: state, weights: arrays [batch * size, ...] after the step.
+    """
+    time, alive, options = progress.time, progress.alive, rules.options
+    batch = len(best.rank)
+    size = len(state[0]) // batch
     weights = None if weights is None else weights.reshape(batch, size, -1)
     coverage = None if alive.coverage is None else alive.coverage + weights
     is_end = best.token == EOS
@@ -97,24 +147,6 @@ def advance_beam(step: Step, progress: Progress, memory: Arrays, rules: Rules, h
         ended=ended,
         num_ended=num_ended,
     )
-
-
-class Candidates(NamedTuple):
-    """Continued hypotheses of each row: [batch, k] each, best first."""
-
-    rank: np.ndarray  # float32
-    log_probability: np.ndarray  # float32
-    token: np.ndarray  # int32, the last one
-    slot: np.ndarray  # int, of the beam before it
-
-    def first(self, count: int) -> Candidates:
-        return Candidates(*(field[:, :count] for field in self))
-
-    def but(self, some: np.ndarray) -> Candidates:
-        """With `some` bool [batch, k] of them impossible, and therefore last."""
-        rank = np.where(some, np.float32(IMPOSSIBLE), self.rank)
-        order = some.argsort(axis=1, kind="stable") + starts(*some.shape)
-        return Candidates(*(field.take(order) for field in self._replace(rank=rank)))
 
 
 def _best_continuations(continuations: Continuations, alive: Beam, options: SearchConfig) -> Candidates:

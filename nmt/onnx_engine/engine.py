@@ -10,6 +10,7 @@ from nmt.config.search import SearchConfig
 from nmt.data.batches import Batch
 from nmt.numpy_search.features import quality_features
 from nmt.numpy_search.guard import find_faults, guarded_search
+from nmt.numpy_search.plain_steps import PlainSteps
 from nmt.numpy_search.rules import count_symbols, length_limits
 from nmt.numpy_search.sampling import sample
 from nmt.numpy_search.search import beam_search
@@ -19,6 +20,8 @@ from nmt.onnx_engine.sessions import OnnxModel
 from nmt.search.definitions import Hypotheses, draw_noise
 from nmt.text.tokenizer import PAD
 from nmt.translation.engine import SearchResult
+
+_FEW = 16  # sentences: with more, a step takes so long that several steps at once gain nothing
 
 
 class OnnxEngine:
@@ -88,9 +91,12 @@ class OnnxEngine:
             read = keep_weights or options.coverage_penalty > 0
             return self.model.step(tokens, state, memory, num_best=num_best, columns=columns, with_weights=read)
 
+        plain_steps: PlainSteps | None = None
+        if len(source) <= _FEW and not self.model.ranks_all(2 * options.beam_size, memory, columns):
+            plain_steps = partial(self.model.plain_steps, columns=columns)
         lengths = np.count_nonzero(source != PAD, axis=1)
         required = count_symbols(source, num_symbols) if num_symbols else None
-        search = beam_search
+        search = partial(beam_search, plain_steps=plain_steps)
         if options.sampling:
             _, most = length_limits(lengths, options, prefix=prefix, required=required)
             search = partial(sample, noise=draw_noise(source, options, time=int(most.max(initial=0))))

@@ -3,7 +3,8 @@
     manifest.json        what it is, and size and SHA-256 of each file below
     encoder.onnx         source ids -> what a search starts from
     step.onnx            a step of the decoder
-    shortlist_step.onnx, shortlist_columns.onnx   the same with some columns of the output layer, and how to get these
+    search.onnx          steps of a beam search, until a hypothesis may end
+    shortlist_*.onnx     the same with some columns of the output layer, and how to get these
     weights.bin          the weights of all graphs
     abbreviations.txt    in which no sentence ends
     config.yaml, tokenizer/, confidence.json, habits.json, lexicon.npz, glossary.tsv   as in a run: runs/run.py
@@ -22,9 +23,9 @@ from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MANIFEST = "manifest.json"
-GRAPHS = ("encoder", "step", "shortlist_step", "shortlist_columns")  # NAME.onnx each
+GRAPHS = ("encoder", "step", "search", "shortlist_step", "shortlist_search", "shortlist_columns")  # NAME.onnx each
 WEIGHTS = "weights.bin"
 
 Precision: TypeAlias = Literal["float32", "int8"]

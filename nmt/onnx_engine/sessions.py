@@ -10,6 +10,8 @@ from typing import TypeAlias
 import numpy as np
 import onnxruntime
 
+from nmt.numpy_search.loop import Candidates
+from nmt.numpy_search.plain_steps import Found
 from nmt.numpy_search.shortlist import Columns
 from nmt.numpy_search.step import Arrays, StepScores
 from nmt.onnx_engine.files import read_manifest
@@ -89,13 +91,9 @@ class OnnxModel:
         Returns: the scores, the next state, and attention weights float32 [batch * size, source_time] if wanted.
         """
         session = self._step if columns is None else self._shortlist_step
-        listed = self.vocabulary if columns is None else memory[-1].shape[2]
-        every = num_best is None or num_best >= listed - self.first_ids
+        every = self.ranks_all(num_best, memory, columns)
         feed = {"tokens": tokens, "num_best": np.array([0 if every else num_best])}
-        feed.update(zip(self._state_names, state, strict=True))
-        feed.update(zip((*_MEMORY, "own"), memory, strict=False))
-        if columns is not None:
-            feed.update(columns)
+        feed.update(self._model_inputs(state, memory, columns))
         wanted = [f"next_{name}" for name in self._state_names]
         wanted += ["log_probabilities"] if every else ["first", "best_tokens", "best"]
         wanted += ["weights"] if with_weights else []
@@ -104,6 +102,43 @@ class OnnxModel:
         next_state = tuple(outputs[: len(state)])
         scores = outputs[len(state) :]
         return self._of_all(scores[0], memory, columns) if every else StepScores(*scores), next_state, weights
+
+    def plain_steps(
+        self,
+        tokens: np.ndarray,
+        rank: np.ndarray,
+        parents: np.ndarray,
+        state: State,
+        memory: Memory,
+        *,
+        first_length: int,
+        minimum: np.ndarray,
+        maximum: np.ndarray,
+        least: np.ndarray,
+        largest_penalty: np.ndarray,
+        first_free: int,
+        columns: GatheredColumns | None = None,
+    ) -> Found:
+        """As numpy_search.plain_steps.PlainSteps; state, memory and columns as of `step`."""
+        session = self._search if columns is None else self._shortlist_search
+        feed = {"tokens": tokens, "rank": rank, "parents": parents}
+        feed |= {"first_length": np.array(first_length, np.int32), "first_free": np.array([first_free])}
+        feed |= {"minimum": minimum[:, np.newaxis], "maximum": maximum[:, np.newaxis]}
+        feed |= {"least": least[:, np.newaxis], "largest_penalty": largest_penalty[:, np.newaxis]}
+        feed.update(self._model_inputs(state, memory, columns))
+        wanted = [f"found_{name}" for name in ("rank", "token", "slot", "weights", *self._state_names)]
+        rank, token, slot, weights, *state = session.run(wanted, feed)
+        return Found(Candidates(rank, rank, token, slot), weights, tuple(state))
+
+    def ranks_all(self, num_best: int | None, memory: Memory, columns: GatheredColumns | None) -> bool:
+        """Whether a step's scores are those of all tokens, as no more than `num_best` are there; None = all."""
+        listed = self.vocabulary if columns is None else memory[-1].shape[2]
+        return num_best is None or num_best >= listed - self.first_ids
+
+    def _model_inputs(self, state: State, memory: Memory, columns: GatheredColumns | None) -> dict[str, np.ndarray]:
+        inputs = dict(zip(self._state_names, state, strict=True))
+        inputs.update(zip((*_MEMORY, "own"), memory, strict=False))
+        return inputs if columns is None else inputs | columns
 
     def _of_all(self, log_probabilities: np.ndarray, memory: Memory, columns: GatheredColumns | None) -> StepScores:
         """The scores of all tokens, from those of the columns."""
@@ -122,6 +157,14 @@ class OnnxModel:
     @cached_property
     def _step(self) -> onnxruntime.InferenceSession:
         return self._open("step")
+
+    @cached_property
+    def _search(self) -> onnxruntime.InferenceSession:
+        return self._open("search")
+
+    @cached_property
+    def _shortlist_search(self) -> onnxruntime.InferenceSession:
+        return self._open("shortlist_search")
 
     @cached_property
     def _shortlist_step(self) -> onnxruntime.InferenceSession:

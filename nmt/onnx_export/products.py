@@ -54,8 +54,11 @@ class Products(Protocol):
     def output_columns(self, graph: Graph, name: str, table: np.ndarray, bias: np.ndarray, columns: ir.Value) -> None:
         """Writes some rows of such a table and bias as outputs of the graph, for `product_of_columns`."""
 
-    def product_of_columns(self, graph: Graph, entering: Part) -> ir.Value:
-        """Entering [rows, size] times what `output_columns` gives, which the graph takes as inputs: [rows, columns]."""
+    def column_inputs(self, graph: Graph, size: int) -> Sequence[ir.Value]:
+        """What `output_columns` gives, of a table [columns, size], as inputs of the graph."""
+
+    def product_of_columns(self, graph: Graph, entering: Part, columns: Sequence[ir.Value]) -> ir.Value:
+        """Entering [rows, size] times such inputs: [rows, columns]."""
 
 
 class Float32:
@@ -94,9 +97,12 @@ class Float32:
         graph.output("kernel", graph.op("Transpose", self.lookup(graph, name, table, columns)))
         graph.output("column_bias", graph.op("Gather", graph.weight(f"{name}.bias", bias), columns))
 
-    def product_of_columns(self, graph: Graph, entering: Part) -> ir.Value:
-        kernel = graph.input("kernel", np.float32, [entering.size, "columns"])
-        return graph.op("Gemm", entering.value, kernel, graph.input("column_bias", np.float32, ["columns"]))
+    def column_inputs(self, graph: Graph, size: int) -> Sequence[ir.Value]:
+        kernel = graph.input("kernel", np.float32, [size, "columns"])
+        return kernel, graph.input("column_bias", np.float32, ["columns"])
+
+    def product_of_columns(self, graph: Graph, entering: Part, columns: Sequence[ir.Value]) -> ir.Value:
+        return graph.op("Gemm", entering.value, *columns)
 
 
 def beside(graph: Graph, parts: Sequence[Part]) -> ir.Value:

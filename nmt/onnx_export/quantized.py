@@ -94,11 +94,13 @@ class Int8:
         graph.output("scales", graph.op("Gather", scales, columns))
         graph.output("column_bias", graph.op("Gather", graph.weight(f"{name}.bias", bias), columns))
 
-    def product_of_columns(self, graph: Graph, entering: Part) -> ir.Value:
-        kernel = graph.input("kernel", np.int8, [entering.size, "columns"])
-        scales, bias = (graph.input(each, np.float32, ["columns"]) for each in ("scales", "column_bias"))
+    def column_inputs(self, graph: Graph, size: int) -> Sequence[ir.Value]:
+        kernel = graph.input("kernel", np.int8, [size, "columns"])
+        return kernel, *(graph.input(each, np.float32, ["columns"]) for each in ("scales", "column_bias"))
+
+    def product_of_columns(self, graph: Graph, entering: Part, columns: Sequence[ir.Value]) -> ir.Value:
         bound = entering.bounds.max()
-        return _integer_product(graph, _round(graph, entering.value, bound), bound, kernel, scales, bias)
+        return _integer_product(graph, _round(graph, entering.value, bound), bound, *columns)
 
 
 def with_fixed_scale(weights: Weights) -> dict[str, np.ndarray]:

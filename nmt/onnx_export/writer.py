@@ -18,13 +18,14 @@ from nmt.config.settings import Config
 from nmt.full_disk import naming
 from nmt.onnx_engine.files import WEIGHTS, Precision, is_onnx_export, write_manifest
 from nmt.onnx_engine.layout import Layout
-from nmt.onnx_export.decoder import step_graph
+from nmt.onnx_export.decoder import Decoder, step_graph
 from nmt.onnx_export.encoder import encoder_graph
 from nmt.onnx_export.graph import Graph
 from nmt.onnx_export.output import Output
 from nmt.onnx_export.products import Float32
 from nmt.onnx_export.quantized import Int8
 from nmt.onnx_export.readme import README
+from nmt.onnx_export.search import search_graph
 from nmt.runs.files import save_arrays, write_text
 from nmt.runs.run import ABBREVIATIONS, Run
 from nmt.text.glossary import Glossary
@@ -94,12 +95,10 @@ def write_graphs(
     """
     products = Int8() if precision == "int8" else Float32()
     output = Output(config, weights, products, layout)
-    graphs = [
-        encoder_graph(config, weights, products, output),
-        step_graph(config, weights, products, output),
-        step_graph(config, weights, products, output, shortlist=True),
-        output.columns_graph(),
-    ]
+    decoder = Decoder(config, weights, products, output)
+    graphs = [encoder_graph(config, weights, products, output), output.columns_graph()]
+    for shortlist in (False, True):
+        graphs += [make(decoder, output, shortlist=shortlist) for make in (step_graph, search_graph)]
     _share_weights(directory, graphs)
     for graph in graphs:
         ir.save(graph.model(), directory / f"{graph.name}.onnx")

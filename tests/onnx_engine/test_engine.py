@@ -16,6 +16,8 @@ from nmt.translation.model_engine import ModelEngine
 SYMBOLS = 2
 BASE = {"beam_size": 3, "n_best": 2, "max_length_extra": 4, "guard": False}
 OPTIONS = {
+    "plain steps": {"beam_size": 2, "min_length_ratio": 0.8},
+    "plain steps, greedy": {"beam_size": 1, "n_best": 1, "guard": True},
     "greedy": {"beam_size": 1, "n_best": 1, "coverage_penalty": 0.3},
     "guard": {"guard": True, "length_penalty": 0.0},
     "shortlist without repetitions": {
