@@ -1,7 +1,8 @@
 """Has the data of each epoch ready when training comes to it, in a directory of the run.
 
-Where epochs differ, the next one is prepared by processes in the background while training uses the one before; older
-ones are deleted, so there are never more than two. Where they do not, one preparation serves all.
+Where epochs differ, the next one is prepared by processes in the background while training uses the one before, which
+is deleted when that after the next is begun, so there are never more than two. Where they do not, one preparation
+serves all.
 
 Of several workers each prepares its share; the first decides what is to be done, and writes the manifest.
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -106,12 +108,19 @@ class Preparer:
         """Whether an epoch is being prepared, or is prepared."""
         return self._asked == epoch or self.ready(epoch) is not None
 
+    def complete(self, epoch: int) -> bool:
+        """Whether `prepare` returns an epoch, or raises an error, without work or waiting."""
+        if self._asked != epoch:
+            return self.ready(epoch) is not None
+        answers = [_pipe(worker.stdout) for worker in self._workers]
+        return len(select.select(answers, [], [], 0)[0]) == len(answers)
+
     def ready(self, epoch: int) -> Prepared | None:
         """An epoch's data, or this worker's share, if they are complete."""
         return open_prepared(self._config, self._of(epoch), self._fingerprint, self._share)
 
     def prepare(self, epoch: int, make_shards: MakeShards | None = None) -> Prepared:
-        """An epoch's data, or this worker's share; waits until they are complete, and deletes those of epochs before.
+        """An epoch's data, or this worker's share; waits until they are complete. Those of the epoch before it stay.
 
         Args:
             make_shards: makes them instead of processes of this machine.
@@ -122,7 +131,7 @@ class Preparer:
         """
         prepared = None
         if self._first:
-            self._delete_others(epoch)
+            self._delete_all_but(epoch - 1, epoch, epoch + 1)
             prepared = self.ready(epoch)
         if self._any_worker(self._first and prepared is None):
             if self._asked != epoch:
@@ -143,7 +152,11 @@ class Preparer:
         return prepared
 
     def prepare_ahead(self, epoch: int) -> None:
-        """Begins with an epoch's data in the background, unless they are there or so few that there is no need."""
+        """Begins with an epoch's data in the background, unless they are there or so few that there is no need; deletes
+        those of epochs before the last.
+        """
+        if self._first:
+            self._delete_all_but(epoch - 1, epoch)
         if self.in_background and self._any_worker(self._first and not self.begun(epoch)):
             self._begin(epoch)
             self._ask(epoch)
@@ -181,8 +194,8 @@ class Preparer:
             "directory run: and the same corpora"
         )
 
-    def _delete_others(self, epoch: int) -> None:
-        wanted = {self._of(epoch), self._of(epoch + 1)}
+    def _delete_all_but(self, *epochs: int) -> None:
+        wanted = set(map(self._of, epochs))
         for other in self.directory.glob("e*-*"):
             if other not in wanted:
                 shutil.rmtree(other, ignore_errors=True)

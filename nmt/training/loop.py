@@ -14,7 +14,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -38,11 +38,21 @@ from nmt.training.step import StepResult, TrainState, TrainStep, separate_seeds
 from nmt.training.validation import Validator
 from nmt.translation.calibrate import calibrate_run
 
+# Steps before the end of an epoch at which the next one is opened, if it is prepared by then.
+_AHEAD_STEPS = 32
 # Steps between two reads of the loss: reading it waits for the device and, if there are several workers, for all.
 _LOOK_STEPS = 10
 # A loss this many times that of uniform guessing, over all steps between two reads, means divergence.
 _DIVERGED = 2.0
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class _Opened(NamedTuple):
+    """An epoch whose first batches are being read."""
+
+    prepared: Prepared
+    batch_signature: Any
+    batches: Iterator[Batch]
 
 
 class _Interval(NamedTuple):
@@ -87,6 +97,7 @@ class Trainer:
         self.logs: dict[str, Any] = {}
         self._pending: list[tuple[int, float, StepResult]] = []
         self._recent: list[_Interval] = []
+        self._next: _Opened | None = None
         self._signal: int | None = None
         self._saved_at = self._looked_at = time.monotonic()
         # The clocks continue as if this session had followed the others without a break.
@@ -116,21 +127,18 @@ class Trainer:
 
     def _epoch(self) -> None:
         progress, epoch = self.progress, self.progress.epoch
-        prepared = self._prepared()
-        batches = distributed_dataset(
-            prepared,
-            strategy=self.workers.strategy,
-            epoch=epoch,
-            skip=progress.batch,
-            prefetch=self.config.data.prefetch,
-        )
-        iterator = iter(batches)  # the first batches are read while the step is compiled
-        self.step.compile(batches.element_spec)
+        prepared, signature, batches = self._next or self._open(epoch)
+        self._next = None
+        self.step.compile(signature)
         self.callbacks.on_epoch_begin(epoch)
-        for number, group in enumerate(_groups(iterator, self.training.accumulate_batches)):
+        steps = math.ceil((prepared.num_batches - progress.batch) / self.training.accumulate_batches)
+        another = not dataclasses.replace(progress, epoch=epoch + 1, step=progress.step + steps).end(self.training)
+        for number, group in enumerate(_groups(batches, self.training.accumulate_batches)):
             self._train_on(group)
-            if not number:  # so that the first step waits for nothing else
-                self._prepare_next(prepared)
+            if another and not number:  # so that the first step waits for nothing else
+                self.preparer.prepare_ahead(epoch + 1)
+            if another and number == max(0, steps - _AHEAD_STEPS):
+                self._open_ahead(epoch + 1)
             if self._between_steps():
                 return
         self._look()
@@ -148,20 +156,27 @@ class Trainer:
         self._heed_callbacks()
         self._save()
 
-    def _prepared(self) -> Prepared:
-        """The data of this epoch."""
+    def _open(self, epoch: int) -> _Opened:
+        """An epoch, from the place where this training is in it; waits until it is prepared."""
         progress, preparer = self.progress, self.preparer
-        if self.workers.is_chief and preparer.in_background and not preparer.begun(progress.epoch):
-            say(f"Preparing the data of epoch {progress.epoch + 1}.")
-        return preparer.prepare(progress.epoch)
+        if self.workers.is_chief and preparer.in_background and not preparer.begun(epoch):
+            say(f"Preparing the data of epoch {epoch + 1}.")
+        prepared = preparer.prepare(epoch)
+        batches = distributed_dataset(
+            prepared,
+            strategy=self.workers.strategy,
+            epoch=epoch,
+            skip=progress.batch if epoch == progress.epoch else 0,
+            prefetch=self.config.data.prefetch,
+        )
+        return _Opened(prepared, batches.element_spec, iter(batches))
 
-    def _prepare_next(self, prepared: Prepared) -> None:
-        """Begins with the data of the next epoch if there will be one."""
-        progress = self.progress
-        steps = math.ceil((prepared.num_batches - progress.batch) / self.training.accumulate_batches)
-        after = dataclasses.replace(progress, epoch=progress.epoch + 1, step=progress.step + steps)
-        if not after.end(self.training):
-            self.preparer.prepare_ahead(after.epoch)
+    def _open_ahead(self, epoch: int) -> None:
+        """Opens the next epoch, so that its first batches are read while this one's last ones are trained on."""
+        # Of several workers one may fail alone, and the others would wait for it.
+        if self.workers.count == 1 and self.preparer.complete(epoch):
+            with suppress(ValueError, OSError):  # raised again when that epoch begins, and this one is saved
+                self._next = self._open(epoch)
 
     def _train_on(self, group: list[Batch]) -> None:
         progress = self.progress

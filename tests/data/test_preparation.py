@@ -149,6 +149,21 @@ def test_workers_prepare_an_epoch_ahead_what_one_process_prepares(job, tokenizer
     assert files(directory) == files(tmp_path / "one")
 
 
+def test_an_epoch_stays_while_the_next_one_is_complete_and_goes_when_that_after_it_is_begun(
+    job, tokenizers, tmp_path, in_background
+):
+    with Preparer(job(**VARIED), tokenizers, tmp_path, processes=2) as ahead:
+        ahead.prepare(0)
+        for used in range(3):
+            assert not ahead.complete(used + 1)
+            ahead.prepare_ahead(used + 1)
+            while not ahead.complete(used + 1):
+                time.sleep(0.001)
+            ahead.prepare(used + 1)
+            kept = {f"epoch-{epoch:05d}" for epoch in (used, used + 1)}
+            assert {path.parent.name for path in tmp_path.glob("epoch-*/manifest.json")} == kept
+
+
 def test_workers_end_with_the_process_that_started_them(tmp_path):
     code = (
         "import sys, time; from nmt.data.preparer import _start; worker = _start();"

@@ -16,11 +16,14 @@ import tensorflow as tf
 from tiny_job import tiny_job
 
 from nmt.config.training import OptimizerConfig, TrainingConfig
+from nmt.data import preparer
 from nmt.data.batches import Batch, make_batch
 from nmt.model.losses import token_log_probabilities
 from nmt.runs.run import Run
 from nmt.text.files import read_pairs
 from nmt.text.metrics import score
+from nmt.training import loop
+from nmt.training.distribution import distributed_dataset
 from nmt.training.interrupted import Interrupted
 from nmt.training.loop import _Interval, _latest
 from nmt.training.optimizer import make_optimizer, move_average
@@ -143,6 +146,49 @@ def test_killed_and_stopped_by_signals_it_ends_with_the_same_bits(corpus, uninte
     steps.append(Run.open(config.run).latest_checkpoint().step)
     assert 0 < steps[0] < steps[1] == steps[0] + 2 < 17
     assert_same_end(train(config), run)
+
+
+def test_each_epoch_is_opened_once_before_the_one_before_it_ends_and_that_changes_no_bit(corpus, tmp_path, monkeypatch):
+    recorder, opened = Recorder(), []
+
+    def opening(*arguments, epoch, **named):
+        opened.append((epoch, recorder.calls.count("on_epoch_end"), recorder.calls.count("on_train_batch_end")))
+        return distributed_dataset(*arguments, epoch=epoch, **named)
+
+    def trained(name, ahead):
+        monkeypatch.setattr(loop, "_AHEAD_STEPS", ahead)
+        settings = ("protect=[]", "training.max_epochs=3", "training.max_steps=null")
+        return train(tiny_job(corpus, f"run={tmp_path}/{name}", *settings), callbacks=[recorder])
+
+    one = trained("one", -1)  # after the last step
+    monkeypatch.setattr(loop, "distributed_dataset", opening)
+    recorder.calls.clear()
+    other = trained("other", 2)
+    batches = other.latest_checkpoint().progress["batches_per_epoch"]
+    assert opened == [(0, 0, 0), (1, 0, batches - 1), (2, 1, 2 * batches - 1)]
+    assert_same_end(one, other)
+
+
+def test_what_keeps_the_next_epoch_from_being_prepared_is_told_when_this_one_is_saved(corpus, tmp_path, monkeypatch):
+    processes = []
+
+    def starting():
+        processes.append(start())
+        return processes[-1]
+
+    def kill(batch, logs):
+        for process in processes:
+            process.kill()
+            process.wait()
+
+    start = preparer._start
+    monkeypatch.setattr(preparer, "_start", starting)
+    monkeypatch.setattr(preparer, "_FEW_PAIRS", 0)
+    config = tiny_job(corpus, f"run={tmp_path}/run", "tokenizer.sampling_alpha=0.5")
+    with pytest.raises(ValueError, match="has ended"):
+        train(config, callbacks=[keras.callbacks.LambdaCallback(on_train_batch_end=kill)])
+    progress = Run.open(config.run).latest_checkpoint().progress
+    assert (progress["epoch"], progress["step"]) == (1, progress["batches_per_epoch"])
 
 
 def test_a_terminal_that_closes_saves_the_run(corpus, tmp_path):
