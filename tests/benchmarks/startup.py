@@ -1,14 +1,16 @@
-"""From typing a command to its end, and its memory: `nmt --help`, and the first translation from a cold start.
+"""From typing a command to its end, and its memory: `nmt --help`, the first translation, a training's first step.
 
-python tests/benchmarks/startup.py RUN [--onnx EXPORT] [--cores 2]
+python tests/benchmarks/startup.py [RUN] [--onnx EXPORT] [--train CONFIG] [--cores 2]
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from typing import NamedTuple
 
@@ -16,22 +18,42 @@ from bench import arguments, machine, use_cores
 
 NMT = "import sys; from nmt.cli.main import main; sys.exit(main())"
 
+# Trains until the first step is done.
+FIRST_STEP = """
+import os, sys
+from nmt.startup import import_tensorflow
+import_tensorflow()
+import keras, nmt
+leave = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: os._exit(0))
+nmt.train(sys.argv[1], overrides=sys.argv[2:], callbacks=[leave])
+"""
+
 
 def main() -> None:
     parser = arguments(__doc__.splitlines()[0])
-    parser.add_argument("run", help="directory of a trained run")
+    parser.add_argument("run", nargs="?", help="directory of a trained run")
     parser.add_argument("--onnx", action="append", default=[], metavar="DIR", help="an ONNX export; may be repeated")
+    parser.add_argument("--train", action="append", default=[], metavar="CONFIG", help="a job; may be repeated")
     options = parser.parse_args()
     use_cores(options.cores)
+    with tempfile.TemporaryDirectory() as folder:
+        measure(options, folder)
+
+
+def measure(options: argparse.Namespace, folder: str) -> None:
     nmt = [sys.executable, "-c", NMT]
+    translators = [path for path in (options.run, *options.onnx) if path]
     commands = {
         "python -c pass": [sys.executable, "-c", "pass"],
         "nmt --help": [*nmt, "--help"],
         "import tensorflow, keras": [sys.executable, "-c", "import tensorflow, keras"],
         "import numpy, onnxruntime": [sys.executable, "-c", "import numpy, onnxruntime"],
-        "nmt translate, one line": [*nmt, "translate", options.run],
-        **{f"nmt translate {export}, one line": [*nmt, "translate", export] for export in options.onnx},
+        **{f"nmt translate {path}, one line": [*nmt, "translate", path] for path in translators},
     }
+    for number, config in enumerate(options.train):
+        run_of_it = f"run={folder}/{number}"
+        subprocess.run([*nmt, "prepare", config, "--set", run_of_it], check=True, stdout=subprocess.DEVNULL)
+        commands[f"nmt train {config}, to the first step"] = [sys.executable, "-c", FIRST_STEP, config, run_of_it]
     taken: dict[str, list[Taken]] = {name: [] for name in commands}
     for turn in range(1 + options.repetitions):
         for name, command in commands.items():
