@@ -2,9 +2,10 @@
 
 Pairs are made up from a seed (generated_pairs.py) in a temporary directory. Each stage is a command in a process of its
 own; memory is the largest sum, over it and the processes that it starts, of their shares of resident pages (PSS), read
-twice a second. The model is small, so that what grows with the corpus shows beside it.
+twice a second. The model is small, so that what grows with the corpus shows beside it. Translated are as many lines as
+there are pairs, or --lines of them, by an export to ONNX.
 
-python tests/benchmarks/scale.py [--pairs 100000 1000000 10000000] [--stages clean prepare train translate]
+python tests/benchmarks/scale.py [--pairs 100000 1000000 10000000] [--stages clean prepare train export translate]
 """
 
 from __future__ import annotations
@@ -39,53 +40,57 @@ class Usage(NamedTuple):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, nargs="+", default=[100_000, 1_000_000, 10_000_000])
-    parser.add_argument("--stages", nargs="+", default=["clean", "prepare", "train", "translate"])
+    parser.add_argument("--stages", nargs="+", default=["clean", "prepare", "train", "export", "translate"])
+    parser.add_argument("--lines", type=int, default=100_000, help="lines to translate at most")
     parser.add_argument("--repetitions", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--set", nargs="+", default=[], dest="overrides", metavar="SECTION.KEY=VALUE")
     options = parser.parse_args()
     print(f"seed {options.seed}, {options.overrides}; {machine()}\n")
     print(
-        "| stage | pairs | seconds | pairs/s | processor µs a pair | peak MiB | bytes written a pair |\n|---|"
+        "| stage | pairs or lines | seconds | a second | processor µs each | peak MiB | bytes written each |\n|---|"
         + "---|" * 6
     )
     for _ in range(options.repetitions):
         for pairs in options.pairs:
             with tempfile.TemporaryDirectory() as folder:
-                measure(Path(folder), pairs, options.stages, options.seed, options.overrides)
+                lines = min(pairs, options.lines)
+                measure(Path(folder), pairs, lines, options.stages, options.seed, options.overrides)
 
 
-def measure(folder: Path, pairs: int, stages: list[str], seed: int, overrides: list[str]) -> None:
+def measure(folder: Path, pairs: int, lines: int, stages: list[str], seed: int, overrides: list[str]) -> None:
     """Runs the stages on so many pairs, and prints a row for each; training one says how long its first step took."""
-    config = write_job(folder, pairs, seed)
+    config = write_job(folder, pairs, lines, seed)
     settings = [part for override in overrides for part in ("--set", override)]
     commands = {
         "clean": ["clean", config, "--output", folder / "cleaned", *settings],
         "prepare": ["prepare", config, *settings],
         "train": ["train", config, *settings],
-        "translate": ["translate", folder / "run", folder / "train.en", "--output", folder / "translated"],
+        "export": ["export", folder / "run", folder / "onnx", "--format", "onnx"],
+        "translate": ["translate", folder / "onnx", folder / "lines.en", "--output", folder / "translated"],
     }
     for stage in stages:
+        size = lines if stage == "translate" else pairs
         usage = run([sys.executable, "-m", "nmt", *map(str, commands[stage])], folder)
         cells = [
             stage,
-            f"{pairs:,}",
+            f"{size:,}",
             f"{usage.seconds:,.0f}",
-            f"{pairs / usage.seconds:,.0f}",
-            f"{1e6 * usage.processor_seconds / pairs:,.0f}",
+            f"{size / usage.seconds:,.0f}",
+            f"{1e6 * usage.processor_seconds / size:,.0f}",
             f"{usage.peak_mebibytes:,.0f}",
-            f"{usage.written_bytes / pairs:,.0f}",
+            f"{usage.written_bytes / size:,.0f}",
         ]
         print("| " + " | ".join(cells) + " |", flush=True)
         if stage == "train":
             print(f"| | | {speed_of_training(folder / 'run')} | | | | |", flush=True)
 
 
-def write_job(folder: Path, pairs: int, seed: int) -> Path:
+def write_job(folder: Path, pairs: int, lines: int, seed: int) -> Path:
     """The corpora, and the config of a job that trains a small model on them for a moment."""
     files = {
         name: write_pairs(folder, name, size, seed=number)
-        for number, (name, size) in enumerate({"train": pairs, "validation": 200}.items(), start=seed)
+        for number, (name, size) in enumerate({"train": pairs, "validation": 200, "lines": lines}.items(), start=seed)
     }
     content = {
         "run": str(folder / "run"),
