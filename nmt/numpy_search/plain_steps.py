@@ -5,13 +5,42 @@ A step is plain if no rule but its length says how a hypothesis may go on, and n
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 from nmt.numpy_search.loop import Candidates
 from nmt.numpy_search.rules import Rules
 from nmt.numpy_search.step import Arrays
+
+
+class Start(NamedTuple):
+    """Where plain steps begin, and the limits that they keep to.
+
+    tokens: int32 [batch, beam], the last ones.
+    rank: float32 [batch, beam], what the hypotheses rank; -inf of one that is not there.
+    parents: int [batch * beam], the row of `state` of each hypothesis.
+    state: arrays [rows, ...], what a step changes.
+    memory: arrays [batch, ...], what a step only reads.
+    first_length: tokens of a hypothesis after the first step.
+    minimum, maximum: int32 [batch], the fewest and the most tokens of each row; the most are no fewer.
+    least: float32 [batch], what a score has to exceed for a row to go on.
+    largest_penalty: float32 [batch], what ranks are divided by for that.
+    first_free: of the first ids, those from this one on may be written, and EOS.
+    """
+
+    tokens: np.ndarray
+    rank: np.ndarray
+    parents: np.ndarray
+    state: Arrays
+    memory: Arrays
+    first_length: int
+    minimum: np.ndarray
+    maximum: np.ndarray
+    least: np.ndarray
+    largest_penalty: np.ndarray
+    first_free: int
 
 
 class Found(NamedTuple):
@@ -27,39 +56,8 @@ class Found(NamedTuple):
     state: Arrays
 
 
-class PlainSteps(Protocol):
-    """Steps until one of whose candidates has ended, or cannot do better than `least`; at least one."""
-
-    def __call__(
-        self,
-        tokens: np.ndarray,
-        rank: np.ndarray,
-        parents: np.ndarray,
-        state: Arrays,
-        memory: Arrays,
-        *,
-        first_length: int,
-        minimum: np.ndarray,
-        maximum: np.ndarray,
-        least: np.ndarray,
-        largest_penalty: np.ndarray,
-        first_free: int,
-    ) -> Found:
-        """Adds tokens to all hypotheses.
-
-        Args:
-            tokens: int32 [batch, beam], the last ones.
-            rank: float32 [batch, beam], what the hypotheses rank; -inf of one that is not there.
-            parents: int [batch * beam], the row of `state` of each hypothesis.
-            state: arrays [rows, ...], what a step changes.
-            memory: arrays [batch, ...], what a step only reads.
-            first_length: tokens of a hypothesis after the first step.
-            minimum, maximum: int32 [batch], the fewest and the most tokens of each row, which are no fewer.
-            least: float32 [batch], what a score has to exceed for a row to go on.
-            largest_penalty: float32 [batch], what ranks are divided by for that.
-            first_free: of the first ids, those from this one on may be written, and EOS.
-        """
-        ...
+# Makes one or more steps, up to the first in which a candidate has ended or a row can no longer exceed `least`.
+PlainSteps = Callable[[Start], Found]
 
 
 def is_plain(time: int, rules: Rules) -> bool:

@@ -23,7 +23,7 @@ from nmt.numpy_search.loop import (
     top_k,
     with_token,
 )
-from nmt.numpy_search.plain_steps import PlainSteps, is_plain
+from nmt.numpy_search.plain_steps import PlainSteps, Start, is_plain
 from nmt.numpy_search.rules import Continuations, Rules, make_rules, num_best, rank_continuations, score, write_off
 from nmt.numpy_search.step import Arrays, Step
 from nmt.search.definitions import IMPOSSIBLE, Hypotheses
@@ -75,7 +75,7 @@ def advance_beam(step: Step, progress: Progress, memory: Arrays, rules: Rules, h
 def advance_far(
     plain_steps: PlainSteps, progress: Progress, memory: Arrays, rules: Rules, history: History
 ) -> Progress:
-    """The same, by as many plain steps as there are before one that is not, or that ends something."""
+    """The same, by plain steps up to the first in which a hypothesis may have ended."""
     time, rank, tokens = progress.time, progress.alive.rank, progress.tokens
     (batch, size), beam = rank.shape, rules.options.beam_size
     parents = np.arange(batch * size)
@@ -84,13 +84,15 @@ def advance_far(
         rank = np.pad(rank, [(0, 0), (0, beam - size)], constant_values=IMPOSSIBLE)
         tokens = tokens.repeat(beam, axis=1)
     found = plain_steps(
-        *(tokens, rank, parents, progress.state, memory),
-        first_length=time + 1,
-        minimum=np.minimum(rules.minimum, rules.maximum),
-        maximum=rules.maximum,
-        least=progress.ended["rank"][:, -1],
-        largest_penalty=rules.largest_penalty,
-        first_free=FIRST_SYMBOL + rules.num_symbols,
+        Start(
+            *(tokens, rank, parents, progress.state, memory),
+            first_length=time + 1,
+            minimum=np.minimum(rules.minimum, rules.maximum),
+            maximum=rules.maximum,
+            least=progress.ended["rank"][:, -1],
+            largest_penalty=rules.largest_penalty,
+            first_free=FIRST_SYMBOL + rules.num_symbols,
+        )
     )
     last = len(found.weights) - 1
     if last:

@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime
 
 from nmt.numpy_search.loop import Candidates
-from nmt.numpy_search.plain_steps import Found
+from nmt.numpy_search.plain_steps import Found, Start
 from nmt.numpy_search.shortlist import Columns
 from nmt.numpy_search.step import Arrays, StepScores
 from nmt.onnx_engine.files import read_manifest
@@ -44,6 +44,7 @@ class OnnxModel:
         manifest = read_manifest(directory)
         self.vocabulary, self.first_ids = manifest.vocabulary, manifest.first_ids
         self._layout = Layout(self.vocabulary, self.first_ids)
+        self._sessions: dict[str, onnxruntime.InferenceSession] = {}
         self._encoder = self._open("encoder")
         self._state_names = [output.name for output in self._encoder.get_outputs() if output.name not in _MEMORY]
 
@@ -90,44 +91,27 @@ class OnnxModel:
 
         Returns: the scores, the next state, and attention weights float32 [batch * size, source_time] if wanted.
         """
-        session = self._step if columns is None else self._shortlist_step
         every = self.ranks_all(num_best, memory, columns)
         feed = {"tokens": tokens, "num_best": np.array([0 if every else num_best])}
         feed.update(self._model_inputs(state, memory, columns))
         wanted = [f"next_{name}" for name in self._state_names]
         wanted += ["log_probabilities"] if every else ["first", "best_tokens", "best"]
         wanted += ["weights"] if with_weights else []
-        outputs = session.run(wanted, feed)
+        outputs = self._session("step", columns).run(wanted, feed)
         weights = outputs.pop() if with_weights else None
         next_state = tuple(outputs[: len(state)])
         scores = outputs[len(state) :]
         return self._of_all(scores[0], memory, columns) if every else StepScores(*scores), next_state, weights
 
-    def plain_steps(
-        self,
-        tokens: np.ndarray,
-        rank: np.ndarray,
-        parents: np.ndarray,
-        state: State,
-        memory: Memory,
-        *,
-        first_length: int,
-        minimum: np.ndarray,
-        maximum: np.ndarray,
-        least: np.ndarray,
-        largest_penalty: np.ndarray,
-        first_free: int,
-        columns: GatheredColumns | None = None,
-    ) -> Found:
+    def plain_steps(self, start: Start, *, columns: GatheredColumns | None = None) -> Found:
         """As numpy_search.plain_steps.PlainSteps; state, memory and columns as of `step`."""
-        session = self._search if columns is None else self._shortlist_search
-        feed = {"tokens": tokens, "rank": rank, "parents": parents}
-        feed |= {"first_length": np.array(first_length, np.int32), "first_free": np.array([first_free])}
-        feed |= {"minimum": minimum[:, np.newaxis], "maximum": maximum[:, np.newaxis]}
-        feed |= {"least": least[:, np.newaxis], "largest_penalty": largest_penalty[:, np.newaxis]}
-        feed.update(self._model_inputs(state, memory, columns))
+        feed = {name: getattr(start, name) for name in ("tokens", "rank", "parents")}
+        feed |= {"first_length": np.array(start.first_length, np.int32), "first_free": np.array([start.first_free])}
+        for name in ("minimum", "maximum", "least", "largest_penalty"):
+            feed[name] = getattr(start, name)[:, np.newaxis]
+        feed.update(self._model_inputs(start.state, start.memory, columns))
         wanted = [f"found_{name}" for name in ("rank", "token", "slot", "weights", *self._state_names)]
-        rank, token, slot, weights, *state = session.run(wanted, feed)
+        rank, token, slot, weights, *state = self._session("search", columns).run(wanted, feed)
         return Found(Candidates(rank, rank, token, slot), weights, tuple(state))
 
     def ranks_all(self, num_best: int | None, memory: Memory, columns: GatheredColumns | None) -> bool:
@@ -154,21 +138,12 @@ class OnnxModel:
             of_tokens = of_tokens[:, :-1]
         return StepScores(of_tokens, np.empty((rows, 0), np.int32), np.empty((rows, 0), np.float32))
 
-    @cached_property
-    def _step(self) -> onnxruntime.InferenceSession:
-        return self._open("step")
-
-    @cached_property
-    def _search(self) -> onnxruntime.InferenceSession:
-        return self._open("search")
-
-    @cached_property
-    def _shortlist_search(self) -> onnxruntime.InferenceSession:
-        return self._open("shortlist_search")
-
-    @cached_property
-    def _shortlist_step(self) -> onnxruntime.InferenceSession:
-        return self._open("shortlist_step")
+    def _session(self, graph: str, columns: GatheredColumns | None) -> onnxruntime.InferenceSession:
+        """The session of a graph that has a twin for shortlists, opened when it is first needed."""
+        name = graph if columns is None else f"shortlist_{graph}"
+        if name not in self._sessions:
+            self._sessions[name] = self._open(name)
+        return self._sessions[name]
 
     @cached_property
     def _columns_session(self) -> onnxruntime.InferenceSession:
