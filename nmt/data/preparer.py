@@ -1,8 +1,8 @@
 """Has the data of each epoch ready when training comes to it, in a directory of the run.
 
-Where epochs differ, the next one is prepared by processes in the background while training uses the one before, which
-is deleted when that after the next is begun, so there are never more than two. Where they do not, one preparation
-serves all.
+Where epochs differ, processes in the background prepare the next one while training uses this one. The data of an epoch
+are deleted when the second one after it begins to be prepared, so there are never more than two. Where epochs do not
+differ, one preparation serves all.
 
 Of several workers each prepares its share; the first decides what is to be done, and writes the manifest.
 

@@ -59,10 +59,10 @@ class Workers:
     def part(self) -> None:
         """Waits until all have done their work; all must call this before they end.
 
-        Without, one that ends first is missed by those that still receive what all have computed last.
+        Otherwise one that ends first looks lost to those that are still receiving the last sum.
         """
         self.mean(0.0)
-        with suppress(tf.errors.OpError):  # who is gone by now had come as far as this
+        with suppress(tf.errors.OpError):  # a worker that has left by now had finished, too
             self.mean(0.0)
 
     @tf.function
